@@ -1,0 +1,110 @@
+"""What can be run here: `nox` runs all that must pass, `nox -s NAME` one of it, `nox -l` lists it.
+
+Needs Python 3.11 or newer with pip, and `pip install nox`; each session makes an environment of its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["lint", "types", "tests", "coverage", "docs", "demo"]
+nox.options.reuse_venv = "yes"
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+WHEELS = Path(".nox", "wheels")
+
+
+def is_installed(version: str) -> bool:
+    """Tell whether a Python of that version runs here; a version manager's stand-in may not."""
+    interpreter = shutil.which(f"python{version}")
+    return (
+        interpreter is not None and not subprocess.run([interpreter, "-V"], check=False, capture_output=True).returncode
+    )
+
+
+THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+PYTHONS = sorted({THIS_PYTHON, *filter(is_installed, nox.project.python_versions(PROJECT))})
+
+
+def groups(*names: str) -> tuple[str, ...]:
+    """Return the requirements of dependency groups; old versions of pip do not know them."""
+    return nox.project.dependency_groups(PROJECT, *names)
+
+
+def install_wheel(session: nox.Session, extra: str, *requirements: str) -> None:
+    """Build the wheel once per run, and install it, so that what is tested is what is shipped."""
+    if not (found := BUILT.get("wheel")):
+        shutil.rmtree(WHEELS, ignore_errors=True)
+        session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(WHEELS), ".", silent=True)
+        found = BUILT["wheel"] = next(WHEELS.glob("*.whl")).resolve()
+    wheel = f"trtc-records{extra} @ {found.as_uri()}"
+    session.install(wheel, *requirements)
+    # pip takes a wheel of the same version for the one that is there.
+    session.install("--force-reinstall", "--no-deps", str(found))
+
+
+BUILT: dict[str, Path] = {}
+
+
+@nox.session(python=PYTHONS)
+@nox.parametrize("extras", ["[all]", ""], ids=["extras", "core"])
+def tests(session: nox.Session, extras: str) -> None:
+    """Run the tests against the built wheel, with and without the extras."""
+    install_wheel(session, extras, *groups("tests"))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run the tests, and measure how much of the core they reach."""
+    install_wheel(session, "[all]", *groups("tests"))
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine", "-q")
+    session.run("coverage", "report")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install(*groups("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types: all of it by mypy, the public face by pyright too."""
+    install_wheel(session, "[all]", *groups("types"))
+    session.run("mypy")
+    session.run("pyright")
+    session.run("pyright", "--verifytypes", "trtc_records", "--ignoreexternal")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation, any warning an error, and run its examples."""
+    install_wheel(session, "[all]", *groups("docs"))
+    session.run("sphinx-build", "-q", "-W", "--keep-going", "-E", "-b", "doctest", "docs", "docs/_build/doctest")
+    session.run("sphinx-build", "-q", "-W", "--keep-going", "-E", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Export from the embedded sandbox, as the README does."""
+    install_wheel(session, "[all]")
+    session.run("trtc-records", "export", "--sandbox", "--output", str(Path(session.create_tmp(), "calls.jsonl")))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure; the numbers are the machine's."""
+    install_wheel(session, "[all]", *groups("tests"))
+    for script in sorted(Path("tests", "benchmarks").glob("bench_*.py")):
+        session.run("python", str(script), *session.posargs)

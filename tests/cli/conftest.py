@@ -1,0 +1,49 @@
+"""Fixtures: the sandbox, and the command against it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from cli_process import COMMAND, EXTRAS, Run, clean_environment
+
+if TYPE_CHECKING:
+    from trtc_records.sandbox import Sandbox
+
+collect_ignore_glob = [] if EXTRAS else ["test_*_command.py"]
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """Run one service for all tests that change nothing in it."""
+    from trtc_records.sandbox import Sandbox
+
+    with Sandbox(records=450, seed=7) as service:
+        yield service
+
+
+@pytest.fixture
+def environment(sandbox: Sandbox) -> dict[str, str]:
+    """Return the process's environment with the sandbox's account, to be changed at will."""
+    return {**clean_environment(), **sandbox.environment}
+
+
+@pytest.fixture
+def run(environment: dict[str, str], tmp_path: Path) -> Run:
+    """Return what runs the command in an empty directory."""
+
+    def run_command(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            env={**environment, **changes},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run_command

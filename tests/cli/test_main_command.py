@@ -1,0 +1,42 @@
+"""The command itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from cli_process import COMMAND, Run
+
+from trtc_records import __version__
+from trtc_records.sandbox import Sandbox
+
+
+def test_version_is_the_package_s(run: Run) -> None:
+    """``--version`` shows the version of the package."""
+    assert run("--version").stdout == f"trtc-records {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["export", "-h"]])
+def test_help_names_the_environment_variables(run: Run, arguments: list[str]) -> None:
+    """Help, which no argument asks for too, says where the account comes from."""
+    done = run(*arguments)
+    assert done.returncode == 0
+    assert "TRTC_SDK_APP_ID" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell's redirections")
+def test_closed_stderr_leaves_stdout_pure(environment: dict[str, str], sandbox: Sandbox) -> None:
+    """What would be said on a stderr that is closed does not go to stdout instead."""
+    shell = ["/bin/sh", "-c", '"$@" 2>&-', "sh", *COMMAND, "export"]
+    done = subprocess.run(shell, env=environment, stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert len([json.loads(line) for line in done.stdout.splitlines()]) == len(sandbox.records)
+
+
+def test_unknown_command_is_a_usage_error(run: Run) -> None:
+    """A command that there is not is named, with exit code 2."""
+    done = run("import")
+    assert done.returncode == 2
+    assert "'import'" in done.stderr

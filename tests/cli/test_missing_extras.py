@@ -1,0 +1,41 @@
+"""The command without its extras; runs with and without them installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from cli_process import EXTRAS
+
+
+def run_without(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as if *module* were not installed."""
+    code = (
+        "import sys\n"
+        f"class Missing:\n"
+        f"    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}:\n"
+        f"            raise ModuleNotFoundError(f'No module named {{name!r}}', name=name)\n"
+        "sys.meta_path.insert(0, Missing())\n"
+        "from trtc_records.cli import main\n"
+        f"sys.exit(main({list(arguments)!r}))\n"
+    )
+    return subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_missing_typer_says_what_to_install() -> None:
+    """Without Typer the command names the extra in one line."""
+    done = run_without("typer", "--help")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "pip install 'trtc-records[cli]'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(not EXTRAS, reason="needs the extra cli")
+@pytest.mark.parametrize("module", ["starlette", "uvicorn"])
+def test_missing_server_says_what_to_install(module: str) -> None:
+    """Without Starlette or uvicorn ``--sandbox`` names the extra."""
+    done = run_without(module, "export", "--sandbox")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "pip install 'trtc-records[sandbox]'" in done.stderr

@@ -1,0 +1,33 @@
+"""The command as a process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Final
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+COMMAND: Final = (sys.executable, "-m", "trtc_records.cli")
+EXTRAS: Final = all(find_spec(name) for name in ("rich", "starlette", "typer", "uvicorn"))
+"""Whether the command and the sandbox can run here."""
+
+
+def clean_environment() -> dict[str, str]:
+    """Return this process's environment without an account."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TRTC_")}
+
+
+def start(arguments: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
+    """Start the command with its output in pipes."""
+    return subprocess.Popen(
+        [*COMMAND, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def is_short(text: str) -> bool:
+    """Tell whether *text* is a line or two, and no traceback."""
+    return 1 <= len(text.splitlines()) <= 2 and "Traceback" not in text

@@ -1,0 +1,45 @@
+"""Fixtures for the tests of the core: a service on a real port, and a client for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from trtc_records import CallRecordsClient
+
+SECRET_KEY = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e"
+
+MakeClient = Callable[..., CallRecordsClient]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The library speaks asyncio."""
+    return "asyncio"
+
+
+class Unlimited:
+    """A limiter for tests that are not about the quota."""
+
+    async def acquire(self) -> None:
+        """Let everyone through."""
+
+
+@pytest.fixture
+def make_client() -> MakeClient:
+    """Make clients with a key, no limiter and quick retries, unless the test says otherwise."""
+
+    def make(**arguments: Any) -> CallRecordsClient:
+        defaults: dict[str, Any] = {
+            "sdk_app_id": 1400000000,
+            "identifier": "administrator",
+            "limiter": Unlimited(),
+            "attempts": 1,
+        }
+        if "user_sig" not in arguments:
+            defaults["secret_key"] = SECRET_KEY
+        return CallRecordsClient(**{**defaults, **arguments})
+
+    return make

@@ -1,0 +1,130 @@
+"""A real HTTP server on a real port whose every answer the test decides."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import attrs
+
+
+@attrs.frozen
+class Request:
+    """What arrived."""
+
+    method: str
+    path: str
+    parameters: dict[str, list[str]]
+    headers: dict[str, str]
+    content: bytes
+    connection: int
+    arrived_at: float
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return json.loads(self.content)
+
+    @property
+    def page(self) -> int:
+        return self.body["Page"]
+
+
+@attrs.frozen
+class Reply:
+    """What to answer; ``raw`` goes onto the wire as it is, and the connection is closed behind it."""
+
+    content: bytes = b""
+    status: int = 200
+    headers: dict[str, str] = attrs.field(factory=dict)
+    raw: bytes | None = None
+    close: bool = False
+
+
+Handler = Callable[[Request], Awaitable[Reply | dict[str, Any]]]
+
+
+@attrs.define
+class Server:
+    """A server under test's control."""
+
+    base_url: str = ""
+    requests: list[Request] = attrs.field(factory=list)
+    open_connections: int = 0
+    connections: int = 0
+
+    @property
+    def busiest_second(self) -> int:
+        """Return the most requests that arrived within any one second."""
+        times = sorted(request.arrived_at for request in self.requests)
+        busiest = first = 0
+        for index, arrived_at in enumerate(times):
+            while arrived_at - times[first] >= 1.0:
+                first += 1
+            busiest = max(busiest, index - first + 1)
+        return busiest
+
+
+@asynccontextmanager
+async def serve(handler: Handler) -> AsyncIterator[Server]:
+    """Serve on a free port of this machine."""
+    server = Server()
+    connections: set[asyncio.Task[None]] = set()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server.connections += 1
+        server.open_connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        connections.add(task)
+        number = server.connections
+        try:
+            while (request := await _read_request(reader, number)) is not None:
+                server.requests.append(request)
+                reply = await handler(request)
+                if isinstance(reply, dict):
+                    reply = Reply(json.dumps(reply).encode())
+                writer.write(reply.raw if reply.raw is not None else _render(reply))
+                await writer.drain()
+                if reply.raw is not None or reply.close:
+                    break
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the client went, or the test ends
+        finally:
+            server.open_connections -= 1
+            connections.discard(task)
+            writer.close()
+
+    listener = await asyncio.start_server(connected, "127.0.0.1", 0)
+    server.base_url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    try:
+        yield server
+    finally:
+        listener.close()
+        for task in connections:
+            task.cancel()
+        await asyncio.gather(*connections)
+
+
+async def _read_request(reader: asyncio.StreamReader, connection: int) -> Request | None:
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return None
+    arrived_at = time.monotonic()
+    request_line, *lines = head.decode("latin-1").split("\r\n")
+    method, target, _ = request_line.split(" ")
+    headers = dict(line.lower().split(": ", 1) for line in lines if line)
+    content = await reader.readexactly(int(headers.get("content-length", "0")))
+    url = urlsplit(target)
+    return Request(method, url.path, parse_qs(url.query), headers, content, connection, arrived_at)
+
+
+def _render(reply: Reply) -> bytes:
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(reply.content)), **reply.headers}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"HTTP/1.1 {reply.status} Status\r\n{lines}\r\n".encode() + reply.content

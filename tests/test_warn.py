@@ -1,0 +1,62 @@
+"""Warnings: they point at the caller's own line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from trtc_records._arguments import pin_window
+from trtc_records._errors import IncompleteWalkWarning, RetentionWarning
+from trtc_records._protocol import Query
+from trtc_records._warn import warn_caller
+
+NOW = 1_800_000_000
+
+
+def call_from(module: str, call: Callable[[], None]) -> Callable[[], None]:
+    """Return a function of a module named *module*, in a file of the same name, that calls *call*."""
+    namespace: dict[str, Any] = {"__name__": module, "call": call}
+    exec(compile("def caller():\n    call()\n", f"<{module}>", "exec"), namespace)
+    caller: Callable[[], None] = namespace["caller"]
+    return caller
+
+
+def test_a_warning_points_at_the_line_that_called() -> None:
+    """File and line are those of the code that called the library, and the text is whole."""
+    line = sys._getframe().f_lineno + 2
+    with pytest.warns(IncompleteWalkWarning, match="^records may be missing$") as caught:
+        warn_caller("records may be missing", IncompleteWalkWarning)
+    assert [(warning.filename, warning.lineno) for warning in caught] == [(__file__, line)]
+
+
+def test_a_query_is_warned_about_where_it_is_made() -> None:
+    """The line is the caller's, and not the one inside the library that found the reason."""
+    line = sys._getframe().f_lineno + 2
+    with pytest.warns(RetentionWarning) as caught:
+        pin_window(Query(start_time=NOW - 30 * 86_400, page_size=1), NOW)
+    assert [(warning.filename, warning.lineno) for warning in caught] == [(__file__, line)]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 10])
+@pytest.mark.parametrize("module", ["trtc_records", "trtc_records._walk", "trtc_records.export.csv"])
+def test_every_frame_of_the_library_is_passed_over(module: str, depth: int) -> None:
+    """However many of the library's own calls lie between, the caller's line is found."""
+    call: Callable[[], None] = partial(warn_caller, "x", IncompleteWalkWarning)
+    for _ in range(depth):
+        call = call_from(module, call)
+    line = sys._getframe().f_lineno + 2
+    with pytest.warns(IncompleteWalkWarning) as caught:
+        call()
+    assert [(warning.filename, warning.lineno) for warning in caught] == [(__file__, line)]
+
+
+@pytest.mark.parametrize("module", ["trtc_records_tools", "app.trtc_records", "__main__"])
+def test_what_only_looks_like_the_library_is_the_caller(module: str) -> None:
+    """A package of another name is the caller, even where the names begin alike."""
+    with pytest.warns(IncompleteWalkWarning) as caught:
+        call_from(module, partial(warn_caller, "x", IncompleteWalkWarning))()
+    assert [(warning.filename, warning.lineno) for warning in caught] == [(f"<{module}>", 2)]

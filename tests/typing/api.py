@@ -1,0 +1,150 @@
+"""Typed uses of the public names, which type checkers read and nothing runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, assert_type
+
+import httpx
+
+import trtc_records
+from trtc_records import (
+    APIError,
+    CallRecord,
+    CallRecordPage,
+    CallRecordsClient,
+    CallRecordsError,
+    CallResult,
+    CallType,
+    ConfigurationError,
+    LaneTransport,
+    LocalRateLimiter,
+    MediaType,
+    RateLimiter,
+    Region,
+    ResponseDecodeError,
+    RoomIdType,
+    TransportError,
+    mint_user_sig,
+    record_from_json,
+    record_to_json,
+)
+from trtc_records.export import JsonLinesWriter
+from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox
+
+
+class SharedLimiter:
+    """Fit the protocol without inheriting from it."""
+
+    async def acquire(self) -> str:
+        """Take a permit."""
+        return "permit"
+
+
+async def fetch_user_sig() -> str:
+    """Stand for a vault."""
+    return mint_user_sig(1_400_000_000, "administrator", "key", lifetime=86_400)
+
+
+def read_user_sig() -> str:
+    """Stand for a file."""
+    return ""
+
+
+def make_clients(limiter: RateLimiter, transport: httpx.AsyncBaseTransport) -> list[CallRecordsClient]:
+    """Make clients in every way that there is."""
+    return [
+        CallRecordsClient(
+            sdk_app_id=1_400_000_000, identifier="administrator", secret_key="key", region=Region.SINGAPORE
+        ),
+        CallRecordsClient(
+            sdk_app_id=1_400_000_000,
+            identifier="administrator",
+            user_sig="signature",
+            base_url="http://127.0.0.1:8080",
+            limiter=SharedLimiter(),
+            timeout=5,
+            attempts=3,
+            total_timeout=None,
+            max_in_flight=8,
+            transport=LaneTransport(),
+        ),
+        CallRecordsClient(
+            sdk_app_id=1_400_000_000, identifier="administrator", user_sig=fetch_user_sig, region="seoul"
+        ),
+        CallRecordsClient(
+            sdk_app_id=1_400_000_000,
+            identifier="administrator",
+            user_sig=read_user_sig,
+            region="seoul",
+            limiter=limiter,
+            transport=transport,
+        ),
+        CallRecordsClient.from_env(),
+        CallRecordsClient.from_env({"TRTC_IDENTIFIER": "administrator"}, limiter=LocalRateLimiter(rate=100)),
+    ]
+
+
+async def read(client: CallRecordsClient) -> None:
+    """Call every method."""
+    async with client as entered:
+        assert_type(entered, CallRecordsClient)
+    now = datetime.now(UTC)
+    records = client.iter_records(start_time=now - timedelta(days=1), end_time=now, call_result=CallResult.NORMAL_END)
+    assert_type(records, AsyncGenerator[CallRecord, None])
+    async for record in records:
+        assert_type(record, CallRecord)
+    await records.aclose()
+    pages = client.iter_pages(start_time=0, call_result="AddedLater", call_type=CallType.MULTI_CALL, page_size=50)
+    assert_type(pages, AsyncGenerator[CallRecordPage, None])
+    page = await client.get_page(2, page_size=50)
+    assert_type(page.records, tuple[CallRecord, ...])
+    assert_type(page.total_num, int | None)
+    assert_type(await client.get_record("04c9a0ac-8e38-4a19-be45-349c5ce7911b"), CallRecord)
+    assert_type(await JsonLinesWriter(Path("calls.jsonl")).write(client.iter_records()), int)
+    await client.aclose()
+
+
+def read_record(record: CallRecord) -> None:
+    """Read every attribute."""
+    assert_type(record.callees, tuple[str, ...])
+    assert_type(record.media_type, MediaType | str)
+    assert_type(record.call_type, CallType | str)
+    assert_type(record.call_result, CallResult | str | int)
+    assert_type(record.room_id_type, RoomIdType | int | str)
+    assert_type(record.start_time, datetime)
+    assert_type(record.accept_time, datetime | None)
+    assert_type(record.answered, bool)
+    assert_type(record.ring_time, timedelta)
+    assert_type(record.talk_time, timedelta)
+    assert_type(record.extra, dict[str, Any])
+    assert_type(record_from_json(record_to_json(record)), CallRecord)
+
+
+def read_error(error: CallRecordsError) -> object:
+    """Tell errors apart."""
+    match error:
+        case APIError():
+            assert_type(error.code, int)
+            assert_type(error.request_id, str)
+            return error.hint
+        case TransportError():
+            return assert_type(error.status_code, int | None)
+        case ResponseDecodeError():
+            return assert_type(error.path, str)
+        case ConfigurationError():
+            return assert_type(error.args, tuple[Any, ...])
+        case _:
+            return assert_type(error.retryable, bool)
+
+
+def run_sandbox() -> CallRecordsClient:
+    """Use the sandbox."""
+    with Sandbox(records=100, behaviour=Behaviour(), faults=Faults(), drift=Drift()) as sandbox:
+        assert_type(sandbox.records, list[CallRecord])
+        return CallRecordsClient(**sandbox.credentials)
+
+
+assert_type(trtc_records.__version__, str)

@@ -1,0 +1,130 @@
+"""Keep account of a walk: which records it has yielded, and what the pages said about the whole.
+
+State: what has been seen. Everything that touches it is in this file. Its size does not depend on how
+many records there are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+import attrs
+
+from trtc_records._models import CallRecord, CallRecordPage
+
+__all__ = ["Ledger", "total_fell"]
+
+_GENERATION: Final = 20_000
+"""Ids in each of two generations that are remembered: pages drift by some records, not by 20,000."""
+
+
+class Ledger:
+    """Remember what a walk has read."""
+
+    def __init__(self) -> None:
+        self.pages = 0
+        """Pages with records that were taken."""
+        self.stale_pages = 0
+        """Pages in a row that brought nothing new."""
+        self._yielded = 0
+        self._repeated = 0
+        self._least_total: int | None = None
+        self._first_total: int | None = None
+        self._last_total: int | None = None
+        self._first_page: tuple[str, ...] = ()
+        # The ids of page 1 for good, then an older and a recent generation.
+        self._memory: list[set[str]] = [set(), set(), set()]
+
+    @property
+    def yielded(self) -> int:
+        """Return how many records were yielded, each once."""
+        return self._yielded
+
+    @property
+    def expected(self) -> int:
+        """Return how many records there are at the least: the smallest TotalNum that a page gave."""
+        return self._least_total or 0
+
+    @property
+    def missing(self) -> int:
+        """Return how many records the walk is short of what the pages said."""
+        return max(self.expected - self._yielded - self._repeated, 0)
+
+    def knows(self, record: CallRecord) -> bool:
+        """Tell whether *record* was yielded, lately or on the first page."""
+        return self._knows_id(record.call_id)
+
+    def has_news(self, page: CallRecordPage) -> bool:
+        """Tell whether *page* holds a record that was not yielded."""
+        return any(not self.knows(record) for record in page.records)
+
+    def fell(self, page: CallRecordPage) -> bool:
+        """Tell whether *page* says that there are fewer records than the page taken before it said."""
+        return 0 < (page.total_num or 0) < (self._last_total or 0)
+
+    def take(self, page: CallRecordPage) -> CallRecordPage:
+        """Enter *page*, and return it with the records that are new."""
+        self._note_total(page)
+        self.pages += bool(page.records)
+        unique = {record.call_id: record for record in page.records}
+        if not all(known.isdisjoint(unique) for known in self._memory):
+            unique = {call_id: record for call_id, record in unique.items() if not self._knows_id(call_id)}
+        if len(unique) != len(page.records):
+            self._repeated += sum(record.call_id in unique for record in page.records) - len(unique)
+        self._yielded += len(unique)
+        if unique:
+            self.stale_pages = 0
+        self._remember(unique)
+        return page if len(unique) == len(page.records) else attrs.evolve(page, records=tuple(unique.values()))
+
+    def pages_left(self, page_length: int, positions: int) -> int:
+        """Return how many more pages of *page_length* records follow after *positions* records."""
+        return math.ceil(max((self._last_total or 0) - positions, 0) / max(page_length, 1))
+
+    def compare_first_page(self, again: CallRecordPage) -> tuple[bool, bool]:
+        """Tell whether records have left the list, and whether some have arrived, from another look at page 1."""
+        before, now = self._first_page, [record.call_id for record in again.records]
+        kept = set(before).intersection(now)
+        growth = (again.total_num or 0) - (self._first_total or 0)
+        if not kept:
+            # Arrivals have pushed all of them off, or so many have left that nothing is sure.
+            return growth < len(before), True
+        # What follows the last record kept says nothing: arrivals push records to page 2, departures pull them back.
+        left = _count_strangers(before, kept)
+        return left > 0, growth > -left or _count_strangers(now, kept) > 0
+
+    def _knows_id(self, call_id: str) -> bool:
+        return any(call_id in known for known in self._memory)
+
+    def _note_total(self, page: CallRecordPage) -> None:
+        total = page.total_num
+        if not total:
+            return  # 0 may mean no more than that the page lies beyond the end
+        if self._first_total is None or self._last_total is None or self._least_total is None:
+            self._first_total = self._last_total = self._least_total = total
+        self._least_total = min(self._least_total, total)
+        self._last_total = total
+
+    def _remember(self, call_ids: Iterable[str]) -> None:
+        page_1, _, recent = self._memory
+        if not page_1:
+            self._first_page = tuple(call_ids)
+            page_1.update(self._first_page)
+            return
+        if len(recent) >= _GENERATION:
+            self._memory = [page_1, recent, recent := set()]
+        recent.update(call_ids)
+
+
+def _count_strangers(call_ids: Sequence[str], kept: AbstractSet[str]) -> int:
+    """Return how many ids that are not in *kept* stand before the last one that is."""
+    last = max(index for index, call_id in enumerate(call_ids) if call_id in kept)
+    return last + 1 - len(kept)
+
+
+def total_fell(earlier: CallRecordPage, later: CallRecordPage) -> bool:
+    """Tell whether *later* says that there are fewer records than *earlier* said."""
+    return 0 < (later.total_num or 0) < (earlier.total_num or 0)

@@ -1,0 +1,136 @@
+"""What the service keeps, as values: call records, pages of them, and the regions that hold them.
+
+Every name and value here comes from the vendor's page "Retrieve Records by Conditions"
+(https://trtc.io/document/68931). Values that the vendor adds later are kept as plain ``str`` or ``int``.
+"""
+
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+from typing import Any
+
+import attrs
+
+__all__ = ["CallRecord", "CallRecordPage", "CallResult", "CallType", "MediaType", "Region", "RoomIdType"]
+
+
+class MediaType(StrEnum):
+    """Name what a call carried."""
+
+    AUDIO = "Audio"
+    VIDEO = "Video"
+
+
+class CallType(StrEnum):
+    """Name how many a call was for."""
+
+    SINGLE_CALL = "SingleCall"
+    MULTI_CALL = "MultiCall"
+
+
+class CallResult(StrEnum):
+    """Name how a call ended."""
+
+    CANCEL = "Cancel"
+    """The caller cancelled before the call connected."""
+    REJECT = "Reject"
+    """The callee declined."""
+    NOT_ANSWER = "NotAnswer"
+    """The call timed out."""
+    NORMAL_END = "NormalEnd"
+    """The call connected and was hung up."""
+    CALL_BUSY = "CallBusy"
+    """The callee was in another call."""
+    INTERRUPT = "Interrupt"
+    """The network, or the like, broke the call."""
+
+
+class RoomIdType(IntEnum):
+    """Name the kind of a TRTC room id."""
+
+    NONE = 0
+    """There is no room."""
+    NUMERIC = 1
+    STRING = 2
+
+
+class Region(StrEnum):
+    """Name where an SDKAppID lives; each region answers on a host of its own."""
+
+    CHINA = "china"
+    SINGAPORE = "singapore"
+    SEOUL = "seoul"
+    FRANKFURT = "frankfurt"
+    SILICON_VALLEY = "silicon-valley"
+    JAKARTA = "jakarta"
+
+    @property
+    def host(self) -> str:
+        """Return the host name that serves this region."""
+        return _HOSTS[self]
+
+
+_HOSTS = {
+    Region.CHINA: "console.tim.qq.com",
+    Region.SINGAPORE: "adminapisgp.im.qcloud.com",
+    Region.SEOUL: "adminapikr.im.qcloud.com",
+    Region.FRANKFURT: "adminapiger.im.qcloud.com",
+    Region.SILICON_VALLEY: "adminapiusa.im.qcloud.com",
+    Region.JAKARTA: "adminapiidn.im.qcloud.com",
+}
+
+
+@attrs.frozen(kw_only=True)
+class CallRecord:
+    """Describe one call.
+
+    All times are aware datetimes in UTC, to the second, as the service keeps them.
+    """
+
+    call_id: str
+    """The call's id, a UUID as text."""
+    caller: str
+    """User id of who called."""
+    callees: tuple[str, ...] = ()
+    """User ids of the members of the call; in the vendor's samples they contain the caller too."""
+    media_type: MediaType | str
+    call_type: CallType | str
+    call_result: CallResult | str | int
+    start_time: datetime
+    """When the call was initiated."""
+    accept_time: datetime | None = None
+    """When the call connected; ``None`` for a call that was never answered."""
+    end_time: datetime
+    """When the call ended."""
+    room_id: str = ""
+    """The TRTC room; empty where there is none."""
+    room_id_type: RoomIdType | int | str = RoomIdType.NONE
+    extra: dict[str, Any] = attrs.field(factory=dict, hash=False)
+    """Fields that this version does not know, as the service sent them."""
+
+    @property
+    def answered(self) -> bool:
+        """Tell whether the call ever connected."""
+        return self.accept_time is not None
+
+    @property
+    def ring_time(self) -> timedelta:
+        """Return how long it rang: until it connected, or until it ended unanswered."""
+        return (self.accept_time or self.end_time) - self.start_time
+
+    @property
+    def talk_time(self) -> timedelta:
+        """Return how long it was connected; zero for a call that was never answered."""
+        return timedelta() if self.accept_time is None else self.end_time - self.accept_time
+
+
+@attrs.frozen(kw_only=True)
+class CallRecordPage:
+    """Hold one page of call records as the service answered it."""
+
+    records: tuple[CallRecord, ...]
+    page: int
+    """The page's number, from 1; 0 where the service says that there is nothing (more)."""
+    total_num: int | None = None
+    """How many records match the query; ``None`` where the service did not say."""
+    request_id: str = ""
+    """What the vendor's support asks for."""

@@ -1,0 +1,117 @@
+"""Keep the quota: at most 200 calls in any second, as the server counts them.
+
+The service's limit is 200 calls per second and SDKAppID (https://trtc.io/document/68931).
+
+aiolimiter paces: a bucket of 4 that refills at 192 per second lets at most 196 through in any second
+(`AsyncLimiter(200, 1)` would let 399 through in the first one, mjpieters/aiolimiter#298) and makes up for
+an event loop that was busy for up to 20 ms. The 4 that are left over are for requests that bunch up on
+the way: a server that stalls for 20 ms counts what it missed in the second after.
+
+A pacer belongs to one event loop. A log of the last permits, shared by all loops and threads of the
+process, keeps the sum of them below the same bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from typing import Final, Protocol, runtime_checkable
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from aiolimiter import AsyncLimiter
+
+from trtc_records._errors import ConfigurationError, shorten
+
+__all__ = ["QUOTA", "LocalRateLimiter", "RateLimiter", "shared_limiter"]
+
+QUOTA: Final = 200
+"""Calls per second that the service allows to an app."""
+
+_BUCKET_SHARE: Final = 0.02
+
+
+@runtime_checkable
+class RateLimiter(Protocol):
+    """Give out permits to send.
+
+    Every request, retries included, takes one just before its first byte is written.
+    """
+
+    async def acquire(self) -> object:
+        """Wait for a permit and take it. A caller that is cancelled while it waits takes none."""
+        ...
+
+
+class LocalRateLimiter:
+    """Keep one process within a number of calls in any second, first come first served.
+
+    Safe to share between clients, event loops and threads of one process.
+
+    Args:
+        rate: The most calls in any one second; by default what the service allows. The sustained rate is
+            4 % below it, the distance that keeps a second from holding more as the server counts it.
+
+    Raises:
+        ConfigurationError: *rate* is not a whole number above 0.
+    """
+
+    def __init__(self, rate: int = QUOTA) -> None:
+        if type(rate) is not int or rate < 1:
+            raise ConfigurationError(f"rate={shorten(rate)}: pass a whole number of calls per second, 1 or more")
+        self.rate = rate
+        self._bucket = max(1.0, rate * _BUCKET_SHARE)
+        self._pace = max(rate - 2 * self._bucket, rate / 2)
+        self._permits = _PermitLog(max(1, int(self._pace + self._bucket)))
+        self._pacers: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pacer] = WeakKeyDictionary()
+
+    def __repr__(self) -> str:
+        return f"LocalRateLimiter(rate={self.rate})"
+
+    async def acquire(self) -> None:
+        """Wait for a permit and take it."""
+        loop = asyncio.get_running_loop()
+        pacer = self._pacers.get(loop)
+        if pacer is None:
+            pacer = self._pacers[loop] = _Pacer(self._bucket, self._pace)
+        async with pacer.turn:
+            await pacer.limiter.acquire()
+            while (wait := self._permits.take(loop.time())) > 0:  # noqa: ASYNC110 - the clock is what it waits for
+                await asyncio.sleep(wait)
+
+
+class _Pacer:
+    """Pace one event loop; the lock makes waiters take turns, which aiolimiter alone does not promise."""
+
+    def __init__(self, bucket: float, pace: float) -> None:
+        self.turn = asyncio.Lock()
+        self.limiter = AsyncLimiter(bucket, bucket / pace)
+
+
+class _PermitLog:
+    """Remember when the last permits of a second were given, for all threads."""
+
+    def __init__(self, limit: int) -> None:
+        self._lock = threading.Lock()
+        self._times: deque[float] = deque(maxlen=limit)
+
+    def take(self, now: float) -> float:
+        """Take a permit and return 0, or return the seconds to wait before asking again."""
+        with self._lock:
+            if len(self._times) == self._times.maxlen and now - self._times[0] < 1.0:
+                return self._times[0] + 1.0 - now
+            self._times.append(now)
+            return 0.0
+
+
+_limiters: WeakValueDictionary[tuple[int, str], LocalRateLimiter] = WeakValueDictionary()
+_limiters_lock: Final = threading.Lock()
+
+
+def shared_limiter(sdk_app_id: int, origin: str) -> LocalRateLimiter:
+    """Return this process's limiter for an app at an endpoint: all clients of the app share it."""
+    with _limiters_lock:
+        limiter = _limiters.get((sdk_app_id, origin))
+        if limiter is None:
+            limiter = _limiters[sdk_app_id, origin] = LocalRateLimiter()
+        return limiter

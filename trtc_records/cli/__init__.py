@@ -1,0 +1,27 @@
+"""The command ``trtc-records``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code.
+
+    Args:
+        argv: The arguments behind the command's name; the process's own by default.
+    """
+    try:
+        from trtc_records.cli._app import run  # noqa: PLC0415  (the extra may be missing)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in {"rich", "typer"}:
+            raise
+        print(
+            f"trtc-records: {error.name} is not installed, which the command needs: pip install 'trtc-records[cli]'",
+            file=sys.stderr,
+        )
+        return 2
+    return run(sys.argv[1:] if argv is None else argv)

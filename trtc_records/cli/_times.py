@@ -1,0 +1,34 @@
+"""Read times as people write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+__all__ = ["read_time", "show_time"]
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_AGO: Final = re.compile(r"(\d{1,9})\s*([smhdw])", re.ASCII | re.IGNORECASE)
+_EXAMPLES: Final = "24h, 7d, 2026-01-31 or 2026-01-31T08:30+08:00"
+
+
+def read_time(text: str, now: datetime) -> datetime:
+    """Read a length of time before *now*, or an ISO 8601 date or time, in UTC where it names no zone.
+
+    Raises:
+        ValueError: It is neither; the message gives examples.
+    """
+    text = text.strip()
+    try:
+        if ago := _AGO.fullmatch(text):
+            return now - timedelta(**{_UNITS[ago[2].lower()]: int(ago[1])})
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"'{text}' is not a time: write {_EXAMPLES}") from None
+
+
+def show_time(time: datetime) -> str:
+    """Return *time* as people read it."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
