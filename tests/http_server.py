@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -70,8 +71,8 @@ class Server:
 
 
 @asynccontextmanager
-async def serve(handler: Handler) -> AsyncIterator[Server]:
-    """Serve on a free port of this machine."""
+async def serve(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
+    """Serve on a free port of this machine, over TLS if there is a context for it."""
     server = Server()
     connections: set[asyncio.Task[None]] = set()
 
@@ -99,8 +100,9 @@ async def serve(handler: Handler) -> AsyncIterator[Server]:
             connections.discard(task)
             writer.close()
 
-    listener = await asyncio.start_server(connected, "127.0.0.1", 0)
-    server.base_url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    listener = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
+    port = listener.sockets[0].getsockname()[1]
+    server.base_url = f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
     try:
         yield server
     finally:
@@ -108,6 +110,7 @@ async def serve(handler: Handler) -> AsyncIterator[Server]:
         for task in connections:
             task.cancel()
         await asyncio.gather(*connections)
+        await asyncio.sleep(0.01)  # the loop closes the sockets
 
 
 async def _read_request(reader: asyncio.StreamReader, connection: int) -> Request | None:

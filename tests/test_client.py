@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import ssl
 import time
 import warnings
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+import trustme
 from conftest import SECRET_KEY, MakeClient
 from http_server import Reply, Request, serve
 from records import ENDINGS, call_id, envelope, page_answer, raw_record
@@ -217,6 +219,7 @@ async def test_a_page_size_that_is_too_large_is_explained(make_client: MakeClien
 @pytest.mark.parametrize(
     ("arguments", "names"),
     [
+        ({"call_result": CallType.SINGLE_CALL}, "call_result=.*pass a CallResult"),
         ({"start_time": datetime(2026, 1, 1)}, "start_time.*naive"),  # noqa: DTZ001
         ({"start_time": 200, "end_time": 100}, "start_time.*end_time"),
         ({"page_size": 0}, "page_size=0"),
@@ -245,6 +248,8 @@ async def test_bad_arguments_of_a_walk_are_refused_unsent(
         ({"sdk_app_id": 0}, "sdk_app_id=0"),
         ({"sdk_app_id": "1400000000"}, "sdk_app_id='1400000000'"),
         ({"identifier": ""}, "identifier=''"),
+        ({"identifier": "\udcff"}, "identifier="),
+        ({"secret_key": "\udcff"}, "secret_key: an empty string, or no string"),
         ({"user_sig": "x", "secret_key": "y"}, "secret_key and user_sig: both"),
         ({"user_sig": None}, "secret_key and user_sig: neither"),
         ({"user_sig": ""}, "user_sig: an empty string"),
@@ -281,6 +286,7 @@ async def test_a_client_comes_from_the_environment() -> None:
     assert "sdk_app_id=1400000001" in repr(CallRecordsClient.from_env(environ))
     other = CallRecordsClient.from_env(environ, region="singapore", user_sig="x", identifier="other")
     assert "identifier='other'" in repr(other)
+    assert "sdk_app_id=7" in repr(CallRecordsClient.from_env(environ, sdk_app_id=7))
     assert "adminapisgp" in repr(other)
 
 
@@ -565,3 +571,70 @@ async def test_nothing_warns_on_the_way(make_client: MakeClient) -> None:
         async with serve(pages(500)) as server, make_client(base_url=server.base_url) as client:
             assert len(await ids_of(client)) == 500
         gc.collect()
+
+
+def _tls_contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return a server's context and that of a client that trusts it."""
+    authority = trustme.CA()
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(server)
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    return server, client
+
+
+async def test_lanes_speak_tls_to_whom_they_trust(make_client: MakeClient) -> None:
+    """A certificate authority of the caller's is passed as verify=; requests go over one kept connection."""
+    server_context, client_context = _tls_contexts()
+    async with (
+        serve(_lookup, server_context) as server,
+        make_client(base_url=server.base_url, transport=LaneTransport(verify=client_context)) as client,
+    ):
+        for number in range(3):
+            assert (await client.get_record(call_id(number))).call_id == call_id(number)
+        assert server.connections == 1
+
+
+async def test_a_certificate_that_is_not_trusted_is_refused_at_once(make_client: MakeClient) -> None:
+    """By default the public authorities are trusted and nobody else, and asking again does not help."""
+    server_context, _ = _tls_contexts()
+    async with serve(_lookup, server_context) as server, make_client(base_url=server.base_url, attempts=5) as client:
+        with pytest.raises(TransportError, match="CERTIFICATE_VERIFY_FAILED"):
+            await client.get_record("call-000001")
+    assert server.requests == []
+
+
+async def test_a_socks_proxy_is_used(make_client: MakeClient) -> None:
+    """The proxy is asked first, and its refusal is a TransportError."""
+    greetings: list[bytes] = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        greetings.append(await reader.read(3))
+        writer.write(b"\x05\xff")
+        await writer.drain()
+        writer.close()
+
+    listener = await asyncio.start_server(proxy, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    lanes = LaneTransport(proxy=f"socks5://127.0.0.1:{port}")
+    async with make_client(region="china", transport=lanes) as client:
+        with pytest.raises(TransportError, match="ProxyError"):
+            await client.get_record("x")
+    listener.close()
+    assert greetings[0][:1] == b"\x05"
+
+
+async def test_closing_a_client_closes_connections_in_use(make_client: MakeClient) -> None:
+    """A lookup under way fails as one whose connection is gone."""
+
+    async def handle(request: Request) -> dict[str, Any]:
+        await asyncio.sleep(30)
+        raise AssertionError
+
+    async with serve(handle) as server:
+        client = make_client(base_url=server.base_url)
+        lookup = asyncio.create_task(client.get_record("x"))
+        await asyncio.sleep(0.1)
+        await client.aclose()
+        with pytest.raises(TransportError):
+            await lookup

@@ -334,3 +334,19 @@ def test_a_total_that_promises_too_much_does_not_keep_the_walk_going() -> None:
     with pytest.warns(IncompleteWalkWarning, match="after 50 of 1000000 records"):
         assert run(collect(service, depth=8)) == ids(list(range(50)))
     assert len(service.requested) < 40
+
+
+def test_a_walk_remembers_no_more_than_it_needs() -> None:
+    """50,000 records pass, and the ids remembered stay within two generations and a page."""
+    service = Service(list(range(50_000)), page_size=500)
+
+    async def main() -> None:
+        from trtc_records._ledger import Ledger
+
+        ledger = Ledger()
+        for number in range(1, 101):
+            fresh = ledger.take(service.answer(number))
+            assert len(fresh.records) == 500
+        assert sum(map(len, ledger._memory)) <= 41_000
+
+    run(main())

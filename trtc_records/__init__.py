@@ -12,6 +12,7 @@ from trtc_records._errors import (
     ConfigurationError,
     IncompleteWalkWarning,
     InvalidRequestError,
+    LimiterUnavailableError,
     PermissionDeniedError,
     RateLimitedError,
     RepeatedPageError,
@@ -21,7 +22,16 @@ from trtc_records._errors import (
     TransportError,
 )
 from trtc_records._lanes import LaneTransport
-from trtc_records._models import CallRecord, CallRecordPage, CallResult, CallType, MediaType, Region, RoomIdType
+from trtc_records._models import (
+    CallRecord,
+    CallRecordPage,
+    CallResult,
+    CallType,
+    InvalidRecord,
+    MediaType,
+    Region,
+    RoomIdType,
+)
 from trtc_records._throttle import LocalRateLimiter, RateLimiter
 from trtc_records._usersig import mint_user_sig
 from trtc_records._version import __version__
@@ -42,8 +52,10 @@ __all__ = [
     "ClientClosedError",
     "ConfigurationError",
     "IncompleteWalkWarning",
+    "InvalidRecord",
     "InvalidRequestError",
     "LaneTransport",
+    "LimiterUnavailableError",
     "LocalRateLimiter",
     "MediaType",
     "PermissionDeniedError",

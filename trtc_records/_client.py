@@ -23,13 +23,21 @@ from trtc_records._arguments import (
 )
 from trtc_records._credentials import Credential, Secret, UserSigProvider, hide
 from trtc_records._error_codes import USER_SIG_EXPIRED
-from trtc_records._errors import AuthenticationError, ClientClosedError, ConfigurationError, shorten
+from trtc_records._errors import (
+    AuthenticationError,
+    ClientClosedError,
+    ConfigurationError,
+    RateLimitedError,
+    ResponseDecodeError,
+    TransportError,
+    shorten,
+)
 from trtc_records._lanes import LaneTransport
 from trtc_records._models import CallRecord, CallRecordPage, CallResult, CallType, Region
 from trtc_records._prefetch import Prefetcher
 from trtc_records._protocol import Answer, Call, Query, page_call, read_page, read_record, record_call
 from trtc_records._retry import Retrier
-from trtc_records._throttle import QUOTA, RateLimiter, shared_limiter
+from trtc_records._throttle import QUOTA, RateLimiter, adapt, shared_limiter
 from trtc_records._transport import Sender
 from trtc_records._walk import walk
 
@@ -46,11 +54,13 @@ _VARIABLES: Final = {
 _RIVALS: Final = {"secret_key": "user_sig", "user_sig": "secret_key", "region": "base_url", "base_url": "region"}
 _SECRETS: Final = ("secret_key", "user_sig")
 _LONGEST_SDK_APP_ID: Final = 20  # digits
+_TOO_MANY_REQUESTS: Final = 429  # an HTTP status
 
 PAGE_SIZE: Final = 100
 """Records per page: the service's own default of 10 would cap a walk at 2,000 records per second."""
 
 Result = TypeVar("Result")
+OnInvalid = Callable[[Any, ResponseDecodeError], None]
 
 
 class CallRecordsClient:
@@ -82,6 +92,8 @@ class CallRecordsClient:
     Raises:
         ConfigurationError: An argument cannot be used.
     """
+
+    _shown = "refused arguments"  # what an error reporter sees while the constructor has not got further
 
     def __init__(
         self,
@@ -118,7 +130,7 @@ class CallRecordsClient:
             url,
             sdk_app_id=sdk_app_id,
             identifier=identifier,
-            limiter=limiter,
+            limiter=adapt(limiter),
             timeout=check_seconds("timeout", timeout),
             max_in_flight=check_count("max_in_flight", max_in_flight),
             transport=transport,
@@ -161,6 +173,7 @@ class CallRecordsClient:
         call_result: CallResult | str | None = None,
         call_type: CallType | str | None = None,
         page_size: int = PAGE_SIZE,
+        on_invalid: OnInvalid | None = None,
     ) -> AsyncGenerator[CallRecord, None]:
         """Walk over all records that match, each once, in the service's order, which it does not document.
 
@@ -173,9 +186,12 @@ class CallRecordsClient:
             call_result: Only calls that ended so; by default all.
             call_type: Only calls of this type; by default all.
             page_size: Records to ask for per request. The service may give fewer.
+            on_invalid: Called with each record that cannot be read, as the service sent it, and the error; the
+                walk goes on. By default the error is raised.
 
         Raises:
             ConfigurationError: An argument cannot be used; nothing was sent.
+            ResponseDecodeError: A record cannot be read.
             RepeatedPageError: The service repeats a page.
             CallRecordsError: A page could not be read.
 
@@ -189,6 +205,7 @@ class CallRecordsClient:
             call_result=call_result,
             call_type=call_type,
             page_size=page_size,
+            on_invalid=on_invalid,
         )
         async with aclosing(pages):
             async for page in pages:
@@ -203,6 +220,7 @@ class CallRecordsClient:
         call_result: CallResult | str | None = None,
         call_type: CallType | str | None = None,
         page_size: int = PAGE_SIZE,
+        on_invalid: OnInvalid | None = None,
     ) -> AsyncGenerator[CallRecordPage, None]:
         """Walk as :meth:`iter_records` does, a page at a time.
 
@@ -220,11 +238,16 @@ class CallRecordsClient:
         pinned = pin_window(query)
         if pinned is None:
             return
-        source = Prefetcher(lambda page: self._get_page(pinned, page), self._depth)
+        keep_invalid = on_invalid is not None
+        source = Prefetcher(lambda page: self._get_page(pinned, page, keep_invalid=keep_invalid), self._depth)
         self._walks.add(source)
         try:
             async for page in walk(source):
-                yield page
+                if on_invalid is not None:
+                    for entry in page.invalid:
+                        on_invalid(entry.raw, entry.error)
+                if page.records:
+                    yield page
         finally:
             self._walks.discard(source)
             await source.aclose()
@@ -297,8 +320,10 @@ class CallRecordsClient:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._shown})"
 
-    async def _get_page(self, query: Query, page: int) -> CallRecordPage:
-        return await self._request(page_call(query, page), lambda answer: read_page(answer, page))
+    async def _get_page(self, query: Query, page: int, *, keep_invalid: bool = False) -> CallRecordPage:
+        return await self._request(
+            page_call(query, page), lambda answer: read_page(answer, page, keep_invalid=keep_invalid)
+        )
 
     async def _request(self, call: Call, read: Callable[[Answer], Result]) -> Result:
         return await self._retry(lambda: self._attempt(call, read))
@@ -308,11 +333,20 @@ class CallRecordsClient:
         self._check_open()
         user_sig = await self._credential.get()
         try:
-            return read(await self._sender.send(call, user_sig))
+            return await self._send(call, user_sig, read)
         except AuthenticationError as error:
             if error.code != USER_SIG_EXPIRED or not self._credential.renew(user_sig):
                 raise
-        return read(await self._sender.send(call, await self._credential.get()))
+        return await self._send(call, await self._credential.get(), read)
+
+    async def _send(self, call: Call, user_sig: Secret, read: Callable[[Answer], Result]) -> Result:
+        answer = await self._sender.send(call, user_sig)
+        try:
+            return read(answer)
+        except (RateLimitedError, TransportError) as error:
+            if isinstance(error, RateLimitedError) or error.status_code == _TOO_MANY_REQUESTS:
+                self._sender.slow_down(answer)
+            raise
 
     def _depth(self) -> int:
         return min(self._max_in_flight, self._sender.latency.requests_in_flight(QUOTA))

@@ -15,6 +15,7 @@
     │   └── ServerError                             a failure inside the service
     ├── TransportError                              network, time-out, gateway status
     ├── ResponseDecodeError                         an answer that is not the contract
+    ├── LimiterUnavailableError                     a shared limiter that cannot be reached
     └── RepeatedPageError                           a walk that does not move on
 
     UserWarning
@@ -38,6 +39,7 @@ __all__ = [
     "ConfigurationError",
     "IncompleteWalkWarning",
     "InvalidRequestError",
+    "LimiterUnavailableError",
     "PermissionDeniedError",
     "RateLimitedError",
     "RepeatedPageError",
@@ -176,6 +178,10 @@ class ResponseDecodeError(CallRecordsError):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
+
+
+class LimiterUnavailableError(CallRecordsError):
+    """A limiter that processes share cannot be reached, so nothing was sent."""
 
 
 class RepeatedPageError(CallRecordsError):

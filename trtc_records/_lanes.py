@@ -12,6 +12,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
+from weakref import WeakSet
 
 import httpcore
 import httpx
@@ -96,6 +97,7 @@ class LaneTransport:
         for lane in lanes:
             await lane.aclose()
         await asyncio.gather(*self._closing)
+        await self._backend.aclose()
 
     async def _take(self, origin: httpcore.Origin) -> _Lane:
         while self._idle:
@@ -169,6 +171,14 @@ def _is_stale(lane: _Lane) -> bool:
 class _OneWriteBackend(httpcore.AnyIOBackend):
     """Open connections that write a request's head and body at once."""
 
+    def __init__(self) -> None:
+        self._streams: WeakSet[_OneWriteStream] = WeakSet()
+
+    async def aclose(self) -> None:
+        """Close what is still open: httpcore forgets a connection to a SOCKS proxy that refuses it."""
+        for stream in list(self._streams):
+            await stream.aclose()
+
     async def connect_tcp(
         self,
         host: str,
@@ -177,7 +187,9 @@ class _OneWriteBackend(httpcore.AnyIOBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        return _OneWriteStream(await super().connect_tcp(host, port, timeout, local_address, socket_options))
+        stream = _OneWriteStream(await super().connect_tcp(host, port, timeout, local_address, socket_options))
+        self._streams.add(stream)
+        return stream
 
 
 class _OneWriteStream(httpcore.AsyncNetworkStream):

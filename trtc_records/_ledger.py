@@ -6,14 +6,16 @@ many records there are.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import islice
 from typing import Final
 
 import attrs
 
-from trtc_records._models import CallRecord, CallRecordPage
+from trtc_records._models import CallRecord, CallRecordPage, InvalidRecord
 
 __all__ = ["Ledger", "total_fell"]
 
@@ -53,13 +55,13 @@ class Ledger:
         """Return how many records the walk is short of what the pages said."""
         return max(self.expected - self._yielded - self._repeated, 0)
 
-    def knows(self, record: CallRecord) -> bool:
-        """Tell whether *record* was yielded, lately or on the first page."""
-        return self._knows_id(record.call_id)
+    def knows_start(self, page: CallRecordPage) -> bool:
+        """Tell whether the first record on *page* was yielded."""
+        return any(self._knows_id(key) for key in islice(_entries(page), 1))
 
     def has_news(self, page: CallRecordPage) -> bool:
         """Tell whether *page* holds a record that was not yielded."""
-        return any(not self.knows(record) for record in page.records)
+        return any(not self._knows_id(key) for key in _entries(page))
 
     def fell(self, page: CallRecordPage) -> bool:
         """Tell whether *page* says that there are fewer records than the page taken before it said."""
@@ -68,17 +70,24 @@ class Ledger:
     def take(self, page: CallRecordPage) -> CallRecordPage:
         """Enter *page*, and return it with the records that are new."""
         self._note_total(page)
-        self.pages += bool(page.records)
-        unique = {record.call_id: record for record in page.records}
+        self.pages += page.size > 0
+        unique = _entries(page)
         if not all(known.isdisjoint(unique) for known in self._memory):
-            unique = {call_id: record for call_id, record in unique.items() if not self._knows_id(call_id)}
-        if len(unique) != len(page.records):
-            self._repeated += sum(record.call_id in unique for record in page.records) - len(unique)
+            unique = {key: entry for key, entry in unique.items() if not self._knows_id(key)}
+        if len(unique) != page.size:
+            entries: list[CallRecord | InvalidRecord] = [*page.records, *page.invalid]
+            self._repeated += sum(_key(entry) in unique for entry in entries) - len(unique)
         self._yielded += len(unique)
         if unique:
             self.stale_pages = 0
         self._remember(unique)
-        return page if len(unique) == len(page.records) else attrs.evolve(page, records=tuple(unique.values()))
+        if len(unique) == page.size:
+            return page
+        return attrs.evolve(
+            page,
+            records=tuple(entry for entry in unique.values() if isinstance(entry, CallRecord)),
+            invalid=tuple(entry for entry in unique.values() if isinstance(entry, InvalidRecord)),
+        )
 
     def pages_left(self, page_length: int, positions: int) -> int:
         """Return how many more pages of *page_length* records follow after *positions* records."""
@@ -86,7 +95,7 @@ class Ledger:
 
     def compare_first_page(self, again: CallRecordPage) -> tuple[bool, bool]:
         """Tell whether records have left the list, and whether some have arrived, from another look at page 1."""
-        before, now = self._first_page, [record.call_id for record in again.records]
+        before, now = self._first_page, list(_entries(again))
         kept = set(before).intersection(now)
         growth = (again.total_num or 0) - (self._first_total or 0)
         if not kept:
@@ -117,6 +126,19 @@ class Ledger:
         if len(recent) >= _GENERATION:
             self._memory = [page_1, recent, recent := set()]
         recent.update(call_ids)
+
+
+def _entries(page: CallRecordPage) -> dict[str, CallRecord | InvalidRecord]:
+    """Return what is on *page* by what tells one record from another."""
+    entries: dict[str, CallRecord | InvalidRecord] = {record.call_id: record for record in page.records}
+    for entry in page.invalid:
+        entries[_key(entry)] = entry
+    return entries
+
+
+def _key(entry: CallRecord | InvalidRecord) -> str:
+    """Return the id of a record, or all there is of one that could not be read."""
+    return entry.call_id if isinstance(entry, CallRecord) else f"invalid {json.dumps(entry.raw, sort_keys=True)}"
 
 
 def _count_strangers(call_ids: Sequence[str], kept: AbstractSet[str]) -> int:

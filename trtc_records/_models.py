@@ -10,7 +10,18 @@ from typing import Any
 
 import attrs
 
-__all__ = ["CallRecord", "CallRecordPage", "CallResult", "CallType", "MediaType", "Region", "RoomIdType"]
+from trtc_records._errors import ResponseDecodeError
+
+__all__ = [
+    "CallRecord",
+    "CallRecordPage",
+    "CallResult",
+    "CallType",
+    "InvalidRecord",
+    "MediaType",
+    "Region",
+    "RoomIdType",
+]
 
 
 class MediaType(StrEnum):
@@ -123,6 +134,16 @@ class CallRecord:
         return timedelta() if self.accept_time is None else self.end_time - self.accept_time
 
 
+@attrs.frozen
+class InvalidRecord:
+    """Hold a record that could not be read."""
+
+    raw: Any
+    """What the service sent."""
+    error: ResponseDecodeError
+    """What is wrong with it."""
+
+
 @attrs.frozen(kw_only=True)
 class CallRecordPage:
     """Hold one page of call records as the service answered it."""
@@ -134,3 +155,10 @@ class CallRecordPage:
     """How many records match the query; ``None`` where the service did not say."""
     request_id: str = ""
     """What the vendor's support asks for."""
+    invalid: tuple[InvalidRecord, ...] = ()
+    """What could not be read, on a page of a walk with ``on_invalid``; without it, that is an error."""
+
+    @property
+    def size(self) -> int:
+        """Return how many records the service put on the page, read or not."""
+        return len(self.records) + len(self.invalid)

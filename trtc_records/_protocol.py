@@ -58,6 +58,8 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     content: bytes = attrs.field(repr=False)
+    sent_at: float = 0.0
+    """When the request was, on the event loop's clock."""
 
 
 def page_call(query: Query, page: int) -> Call:
@@ -85,7 +87,7 @@ def build_target(path: str, *, sdk_app_id: int, identifier: str, user_sig: str) 
     )
 
 
-def read_page(answer: Answer, requested: int) -> CallRecordPage:
+def read_page(answer: Answer, requested: int, *, keep_invalid: bool = False) -> CallRecordPage:
     """Read the answer to :func:`page_call`; a page without records is where a walk ends.
 
     The vendor documents ``Page`` 0 as the end. An empty or absent list and the error 101050 say the same.
@@ -115,8 +117,12 @@ def read_page(answer: Answer, requested: int) -> CallRecordPage:
     number = _read_number(response, "Page", request_id)
     if number is None:
         number = requested if raw_records else 0
+    records, invalid = records_from_json(
+        raw_records, "$.Response.CallRecordList", request_id, keep_invalid=keep_invalid
+    )
     return CallRecordPage(
-        records=records_from_json(raw_records, "$.Response.CallRecordList", request_id),
+        records=records,
+        invalid=invalid,
         page=number,
         total_num=_read_number(response, "TotalNum", request_id),
         request_id=request_id,

@@ -21,9 +21,10 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from aiolimiter import AsyncLimiter
 
+from trtc_records._brake import Brake
 from trtc_records._errors import ConfigurationError, shorten
 
-__all__ = ["QUOTA", "LocalRateLimiter", "RateLimiter", "shared_limiter"]
+__all__ = ["QUOTA", "AdaptiveRateLimiter", "LocalRateLimiter", "RateLimiter", "adapt", "shared_limiter"]
 
 QUOTA: Final = 200
 """Calls per second that the service allows to an app."""
@@ -40,6 +41,15 @@ class RateLimiter(Protocol):
 
     async def acquire(self) -> object:
         """Wait for a permit and take it. A caller that is cancelled while it waits takes none."""
+        ...
+
+
+@runtime_checkable
+class AdaptiveRateLimiter(RateLimiter, Protocol):
+    """Give out permits, and fewer of them while the service refuses for quota."""
+
+    def refused(self) -> object:
+        """Slow down: the service has refused a request that held a permit."""
         ...
 
 
@@ -62,6 +72,7 @@ class LocalRateLimiter:
         self.rate = rate
         self._bucket = max(1.0, rate * _BUCKET_SHARE)
         self._pace = max(rate - 2 * self._bucket, rate / 2)
+        self._brake = Brake(self._pace)
         self._permits = _PermitLog(max(1, int(self._pace + self._bucket)))
         self._pacers: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pacer] = WeakKeyDictionary()
 
@@ -76,8 +87,45 @@ class LocalRateLimiter:
             pacer = self._pacers[loop] = _Pacer(self._bucket, self._pace)
         async with pacer.turn:
             await pacer.limiter.acquire()
+            while (wait := self._brake.take(loop.time())) > 0:  # noqa: ASYNC110 - the clock is what it waits for
+                await asyncio.sleep(wait)
             while (wait := self._permits.take(loop.time())) > 0:  # noqa: ASYNC110 - the clock is what it waits for
                 await asyncio.sleep(wait)
+
+    def refused(self) -> None:
+        """Pause for a second, go on at half the rate, and recover step by step."""
+        self._brake.refused(asyncio.get_running_loop().time())
+
+
+class BrakedLimiter:
+    """Add to a limiter of the caller's what it lacks: to slow down when the service refuses.
+
+    Args:
+        limiter: Whose permits to give out.
+    """
+
+    def __init__(self, limiter: RateLimiter) -> None:
+        self._limiter = limiter
+        self._brake = Brake(QUOTA)
+        self._turn = asyncio.Lock()
+
+    async def acquire(self) -> None:
+        """Wait for a permit and take it."""
+        loop = asyncio.get_running_loop()
+        if self._brake.take(loop.time()) > 0:
+            async with self._turn:
+                while (wait := self._brake.take(loop.time())) > 0:  # noqa: ASYNC110 - it waits for the clock
+                    await asyncio.sleep(wait)
+        await self._limiter.acquire()
+
+    def refused(self) -> None:
+        """Pause for a second, go on at half the rate, and recover step by step."""
+        self._brake.refused(asyncio.get_running_loop().time())
+
+
+def adapt(limiter: RateLimiter) -> AdaptiveRateLimiter:
+    """Return *limiter* if it can slow down, and otherwise one around it that can."""
+    return limiter if isinstance(limiter, AdaptiveRateLimiter) else BrakedLimiter(limiter)
 
 
 class _Pacer:

@@ -21,7 +21,7 @@ from trtc_records._errors import TransportError
 from trtc_records._lanes import Exchange, LaneTransport
 from trtc_records._latency import Latency
 from trtc_records._protocol import Answer, Call, build_target
-from trtc_records._throttle import RateLimiter
+from trtc_records._throttle import AdaptiveRateLimiter
 from trtc_records._version import __version__
 
 __all__ = ["Sender"]
@@ -57,7 +57,7 @@ class Sender:
         *,
         sdk_app_id: int,
         identifier: str,
-        limiter: RateLimiter,
+        limiter: AdaptiveRateLimiter,
         timeout: float,
         max_in_flight: int,
         transport: httpx.AsyncBaseTransport | LaneTransport | None,
@@ -78,6 +78,7 @@ class Sender:
             (b"Content-Type", b"application/json"),
             (b"User-Agent", f"trtc-records/{__version__}".encode()),
         ]
+        self._slowed_at = 0.0
         self.latency = Latency()
 
     async def send(self, call: Call, user_sig: Secret) -> Answer:
@@ -91,6 +92,12 @@ class Sender:
         if isinstance(outcome, Answer):
             return outcome
         raise outcome
+
+    def slow_down(self, refused: Answer) -> None:
+        """Have the limiter slow down, unless it has done so since *refused* was asked for."""
+        if refused.sent_at >= self._slowed_at:
+            self._slowed_at = asyncio.get_running_loop().time()
+            self._limiter.refused()
 
     async def aclose(self) -> None:
         """Close the transport."""
@@ -133,7 +140,8 @@ class Sender:
             raise error.with_traceback(None)  # noqa: B904 - it is the same error
         self.latency.add(loop.time() - sent_at)
         # A server may repeat what it was asked.
-        return Answer(status, plain_headers, body.replace(user_sig.reveal().encode(), str(user_sig).encode()))
+        body = body.replace(user_sig.reveal().encode(), str(user_sig).encode())
+        return Answer(status, plain_headers, body, sent_at)
 
     def _sign(self, call: Call, user_sig: Secret) -> bytes:
         target = build_target(

@@ -63,7 +63,7 @@ async def walk(source: Prefetcher) -> AsyncGenerator[CallRecordPage, None]:
             agreed = agreed and settled
         for read in reads:
             fresh = ledger.take(read)
-            if fresh.records:
+            if fresh.size:
                 yield fresh
         page = reads[-1]
         early_end = page if _is_end(page) and ledger.missing and not paused else None
@@ -72,8 +72,8 @@ async def walk(source: Prefetcher) -> AsyncGenerator[CallRecordPage, None]:
             source.stop_ahead()
         elif not _is_end(page):
             paused = False
-            positions += len(page.records)
-            longest = max(longest, len(page.records))
+            positions += page.size
+            longest = max(longest, page.size)
             left = ledger.pages_left(longest, positions)
             source.plan(number + left + 1, longest, look_again=ledger.expected > 0 and number + left > 1)
             number += 1
@@ -89,7 +89,7 @@ async def walk(source: Prefetcher) -> AsyncGenerator[CallRecordPage, None]:
         first_page = await source.take_second_look()
         left, arrived = ledger.compare_first_page(first_page)
         fresh = ledger.take(first_page)
-        if fresh.records:
+        if fresh.size:
             yield fresh
         if (left or source.records_left) and (arrived or source.records_arrived):
             _warn_incomplete("records left the list while others arrived, so TotalNum cannot show every move")
@@ -118,7 +118,7 @@ async def _read_around(source: Prefetcher, ledger: Ledger, number: int) -> tuple
     for _ in range(_ROUNDS):
         first = max(number - 1, 1)
         page = await source.read_again(first)
-        while first > 1 and not (page.records and ledger.knows(page.records[0])):
+        while first > 1 and not ledger.knows_start(page):
             reads.append(page)
             first -= 1
             page = await source.read_again(first)
@@ -139,7 +139,7 @@ async def _read_forward(source: Prefetcher, first: int, last: int) -> list[CallR
 
 
 def _is_end(page: CallRecordPage) -> bool:
-    return not page.records or page.page == 0
+    return not page.size or page.page == 0
 
 
 def _repeats(ledger: Ledger, page: CallRecordPage) -> bool:

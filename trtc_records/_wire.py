@@ -17,7 +17,7 @@ from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn_from_attrs, make_dict_unstructure_fn, override
 
 from trtc_records._errors import ResponseDecodeError
-from trtc_records._models import CallRecord, CallResult, CallType, MediaType, RoomIdType
+from trtc_records._models import CallRecord, CallResult, CallType, InvalidRecord, MediaType, RoomIdType
 
 __all__ = ["read_integer", "record_from_json", "record_to_json", "records_from_json"]
 
@@ -53,9 +53,16 @@ def record_from_json(raw: object, *, path: str = "$", request_id: str = "") -> C
     raise ResponseDecodeError(reason, path, value, request_id)
 
 
-def records_from_json(raws: list[Any], path: str, request_id: str) -> tuple[CallRecord, ...]:
-    """Read the call records of a page; *path* is where their array stands in the answer."""
+def records_from_json(
+    raws: list[Any], path: str, request_id: str, *, keep_invalid: bool
+) -> tuple[tuple[CallRecord, ...], tuple[InvalidRecord, ...]]:
+    """Read the call records of a page; *path* is where their array stands in the answer.
+
+    Raises:
+        ResponseDecodeError: One is not a call record, and *keep_invalid* is not set.
+    """
     records: list[CallRecord] = []
+    invalid: list[InvalidRecord] = []
     for raw in raws:
         try:
             # A record with as many fields as there are known ones, all of them found, has no others.
@@ -63,9 +70,16 @@ def records_from_json(raws: list[Any], path: str, request_id: str) -> tuple[Call
         except Exception:  # noqa: BLE001 - it may lack an optional field, or be no record at all
             record = None
         if record is None:
-            record = record_from_json(raw, path=f"{path}[{len(records)}]", request_id=request_id)
+            try:
+                place = f"{path}[{len(records) + len(invalid)}]"
+                record = record_from_json(raw, path=place, request_id=request_id)
+            except ResponseDecodeError as error:
+                if not keep_invalid:
+                    raise
+                invalid.append(InvalidRecord(raw, error))
+                continue
         records.append(record)
-    return tuple(records)
+    return tuple(records), tuple(invalid)
 
 
 def record_to_json(record: CallRecord) -> dict[str, Any]:

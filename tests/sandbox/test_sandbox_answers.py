@@ -1,0 +1,255 @@
+"""What the sandbox answers: records, pages, filters, and the options where the vendor's page says nothing."""
+
+import re
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from trtc_records._models import CallRecord
+from trtc_records._wire import record_from_json
+from trtc_records.sandbox import Behaviour, Sandbox, make_records
+
+DAY = 86_400
+
+
+def record(call_id="04c9a0ac-8e38-4a19-be45-349c5ce7911b", *, age=3_600, **changes):
+    """Return a record that began *age* seconds ago."""
+    start = datetime.fromtimestamp(int(time.time()) - age, UTC)
+    defaults = {
+        "call_id": call_id,
+        "caller": "147",
+        "callees": ("147", "369"),
+        "media_type": "Audio",
+        "call_type": "SingleCall",
+        "call_result": "NotAnswer",
+        "start_time": start,
+        "end_time": start + timedelta(seconds=30),
+    }
+    return CallRecord(**defaults | changes)
+
+
+def test_a_success_has_the_vendors_envelope(caller):
+    """A success has code 0, no words, OK, an id and a Response."""
+    answer = caller.ask(NumberPerPage=3, Page=2)
+    assert {name: answer[name] for name in ("ErrorCode", "ErrorInfo", "ActionStatus")} == {
+        "ErrorCode": 0,
+        "ErrorInfo": "",
+        "ActionStatus": "OK",
+    }
+    response = answer["Response"]
+    assert (response["TotalNum"], response["Page"], len(response["CallRecordList"])) == (60, 2, 3)
+
+
+def test_an_answer_is_json_under_status_200(caller):
+    """The headers say what the body is."""
+    answer = caller.post()
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+
+
+def test_request_ids_look_like_the_vendors_and_differ(caller):
+    """Each answer, a failure too, has a fresh RequestId."""
+    ids = [caller.ask(Page=page)["RequestId"] for page in (0, 1, 2)]
+    assert len(set(ids)) == 3
+    assert all(re.fullmatch(r"Id-[0-9a-f]{32}-O-Seq-\d+", request_id) for request_id in ids)
+
+
+def test_a_record_has_the_documented_fields(caller):
+    """Names and types are those of the vendor's sample."""
+    (found,) = caller.query(NumberPerPage=1)["CallRecordList"]
+    types = {name: type(value) for name, value in found.items()}
+    assert types == {
+        **dict.fromkeys(("CallId", "Caller_Account", "MediaType", "CallType", "CallResult", "RoomId"), str),
+        **dict.fromkeys(("StartTime", "EndTime", "AcceptTime", "RoomIdType"), int),
+        "CalleeList_Account": list,
+    }
+
+
+def test_a_page_has_ten_records_by_default(caller):
+    """An empty object asks for the first ten."""
+    response = caller.query()
+    assert (response["Page"], len(response["CallRecordList"])) == (1, 10)
+
+
+def test_a_walk_brings_every_record_once(caller, shared):
+    """Pages follow each other without a gap or a repetition, the last one shorter."""
+    assert [record_from_json(found) for found in caller.walk(7)] == shared.records
+
+
+def test_a_page_may_hold_everything(caller):
+    """There is no limit to a page's size by default."""
+    assert len(caller.query(NumberPerPage=10**12)["CallRecordList"]) == 60
+
+
+@pytest.mark.parametrize("name", ["CallResult", "CallType"])
+def test_a_query_filters(caller, name):
+    """Only records of the wanted value come, and TotalNum counts only those."""
+    everything = caller.walk(60)
+    wanted = everything[0][name]
+    expected = [found for found in everything if found[name] == wanted]
+    assert caller.walk(60, **{name: wanted}) == expected
+    assert caller.query(**{name: wanted})["TotalNum"] == len(expected)
+
+
+def test_filters_combine(caller):
+    """Result and type both have to match."""
+    expected = [
+        found for found in caller.walk(60) if (found["CallResult"], found["CallType"]) == ("NormalEnd", "SingleCall")
+    ]
+    assert caller.walk(60, CallResult="NormalEnd", CallType="SingleCall") == expected
+
+
+def test_both_ends_of_the_window_are_included(caller):
+    """A record that starts at StartTime or at EndTime is in the window."""
+    everything = caller.walk(60)
+    start, end = everything[20]["StartTime"], everything[30]["StartTime"]
+    expected = [found for found in everything if start <= found["StartTime"] <= end]
+    assert caller.walk(60, StartTime=start, EndTime=end) == expected
+
+
+def test_an_end_before_the_retention_edge_finds_nothing(caller):
+    """The start is moved to the edge, the end is not, and that is no error."""
+    assert caller.query(StartTime=0, EndTime=1_000)["TotalNum"] == 0
+
+
+def test_records_older_than_seven_days_are_gone(connect):
+    """An older StartTime is moved to the retention edge, in silence."""
+    old, young = record("old", age=7 * DAY + 5), record("young", age=7 * DAY - 60)
+    with Sandbox(records=[old, young]) as sandbox:
+        caller = connect(sandbox)
+        assert [found["CallId"] for found in caller.walk(StartTime=0)] == ["young"]
+        assert caller.ask("get_record_by_callid", CallId="old")["ErrorCode"] == 101050
+        assert sandbox.records == [young]
+
+
+def test_a_record_of_the_future_is_outside_the_default_window(connect):
+    """EndTime is now by default."""
+    with Sandbox(records=[record(age=-60)]) as sandbox:
+        caller = connect(sandbox)
+        assert caller.query()["TotalNum"] == 0
+        assert caller.query(EndTime=int(time.time()) + 120)["TotalNum"] == 1
+
+
+def test_a_lookup_finds_a_call(caller):
+    """The record comes alone, under CallRecord."""
+    (wanted,) = caller.query(NumberPerPage=1, Page=5)["CallRecordList"]
+    answer = caller.ask("get_record_by_callid", CallId=wanted["CallId"])
+    assert (answer["ErrorCode"], answer["Response"]) == (0, {"CallRecord": wanted})
+
+
+def test_a_lookup_of_no_call_is_an_error(caller):
+    """Error 101050 says that there is no such record."""
+    assert caller.ask("get_record_by_callid", CallId="none")["ErrorCode"] == 101050
+
+
+@pytest.mark.parametrize(
+    ("end", "response"),
+    [
+        ("page_zero", {"TotalNum": 3, "Page": 0, "CallRecordList": []}),
+        ("empty_list", {"TotalNum": 3, "Page": 2, "CallRecordList": []}),
+        ("absent", {"TotalNum": 3}),
+        ("null", {"TotalNum": 3, "Page": None, "CallRecordList": None}),
+    ],
+)
+def test_a_walk_ends_as_chosen(connect, end, response):
+    """The page after the last says so in one of several ways."""
+    with Sandbox(records=3, behaviour=Behaviour(end=end)) as sandbox:
+        assert connect(sandbox).query(Page=2) == response
+
+
+def test_a_walk_may_end_by_an_error(connect):
+    """The page after the last is error 101050, if so chosen."""
+    with Sandbox(records=3, behaviour=Behaviour(end="error")) as sandbox:
+        assert connect(sandbox).ask(Page=2)["ErrorCode"] == 101050
+
+
+def test_records_descend_if_chosen(connect):
+    """The newest comes first."""
+    with Sandbox(records=30, behaviour=Behaviour(order="descending")) as sandbox:
+        assert [record_from_json(found) for found in connect(sandbox).walk()] == sandbox.records[::-1]
+
+
+def test_a_random_order_stays_the_same_for_its_seed(connect):
+    """It is no order of time, and pages of it fit together."""
+    records = make_records(30)
+    walks = []
+    for seed in (1, 1, 2):
+        with Sandbox(records=records, seed=seed, behaviour=Behaviour(order="random")) as sandbox:
+            walks.append([found["CallId"] for found in connect(sandbox).walk(7)])
+    ids = [made.call_id for made in records]
+    assert walks[0] == walks[1] != walks[2]
+    assert walks[0] != ids
+    assert sorted(walks[0]) == sorted(ids)
+
+
+def test_a_page_cap_shortens_pages_without_a_gap(connect):
+    """Fewer records come than were asked for, and a walk still brings all."""
+    with Sandbox(records=30, behaviour=Behaviour(page_cap=4)) as sandbox:
+        caller = connect(sandbox)
+        assert len(caller.query(NumberPerPage=10)["CallRecordList"]) == 4
+        assert [record_from_json(found) for found in caller.walk(10)] == sandbox.records
+
+
+@pytest.mark.parametrize(
+    ("unanswered", "fields"), [("zero", {"AcceptTime": 0}), ("null", {"AcceptTime": None}), ("absent", {})]
+)
+def test_an_unanswered_call_has_the_accept_time_chosen(connect, unanswered, fields):
+    """It is 0, null or absent."""
+    with Sandbox(records=[record()], behaviour=Behaviour(unanswered=unanswered)) as sandbox:
+        (found,) = connect(sandbox).walk()
+        assert {name: value for name, value in found.items() if name == "AcceptTime"} == fields
+
+
+def test_an_answered_call_keeps_its_accept_time(connect):
+    """The choice is for unanswered calls only."""
+    answered = record(accept_time=datetime.fromtimestamp(int(time.time()) - 3_590, UTC))
+    with Sandbox(records=[answered], behaviour=Behaviour(unanswered="absent")) as sandbox:
+        (found,) = connect(sandbox).walk()
+        assert found["AcceptTime"] == answered.accept_time.timestamp()
+
+
+def test_a_room_id_type_may_be_text(connect):
+    """As the vendor's table has it."""
+    with Sandbox(
+        records=[record(room_id="1", room_id_type=1)], behaviour=Behaviour(room_id_type_as_text=True)
+    ) as sandbox:
+        (found,) = connect(sandbox).walk()
+        assert found["RoomIdType"] == "1"
+
+
+def test_extra_fields_are_everywhere_if_chosen(connect, caller):
+    """Records, responses and envelopes have fields that are not documented, and ``records`` has them too."""
+    with Sandbox(records=3, behaviour=Behaviour(extra_fields=True)) as sandbox:
+        answer, plain = connect(sandbox).ask(), caller.ask()
+        lookup = connect(sandbox).ask("get_record_by_callid", CallId=sandbox.records[0].call_id)
+        assert answer.keys() > plain.keys()
+        assert answer["Response"].keys() > plain["Response"].keys()
+        assert answer["Response"]["CallRecordList"][0].keys() > plain["Response"]["CallRecordList"][0].keys()
+        assert lookup["Response"].keys() > {"CallRecord"}
+        assert all(made.extra for made in sandbox.records)
+
+
+def test_new_enum_values_are_in_some_records_if_chosen(connect):
+    """A quarter of the records has values that are not documented, and a query may ask for them."""
+    with Sandbox(records=100, behaviour=Behaviour(new_enum_values=True)) as sandbox:
+        caller = connect(sandbox)
+        new = [found for found in caller.walk(100) if found["CallResult"] == "Transferred"]
+        assert 10 <= len(new) <= 45
+        assert {(found["MediaType"], found["CallType"], found["RoomIdType"]) for found in new} == {
+            ("Screen", "Broadcast", 3)
+        }
+        assert caller.walk(100, CallResult="Transferred", CallType="Broadcast") == new
+
+
+def test_given_records_are_served_by_start_time(connect):
+    """Their own order does not matter, and fields of later versions are kept."""
+    records = [record("b", age=100, extra={"Later": [1]}), record("a", age=200)]
+    with Sandbox(records=iter(records)) as sandbox:
+        assert [record_from_json(found) for found in connect(sandbox).walk()] == records[::-1]
+
+
+def test_more_windows_than_are_remembered_are_answered_right(caller):
+    """Pages of many windows are kept ready, and forgotten again."""
+    starts = [found["StartTime"] for found in caller.walk(60)]
+    totals = [caller.query(StartTime=start)["TotalNum"] for start in starts[:40]]
+    assert totals == [sum(other >= start for other in starts) for start in starts[:40]]

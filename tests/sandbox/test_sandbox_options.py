@@ -1,0 +1,62 @@
+"""Arguments that cannot be used are refused, by name, with the value and the remedy."""
+
+import pytest
+
+from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox, make_records
+
+
+@pytest.mark.parametrize(
+    ("make", "argument", "value", "remedy"),
+    [
+        (Behaviour, "end", "stop", "'page_zero'"),
+        (Behaviour, "order", "up", "'ascending', 'descending', 'random'"),
+        (Behaviour, "unanswered", None, "'zero', 'null', 'absent'"),
+        (Behaviour, "quota_code", 60012, "60007, 60011, 60018, 60019"),
+        (Behaviour, "page_cap", 0, "None for no limit"),
+        (Faults, "http_502", 5, "0.05 for one in twenty"),
+        (Faults, "reset", -0.1, "0.05 for one in twenty"),
+        (Faults, "slow", "often", "0.05 for one in twenty"),
+        (Faults, "not_json", True, "0.05 for one in twenty"),
+        (Faults, "truncated", float("nan"), "0.05 for one in twenty"),
+        (Faults, "slow_seconds", -1, "seconds"),
+        (Faults, "retry_after", 0.5, "whole seconds"),
+        (Drift, "arrivals", 2, "0.05 for one in twenty"),
+        (Drift, "expiries", 1.01, "0.05 for one in twenty"),
+        (Sandbox, "records", -1, "how many records"),
+        (Sandbox, "records", True, "how many records"),
+        (Sandbox, "seed", "x", "an integer"),
+        (Sandbox, "quota", 0, "None for no limit"),
+        (Sandbox, "latency", -0.5, "seconds"),
+        (Sandbox, "jitter", float("inf"), "seconds"),
+        (Sandbox, "sdk_app_id", "1400000000", "1400000000"),
+        (Sandbox, "port", 70_000, "0 for a free one"),
+        (Sandbox, "identifier", "", "leave it out"),
+        (Sandbox, "secret_key", "", "leave it out"),
+    ],
+)
+def test_a_wrong_argument_is_named(make, argument, value, remedy):
+    """The message has the argument, the value and what to write instead."""
+    with pytest.raises(ValueError, match=argument) as caught:
+        make(**{argument: value})
+    assert remedy in str(caught.value)
+    assert repr(value) in str(caught.value) or not value
+
+
+def test_probabilities_do_not_exceed_one():
+    """At most one fault befalls a request."""
+    with pytest.raises(ValueError, match=r"add up to 1\.2: lower them"):
+        Faults(http_502=0.6, reset=0.6)
+
+
+@pytest.mark.parametrize(("arguments", "name"), [({"count": -1}, "records"), ({"count": 1, "days": 0}, "days")])
+def test_records_need_a_number_and_days(arguments, name):
+    """A negative number or no day cannot be made."""
+    with pytest.raises(ValueError, match=name):
+        make_records(**arguments)
+
+
+@pytest.mark.parametrize("options", [Behaviour(), Faults(), Drift()])
+def test_options_do_not_change(options):
+    """They can be shared by tests."""
+    with pytest.raises(AttributeError):
+        options.end = "null"

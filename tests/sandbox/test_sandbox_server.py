@@ -1,0 +1,270 @@
+"""How a sandbox starts, tells where it is, and stops."""
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+import trtc_records.sandbox
+from trtc_records.sandbox import Sandbox
+
+
+def run(code, *options):
+    """Run a program of its own, warnings being errors."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", *options, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_credentials_are_what_a_client_takes(shared):
+    """They are named like the constructor's arguments."""
+    assert shared.credentials == {
+        "sdk_app_id": 1_400_000_000,
+        "identifier": "administrator",
+        "secret_key": "5a17d80c" * 8,
+        "base_url": shared.base_url,
+    }
+
+
+def test_the_environment_is_what_a_client_reads(shared):
+    """All of it is text."""
+    assert shared.environment == {
+        "TRTC_SDK_APP_ID": "1400000000",
+        "TRTC_IDENTIFIER": "administrator",
+        "TRTC_SECRET_KEY": "5a17d80c" * 8,
+        "TRTC_BASE_URL": shared.base_url,
+    }
+
+
+def test_the_account_is_a_choice(connect):
+    """App, administrator and key may be the caller's own."""
+    with Sandbox(records=3, sdk_app_id=20_000_001, identifier="root", secret_key="k" * 64) as sandbox:
+        assert connect(sandbox).query()["TotalNum"] == 3
+
+
+def test_the_key_is_not_shown(shared):
+    """Neither a sandbox nor its parts have it in their repr."""
+    assert repr(shared) == f"<Sandbox running at {shared.base_url.removeprefix('http://')}, app 1400000000>"
+    assert shared.credentials["secret_key"] not in f"{shared!r} {shared._app!r}"
+
+
+def test_stats_count_what_was_asked(connect):
+    """Requests, pages in order, and connections."""
+    with Sandbox(records=30) as sandbox:
+        for _ in range(2):
+            connect(sandbox).walk()
+    stats = sandbox.stats
+    assert (stats.requests, stats.refused, stats.connections, stats.faults) == (8, 0, 2, {})
+    assert stats.pages == (1, 2, 3, 4) * 2
+
+
+def test_there_is_no_address_before_the_port_is_open():
+    """The error says where to use it."""
+    with pytest.raises(RuntimeError, match="inside `with Sandbox"):
+        _ = Sandbox(records=1).base_url
+
+
+def test_a_fixed_port_is_taken(connect):
+    """The port is the caller's choice."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with Sandbox(records=1, port=port) as sandbox:
+        assert sandbox.base_url == f"http://127.0.0.1:{port}"
+        assert connect(sandbox).query()["TotalNum"] == 1
+
+
+def test_a_port_in_use_is_an_error():
+    """It comes from the ``with`` statement, as an OSError."""
+    with Sandbox(records=1) as first:
+        port = int(first.base_url.rpartition(":")[2])
+        with pytest.raises(OSError, match="in use"):
+            Sandbox(records=1, port=port).__enter__()
+
+
+def test_an_ipv6_address_has_brackets(connect):
+    """A host with colons is IPv6."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with Sandbox(records=1, host="::1") as sandbox:
+        assert sandbox.base_url.startswith("http://[::1]:")
+        assert connect(sandbox).query()["TotalNum"] == 1
+
+
+def test_a_running_sandbox_cannot_be_started_again(shared):
+    """One object is one server."""
+    with pytest.raises(RuntimeError, match="running already"):
+        shared.__enter__()
+
+
+def test_a_stopped_sandbox_still_tells(connect):
+    """Records and stats stay, and the port is closed."""
+    with Sandbox(records=3) as sandbox:
+        connect(sandbox).query()
+    assert (len(sandbox.records), sandbox.stats.requests) == (3, 1)
+    with pytest.raises(httpx.ConnectError):
+        connect(sandbox).query()
+
+
+def test_a_stopped_sandbox_starts_again(connect):
+    """On the same port, with what it knew."""
+    sandbox = Sandbox(records=3)
+    for _ in range(2):
+        with sandbox:
+            connect(sandbox).query()
+    assert sandbox.stats.requests == 2
+
+
+def test_nothing_is_left_of_it(connect):
+    """No thread lives on, and stopping takes no time even with connections open."""
+    threads = set(threading.enumerate())
+    with Sandbox(records=3) as sandbox:
+        connect(sandbox).query()
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 1
+    assert set(threading.enumerate()) == threads
+    gc.collect()  # an unclosed socket would warn here, and warnings are errors
+
+
+def test_it_stops_before_it_has_begun():
+    """An empty block is no special case."""
+    for _ in range(20):
+        with Sandbox(records=0):
+            pass
+
+
+def test_it_stops_while_answers_are_under_way(connect, caplog):
+    """A slow answer does not delay the stop, its connection is closed, and nothing is logged."""
+    with ThreadPoolExecutor(1) as pool:
+        with Sandbox(records=3, latency=30) as sandbox:
+            pending = pool.submit(connect(sandbox).post)
+            while not sandbox.stats.requests:
+                time.sleep(0.01)
+            begun = time.monotonic()
+        assert time.monotonic() - begun < 1
+        assert isinstance(pending.exception(), httpx.TransportError)
+    assert caplog.records == []
+
+
+def test_it_serves_the_program_that_awaits(caller):
+    """Its loop is not the caller's."""
+
+    async def ask():
+        with Sandbox(records=3) as sandbox:
+            async with httpx.AsyncClient(base_url=sandbox.base_url) as http:
+                url = "/v4/call_record_http_srv/get_record_by_filter"
+                answers = await asyncio.gather(
+                    *(http.post(url, params=caller.parameters(), json={}) for _ in range(10))
+                )
+        return {answer.json()["Response"]["TotalNum"] for answer in answers}
+
+    assert asyncio.run(ask()) == {3}
+
+
+def test_a_broken_request_does_no_harm(connect):
+    """What is not HTTP is refused, and the next request is answered."""
+    with Sandbox(records=3) as sandbox:
+        host, port = sandbox.base_url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as raw:
+            raw.sendall(b"not HTTP at all\r\n\r\n")
+            assert b"400 Bad Request" in raw.recv(1_000)
+        assert connect(sandbox).query()["TotalNum"] == 3
+
+
+def test_a_client_that_leaves_in_the_middle_does_no_harm(connect, caplog):
+    """A body that never comes whole is forgotten."""
+    with Sandbox(records=3) as sandbox:
+        host, port = sandbox.base_url.removeprefix("http://").split(":")
+        path = "/v4/call_record_http_srv/get_record_by_filter"
+        for target in (path, "/other"):
+            with socket.create_connection((host, int(port))) as raw:
+                raw.sendall(f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{{".encode())
+        assert connect(sandbox).query()["TotalNum"] == 3
+    assert caplog.records == []
+
+
+def test_answers_do_not_wait_for_acknowledgements(caller):
+    """Nagle's algorithm is off: it would hold every answer back for 40 ms."""
+    caller.query()
+    times = []
+    for _ in range(10):
+        begun = time.monotonic()
+        caller.query()
+        times.append(time.monotonic() - begun)
+    assert min(times) < 0.03
+
+
+def test_it_is_clean_in_development_mode():
+    """A program with every check on has nothing to say about it."""
+    result = run(
+        """
+        import httpx
+        from trtc_records.sandbox import Faults, Sandbox
+        url = "/v4/call_record_http_srv/get_record_by_filter"
+        with Sandbox(records=10, faults=Faults(reset=0.3, truncated=0.3)) as sandbox:
+            with httpx.Client(base_url=sandbox.base_url) as http:
+                for _ in range(20):
+                    try:
+                        http.post(url)
+                    except httpx.TransportError:
+                        pass
+                raise SystemExit(not sandbox.stats.faults)
+        """,
+        "-X",
+        "dev",
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("module", ["uvicorn", "starlette"])
+def test_a_missing_extra_says_what_to_install(module):
+    """The error names the command."""
+    result = run(f"import sys; sys.modules['{module}'] = None; import trtc_records.sandbox")
+    assert result.stderr.splitlines()[-1] == (
+        f"ImportError: the sandbox needs {module}, which is not installed: pip install 'trtc-records[sandbox]'"
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_serve_runs_until_ctrl_c():
+    """It calls back when the port is open, and a Ctrl-C ends it without a traceback."""
+    code = """
+    from trtc_records.sandbox import Sandbox, serve
+    serve(Sandbox(records=5), lambda sandbox: print(sandbox.base_url, flush=True))
+    """
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        base_url = process.stdout.readline().strip()
+        assert httpx.post(base_url).json()["ErrorCode"] == 60009
+        os.kill(process.pid, signal.SIGINT)
+        _, complaints = process.communicate(timeout=10)
+    assert (process.returncode, complaints) == (0, "")
+
+
+def test_it_is_not_imported_with_the_package():
+    """Who does not use it does not pay for it."""
+    result = run("import sys, trtc_records; print([name for name in sys.modules if 'sandbox' in name])")
+    assert result.stdout.strip() == "[]"
+
+
+def test_the_public_names_are_sorted_and_there():
+    """What ``__all__`` says is what the package has."""
+    names = trtc_records.sandbox.__all__
+    public = {name for name in vars(trtc_records.sandbox) if not name.startswith("_")}
+    assert names == sorted(names)
+    assert public == set(names)

@@ -1,0 +1,293 @@
+"""The secret key and the UserSig appear nowhere that a person, a file or an error reporter would see."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import io
+import json
+import logging
+import pickle
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import attrs
+import httpx
+import pytest
+from conftest import SECRET_KEY, MakeClient
+from http_server import Reply, Request, serve
+from records import envelope, page_answer, raw_record
+
+from trtc_records import CallRecordsClient, CallRecordsError, ConfigurationError, LaneTransport
+
+pytestmark = pytest.mark.anyio
+
+LIBRARIES = ("trtc_records", "httpx", "httpcore", "h11", "anyio/_", "stamina", "tenacity")
+USER_SIG = "eJwtjEELgjAYhv-KfOeQubm5BI9RUUJBoMcxJ18VyTaXEf33lnl7n*d9eT9QFmfvpTqLkAJfAZoZgxbYTGLtakw"
+
+
+def walk_pages(request: Request) -> dict[str, Any]:
+    numbers = range(250)[(request.page - 1) * 100 : request.page * 100]
+    return page_answer([raw_record(number) for number in numbers], request.page if numbers else 0, 250)
+
+
+@pytest.fixture
+def debug_log() -> Iterator[io.StringIO]:
+    """Catch every logger's every word."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    root = logging.getLogger()
+    levels = {name: logging.getLogger(name).level for name in logging.root.manager.loggerDict}
+    for name in ["", *levels, "httpx", "httpcore", "asyncio", "trtc_records", "stamina"]:
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    root.addHandler(handler)
+    yield stream
+    root.removeHandler(handler)
+    root.setLevel(logging.WARNING)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def holds_secret(text: str, *more: str) -> bool:
+    return any(secret in text for secret in (SECRET_KEY, USER_SIG, *more))
+
+
+async def test_a_debug_log_of_a_whole_walk_is_clean(make_client: MakeClient, debug_log: io.StringIO) -> None:
+    """Neither key nor UserSig, with every logger at DEBUG and the loop in debug mode."""
+    asyncio.get_running_loop().set_debug(True)
+
+    async def handle(request: Request) -> dict[str, Any]:
+        return walk_pages(request)
+
+    async with serve(handle) as server, make_client(base_url=server.base_url) as client:
+        assert len([record async for record in client.iter_records()]) == 250
+    asyncio.get_running_loop().set_debug(False)
+    minted = server.requests[0].parameters["usersig"][0]
+    assert "send_request_headers" in debug_log.getvalue()  # the layers below did log
+    assert not holds_secret(debug_log.getvalue(), minted)
+    assert "usersig=" not in debug_log.getvalue()
+
+
+def visible(value: object, depth: int = 4, seen: set[int] | None = None) -> Iterator[str]:
+    """Yield what an error reporter would show of *value*: its repr, and those of what it holds."""
+    seen = set() if seen is None else seen
+    if depth == 0 or id(value) in seen:
+        return
+    seen.add(id(value))
+    yield repr(value)
+    if isinstance(value, dict):
+        children = [*value.keys(), *value.values()]
+    elif isinstance(value, list | tuple | set | frozenset):
+        children = list(value)
+    else:
+        slots = [
+            name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ()) if isinstance(name, str)
+        ]
+        children = [*getattr(value, "__dict__", {}).values(), *(getattr(value, name, None) for name in slots)]
+    for child in children:
+        if not callable(child):
+            yield from visible(child, depth - 1, seen)
+
+
+def frames_of(error: BaseException | None) -> Iterator[FrameType]:
+    """Yield the frames of an error and of everything chained to it."""
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if any(f"/{package}/" in frame.f_code.co_filename for package in LIBRARIES):
+                yield frame
+        error = error.__cause__ or error.__context__
+
+
+def assert_clean(error: BaseException, *more: str) -> None:
+    """Check what is printed of an error, and all that its frames hold."""
+    assert not holds_secret("".join(traceback.format_exception(error)), *more)
+    for frame in frames_of(error):
+        for name, value in frame.f_locals.items():
+            for text in visible(value):
+                assert not holds_secret(text, *more), f"{frame.f_code.co_qualname}: {name}"
+
+
+async def _refuse(request: Request) -> Any:
+    return envelope(code=70009, info=f"usersig {request.parameters['usersig'][0]} is wrong")
+
+
+async def _echo_html(request: Request) -> Any:
+    return Reply(f"<p>{request.parameters['usersig'][0]}</p>".encode(), 200)
+
+
+async def _gateway(request: Request) -> Any:
+    return Reply(b"bad", 502)
+
+
+async def _cut(request: Request) -> Any:
+    return Reply(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{")
+
+
+async def _slow(request: Request) -> Any:
+    await asyncio.sleep(30)
+
+
+async def _bad_record(request: Request) -> Any:
+    return page_answer([raw_record(1, Caller_Account=[request.parameters["usersig"][0]])], 1, 1)
+
+
+@pytest.mark.parametrize("handler", [_refuse, _echo_html, _gateway, _cut, _slow, _bad_record])
+@pytest.mark.parametrize("credential", ["secret_key", "user_sig"])
+@pytest.mark.parametrize("over", ["lanes", "httpx"])
+async def test_an_error_carries_no_secret(
+    make_client: MakeClient, handler: Callable[[Request], Any], credential: str, over: str
+) -> None:
+    """Message, repr, attributes, traceback and the locals of its frames are clean, even if the server repeats it."""
+    arguments: dict[str, Any] = {"user_sig": USER_SIG} if credential == "user_sig" else {}
+    if over == "httpx":
+        arguments["transport"] = httpx.AsyncHTTPTransport()
+    async with serve(handler) as server, make_client(base_url=server.base_url, timeout=0.5, **arguments) as client:
+        with pytest.raises(CallRecordsError) as caught:
+            async for _ in client.iter_records():
+                pass
+        sent = [request.parameters["usersig"][0] for request in server.requests]
+    assert sent
+    assert_clean(caught.value, *sent)
+    assert not any(holds_secret(text, *sent) for text in visible(caught.value))
+
+
+@pytest.mark.parametrize("over", ["lanes", "httpx"])
+async def test_a_cancellation_carries_no_secret(make_client: MakeClient, over: str) -> None:
+    """The caller's time-out keeps its type, and brings no frame of the layers below along."""
+    transport = httpx.AsyncHTTPTransport() if over == "httpx" else LaneTransport()
+    async with serve(_slow) as server, make_client(base_url=server.base_url, transport=transport) as client:
+        with pytest.raises(TimeoutError) as caught:
+            async with asyncio.timeout(0.1):
+                await client.get_record("x")
+        sent = [request.parameters["usersig"][0] for request in server.requests]
+    assert_clean(caught.value, *sent)
+
+
+async def test_a_failing_connection_carries_no_secret(make_client: MakeClient) -> None:
+    """Nothing was sent, and nothing shows."""
+    async with make_client(base_url="http://127.0.0.1:1", user_sig=USER_SIG) as client:
+        with pytest.raises(CallRecordsError) as caught:
+            await client.get_record("x")
+    assert_clean(caught.value)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"secret_key": SECRET_KEY, "region": "mars"},
+        {"secret_key": SECRET_KEY, "user_sig": USER_SIG, "region": "china"},
+        {"secret_key": SECRET_KEY.encode(), "region": "china"},
+        {"user_sig": [USER_SIG], "region": "china"},
+    ],
+)
+async def test_a_refused_argument_carries_no_secret(arguments: dict[str, Any]) -> None:
+    """The constructor's own frames hold no credential in the clear."""
+    with pytest.raises(ConfigurationError) as caught:
+        CallRecordsClient(sdk_app_id=1, identifier="administrator", **arguments)
+    assert_clean(caught.value)
+    environ = {"TRTC_SECRET_KEY": SECRET_KEY, "TRTC_SDK_APP_ID": "1", "TRTC_IDENTIFIER": "a"}
+    with pytest.raises(ConfigurationError) as caught:
+        CallRecordsClient.from_env(environ)
+    for frame in frames_of(caught.value):
+        for value in frame.f_locals.values():
+            assert not any(holds_secret(text) for text in visible(value))
+
+
+async def test_a_client_shows_no_secret(make_client: MakeClient) -> None:
+    """Neither its repr nor anything that can be reached from it by attributes."""
+    async with make_client(base_url="http://127.0.0.1:1") as client:
+        assert not holds_secret(repr(client))
+        assert not any(holds_secret(text) for text in visible(client, depth=6))
+        for take in (pickle.dumps, copy.deepcopy):
+            with pytest.raises((TypeError, AttributeError)):
+                take(client)
+
+
+async def test_attributes_of_a_credential_cannot_be_dumped(make_client: MakeClient) -> None:
+    """vars(), attrs.asdict and json all stop at the type that holds it."""
+    from trtc_records._credentials import Secret
+
+    @attrs.define
+    class Holder:
+        secret: Secret
+
+    holder = Holder(Secret(SECRET_KEY))
+    assert not holds_secret(repr(attrs.asdict(holder)))
+    with pytest.raises(TypeError):
+        json.dumps(attrs.asdict(holder))
+    with pytest.raises(TypeError):
+        vars(holder.secret)
+
+
+def test_python_in_development_mode_prints_no_secret(tmp_path: Path) -> None:
+    """-X dev, warnings as errors, an unhandled error at the end: standard error stays clean."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import asyncio, os, logging\n"
+        "from trtc_records import CallRecordsClient\n"
+        "logging.basicConfig(level=logging.DEBUG)\n"
+        "async def main():\n"
+        "    async with CallRecordsClient.from_env(attempts=2) as client:\n"
+        "        await client.get_record('x')\n"
+        "asyncio.run(main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", str(program)],
+        env={
+            "TRTC_SDK_APP_ID": "1400000000",
+            "TRTC_IDENTIFIER": "administrator",
+            "TRTC_SECRET_KEY": SECRET_KEY,
+            "TRTC_BASE_URL": "http://127.0.0.1:1",
+            "PATH": "",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "TransportError" in done.stderr
+    assert not holds_secret(done.stderr + done.stdout, "usersig=")
+
+
+async def test_the_credential_goes_through_a_proxy_only_inside_the_tunnel(make_client: MakeClient) -> None:
+    """The CONNECT request that a proxy sees in the clear names host and port, and nothing else."""
+    heads: list[bytes] = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    listener = await asyncio.start_server(proxy, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    lanes = LaneTransport(proxy=f"http://user:hunter2@127.0.0.1:{port}")
+    async with make_client(region="singapore", user_sig=USER_SIG, transport=lanes) as client:
+        with pytest.raises(CallRecordsError, match="403") as caught:
+            await client.get_record("x")
+    listener.close()
+    assert heads[0].startswith(b"CONNECT adminapisgp.im.qcloud.com:443 HTTP/1.1\r\n")
+    assert not holds_secret(heads[0].decode())
+    assert_clean(caught.value)
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_the_environments_proxy_is_used_for_https_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTTPS_PROXY counts, NO_PROXY too, and loopback over plain HTTP goes straight."""
+    from trtc_records._transport import _environment_proxy
+
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")
+    assert _environment_proxy(httpx.URL("https://console.tim.qq.com")) == "http://proxy:3128"
+    assert _environment_proxy(httpx.URL("http://127.0.0.1:80")) is None
+    monkeypatch.setenv("NO_PROXY", "qq.com")
+    assert _environment_proxy(httpx.URL("https://console.tim.qq.com")) is None
+    monkeypatch.delenv("HTTPS_PROXY")
+    monkeypatch.setenv("ALL_PROXY", "socks5://proxy:1080")
+    assert _environment_proxy(httpx.URL("https://adminapisgp.im.qcloud.com")) == "socks5://proxy:1080"

@@ -1,0 +1,166 @@
+"""What a sandbox can be told: what the vendor's page leaves open about the service, and what can go wrong."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final, Literal, get_args
+
+import attrs
+
+__all__ = ["Behaviour", "Drift", "End", "Faults", "Order", "Unanswered", "check_number"]
+
+End = Literal["page_zero", "empty_list", "error", "absent", "null"]
+Order = Literal["ascending", "descending", "random"]
+Unanswered = Literal["zero", "null", "absent"]
+
+_LARGEST: Final = sys.float_info.max
+_QUOTA_CODES: Final = (60007, 60011, 60018, 60019)
+_FAULT_KINDS: Final = (
+    "http_502",
+    "http_429",
+    "reset",
+    "truncated",
+    "internal_error",
+    "rate_limited",
+    "slow",
+    "not_json",
+)
+
+
+def check_number(
+    name: str, value: object, *, minimum: float, maximum: float = _LARGEST, whole: bool = False, remedy: str
+) -> None:
+    """Refuse a *value* that is not a finite number within bounds.
+
+    Args:
+        name: The argument, for the message.
+        value: What was given for it.
+        minimum: The least that is allowed.
+        maximum: The most that is allowed; anything finite by default.
+        whole: Whether it has to be an ``int``.
+        remedy: What to write instead.
+
+    Raises:
+        ValueError: It is not; the message names the argument, the value and the remedy.
+    """
+    kinds = int if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not minimum <= value <= maximum:
+        kind = "an integer" if whole else "a number"
+        bounds = f"of at least {minimum:g}" if maximum == _LARGEST else f"from {minimum:g} to {maximum:g}"
+        raise ValueError(f"{name} must be {kind} {bounds}, got {value!r}: {remedy}")
+
+
+def _name(instance: object, attribute: attrs.Attribute[Any]) -> str:
+    return f"{type(instance).__name__}.{attribute.name}"
+
+
+def _is_probability(instance: object, attribute: attrs.Attribute[float], value: object) -> None:
+    remedy = "write a probability, 0.05 for one in twenty"
+    check_number(_name(instance, attribute), value, minimum=0, maximum=1, remedy=remedy)
+
+
+def _is_one_of(*choices: object) -> Any:
+    def validate(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if value not in choices:
+            allowed = ", ".join(map(repr, choices))
+            raise ValueError(f"{_name(instance, attribute)} cannot be {value!r}: write one of {allowed}")
+
+    return validate
+
+
+def _is_number(*, minimum: float, whole: bool = False, remedy: str) -> Any:
+    def validate(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        check_number(_name(instance, attribute), value, minimum=minimum, whole=whole, remedy=remedy)
+
+    return validate
+
+
+@attrs.frozen(kw_only=True)
+class Behaviour:
+    """Choose how the service answers where the vendor's page does not say.
+
+    Raises:
+        ValueError: A value is not one of those allowed.
+    """
+
+    end: End = attrs.field(default="page_zero", validator=_is_one_of(*get_args(End)))
+    """How a page after the last one says so: ``Page`` is 0 (as documented), the list is empty under the ``Page`` that
+    was asked for, error 101050, or ``Page`` and ``CallRecordList`` are absent or null."""
+    order: Order = attrs.field(default="ascending", validator=_is_one_of(*get_args(Order)))
+    """How records are ordered by StartTime; random is the same for the same seed, page by page."""
+    page_cap: int | None = attrs.field(
+        default=None,
+        validator=attrs.validators.optional(
+            _is_number(minimum=1, whole=True, remedy="write the most records of one page, or None for no limit")
+        ),
+    )
+    """The most records of one page, whatever NumberPerPage says; no limit by default."""
+    unanswered: Unanswered = attrs.field(default="zero", validator=_is_one_of(*get_args(Unanswered)))
+    """What AcceptTime is for a call that was never answered."""
+    room_id_type_as_text: bool = False
+    """Whether RoomIdType is a string, as the vendor's table has it, and not an integer, as the samples do."""
+    extra_fields: bool = False
+    """Whether records, responses and envelopes have fields that no page documents."""
+    new_enum_values: bool = False
+    """Whether a quarter of the records has values that no page documents, in every enumerated field."""
+    quota_code: int = attrs.field(default=60011, validator=_is_one_of(*_QUOTA_CODES))
+    """Which of the vendor's four codes says that the quota is used up."""
+
+
+@attrs.frozen(kw_only=True)
+class Faults:
+    """Give each fault its probability; at most one befalls a request, and none one that the quota refuses.
+
+    Raises:
+        ValueError: A value is not a probability, or together they exceed 1.
+    """
+
+    http_502: float = attrs.field(default=0.0, validator=_is_probability)
+    """The gateway answers 502 with a page of HTML."""
+    http_429: float = attrs.field(default=0.0, validator=_is_probability)
+    """The gateway answers 429 with Retry-After."""
+    reset: float = attrs.field(default=0.0, validator=_is_probability)
+    """The connection is reset, without an answer."""
+    truncated: float = attrs.field(default=0.0, validator=_is_probability)
+    """The connection is closed in the middle of the body."""
+    internal_error: float = attrs.field(default=0.0, validator=_is_probability)
+    """The service answers 101001."""
+    rate_limited: float = attrs.field(default=0.0, validator=_is_probability)
+    """The service answers that the quota is used up, though this process has not used it up."""
+    slow: float = attrs.field(default=0.0, validator=_is_probability)
+    """The answer is right, and takes ``slow_seconds`` longer."""
+    not_json: float = attrs.field(default=0.0, validator=_is_probability)
+    """The answer has status 200 and is text that is not JSON."""
+    slow_seconds: float = attrs.field(
+        default=5.0, validator=_is_number(minimum=0, remedy="write seconds, 5.0 is the default")
+    )
+    retry_after: int = attrs.field(
+        default=1, validator=_is_number(minimum=0, whole=True, remedy="write whole seconds, 1 is the default")
+    )
+    """Seconds that a 429 asks to wait."""
+
+    def __attrs_post_init__(self) -> None:
+        total = sum(self.probabilities.values())
+        if total > 1 + 1e-9:
+            raise ValueError(f"the probabilities of Faults add up to {total:g}: lower them until they are at most 1")
+
+    @property
+    def probabilities(self) -> dict[str, float]:
+        """Return the probability of each kind of fault, by its name."""
+        return {kind: getattr(self, kind) for kind in _FAULT_KINDS}
+
+
+@attrs.frozen(kw_only=True)
+class Drift:
+    """Give the probabilities that the records change between one query and the next.
+
+    Raises:
+        ValueError: A value is not a probability.
+    """
+
+    arrivals: float = attrs.field(default=0.0, validator=_is_probability)
+    """A record appears that the query matches."""
+    expiries: float = attrs.field(default=0.0, validator=_is_probability)
+    """The oldest record that the query matches goes away."""
+    anywhere: bool = False
+    """Whether a record appears anywhere in the query's window, and not at its recent end."""

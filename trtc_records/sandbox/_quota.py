@@ -1,0 +1,45 @@
+"""The quota, counted as the service counts it: on arrival, in a window that slides."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+__all__ = ["Quota"]
+
+_WINDOW: Final = 1.0  # seconds
+
+
+class Quota:
+    """Count requests in every one-second window, those that it refuses included.
+
+    Args:
+        limit: Requests allowed in any one second; ``None`` counts and allows all.
+    """
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._arrivals: deque[float] = deque()
+        self.counted = 0
+        """How many requests arrived."""
+        self.refused = 0
+        """How many requests were one too many."""
+        self.busiest_second = 0
+        """The most requests that any one-second window saw."""
+
+    def admit(self, now: float) -> bool:
+        """Count a request and tell whether it is within the quota.
+
+        Args:
+            now: When it arrived, in seconds of a monotonic clock.
+        """
+        arrivals = self._arrivals
+        while arrivals and now - arrivals[0] >= _WINDOW:
+            arrivals.popleft()
+        arrivals.append(now)
+        self.counted += 1
+        self.busiest_second = max(self.busiest_second, len(arrivals))
+        if self._limit is None or len(arrivals) <= self._limit:
+            return True
+        self.refused += 1
+        return False

@@ -1,0 +1,111 @@
+"""The service between HTTP and the records: it checks a request and writes its answer in the vendor's envelope."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from trtc_records.sandbox._checks import App, RefusedError, check_request, read_call_id, read_query
+from trtc_records.sandbox._drift import Mover
+from trtc_records.sandbox._options import Behaviour
+from trtc_records.sandbox._store import NEW_CALL_RESULT, NEW_CALL_TYPE, RecordStore, encode
+
+__all__ = ["Service"]
+
+_EXTRA_FIELDS: Final[dict[str, Any]] = {"ServerInfo": {"Zone": "sandbox-1", "Cost": 3}}
+
+
+class Service:
+    """Answer the API's two calls.
+
+    Args:
+        app: Whose requests it answers.
+        store: The records.
+        mover: Moves the records before each query.
+        behaviour: How it answers where the vendor's page does not say.
+        seed: The same seed makes the same RequestIds.
+    """
+
+    def __init__(self, app: App, store: RecordStore, mover: Mover, behaviour: Behaviour, *, seed: int) -> None:
+        self._app = app
+        self._store = store
+        self._mover = mover
+        self._behaviour = behaviour
+        self._rng = random.Random(f"request:{seed}")
+        self._sequence = self._rng.randrange(1_000_000, 5_000_000)
+        self._extra = _EXTRA_FIELDS if behaviour.extra_fields else {}
+        self.pages: list[int] = []
+        """The Page of each query so far."""
+
+    def answer(self, respond: Callable[[bytes], bytes], method: str, query_string: bytes, body: bytes) -> bytes:
+        """Answer one request within the quota, by *respond*, which is one of this object's own methods."""
+        try:
+            check_request(self._app, method, query_string, time.time())
+            response = respond(body)
+        except RefusedError as refusal:
+            return self.refuse(refusal)
+        return _add_member(self._make_envelope(0, ""), b"Response", response)
+
+    def refuse(self, refusal: RefusedError) -> bytes:
+        """Answer with an error code."""
+        return encode(self._make_envelope(refusal.code, refusal.info))
+
+    def refuse_frequency(self) -> bytes:
+        """Answer that the quota is used up."""
+        return self.refuse(RefusedError(self._behaviour.quota_code, "call frequency exceeded"))
+
+    def get_record_by_filter(self, body: bytes) -> bytes:
+        """Return the Response of a query.
+
+        Raises:
+            RefusedError: Something in the body is wrong, or there are no more records and the behaviour wants an error.
+        """
+        now = int(time.time())
+        new = self._behaviour.new_enum_values
+        query = read_query(body, now, more_results=[NEW_CALL_RESULT] * new, more_types=[NEW_CALL_TYPE] * new)
+        self.pages.append(query.page)
+        self._mover.move(query, now)
+        total, records = self._store.get_page(query, now)
+        if records:
+            head = {"TotalNum": total, "Page": query.page, **self._extra}
+            return _add_member(head, b"CallRecordList", b"[%b]" % b",".join(records))
+        match self._behaviour.end:
+            case "page_zero":
+                tail: dict[str, Any] = {"Page": 0, "CallRecordList": []}
+            case "empty_list":
+                tail = {"Page": query.page, "CallRecordList": []}
+            case "absent":
+                tail = {}
+            case "null":
+                tail = {"Page": None, "CallRecordList": None}
+            case "error":
+                raise RefusedError(101050, "no call records")
+        return encode({"TotalNum": total, **tail, **self._extra})
+
+    def get_record_by_callid(self, body: bytes) -> bytes:
+        """Return the Response of a lookup.
+
+        Raises:
+            RefusedError: The body is wrong, or there is no such record.
+        """
+        record = self._store.get_record(read_call_id(body), int(time.time()))
+        if record is None:
+            raise RefusedError(101050, "no such call record")
+        return _add_member(self._extra, b"CallRecord", record)
+
+    def _make_envelope(self, code: int, info: str) -> dict[str, Any]:
+        self._sequence += 1
+        return {
+            "ErrorCode": code,
+            "ErrorInfo": info,
+            "ActionStatus": "FAIL" if code else "OK",
+            "RequestId": f"Id-{self._rng.getrandbits(128):032x}-O-Seq-{self._sequence}",
+            **self._extra,
+        }
+
+
+def _add_member(head: dict[str, Any], name: bytes, value: bytes) -> bytes:
+    """Encode *head* with one more member, whose *value* is encoded already."""
+    return b'%b%b"%b":%b}' % (encode(head)[:-1], b"," if head else b"", name, value)
