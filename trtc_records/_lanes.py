@@ -12,7 +12,6 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
-from weakref import WeakSet
 
 import httpcore
 import httpx
@@ -172,11 +171,11 @@ class _OneWriteBackend(httpcore.AnyIOBackend):
     """Open connections that write a request's head and body at once."""
 
     def __init__(self) -> None:
-        self._streams: WeakSet[_OneWriteStream] = WeakSet()
+        self._open: set[_OneWriteStream] = set()
 
     async def aclose(self) -> None:
         """Close what is still open: httpcore forgets a connection to a SOCKS proxy that refuses it."""
-        for stream in list(self._streams):
+        for stream in list(self._open):
             await stream.aclose()
 
     async def connect_tcp(
@@ -187,16 +186,17 @@ class _OneWriteBackend(httpcore.AnyIOBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        stream = _OneWriteStream(await super().connect_tcp(host, port, timeout, local_address, socket_options))
-        self._streams.add(stream)
-        return stream
+        stream = await super().connect_tcp(host, port, timeout, local_address, socket_options)
+        return _OneWriteStream(stream, self._open)
 
 
 class _OneWriteStream(httpcore.AsyncNetworkStream):
     """Hold what is written until something is read: one system call, TLS record and packet instead of two."""
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+    def __init__(self, stream: httpcore.AsyncNetworkStream, open_streams: set[_OneWriteStream]) -> None:
         self._stream = stream
+        self._open_streams = open_streams
+        open_streams.add(self)
         self._unwritten = b""
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109
@@ -209,6 +209,7 @@ class _OneWriteStream(httpcore.AsyncNetworkStream):
         return await self._stream.read(max_bytes, timeout)
 
     async def aclose(self) -> None:
+        self._open_streams.discard(self)
         await self._stream.aclose()
 
     async def start_tls(
@@ -217,7 +218,9 @@ class _OneWriteStream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> httpcore.AsyncNetworkStream:
-        return _OneWriteStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        self._open_streams.discard(self)
+        return _OneWriteStream(stream, self._open_streams)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
