@@ -1,0 +1,145 @@
+"""CPU per page of 100 call records, beside what a user would otherwise write.
+
+Near: a server without latency, one page after another; this library gives typed records, the loop of plain
+httpx stops at dicts. Far: 64 requests in flight. Each way runs in a process of its own, in turn with the
+others, against one server in yet another; plain httpx runs in an environment that holds nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+from typing import Any
+
+from service import describe_machine, service, show_table
+
+PATH = "/v4/call_record_http_srv/get_record_by_filter"
+NEAR_PAGES = 300
+FAR_PAGES = 600
+ROUNDS = 5
+
+
+class Unlimited:
+    """Let everyone through: what is measured is the work, not the waiting."""
+
+    async def acquire(self) -> None:
+        """Give a permit."""
+
+
+async def ours(task: dict[str, Any]) -> float:
+    """Walk with this library."""
+    from trtc_records import CallRecordsClient
+
+    async with CallRecordsClient(**task["credentials"], limiter=Unlimited(), max_in_flight=task["in_flight"]) as client:
+        await client.get_page()
+        started = time.process_time()
+        pages = 0
+        async for _ in client.iter_pages():
+            pages += 1
+            if pages == task["pages"]:
+                break
+        return time.process_time() - started
+
+
+async def plain_httpx(task: dict[str, Any]) -> float:
+    """Read pages with httpx, up to the dicts."""
+    import httpx
+
+    limits = httpx.Limits(max_connections=task["in_flight"], max_keepalive_connections=task["in_flight"])
+    gate = asyncio.Semaphore(task["in_flight"])
+    async with httpx.AsyncClient(limits=limits, timeout=60) as client:
+
+        async def read(page: int) -> None:
+            async with gate:
+                response = await client.post(task["url"], json={"NumberPerPage": 100, "Page": page})
+                assert len(response.json()["Response"]["CallRecordList"]) == 100
+
+        return await measure(read, task)
+
+
+async def plain_aiohttp(task: dict[str, Any]) -> float:
+    """Read pages with aiohttp, up to the dicts."""
+    import aiohttp
+
+    connector = aiohttp.TCPConnector(limit=task["in_flight"])
+    async with aiohttp.ClientSession(connector=connector) as session:
+
+        async def read(page: int) -> None:
+            async with session.post(task["url"], json={"NumberPerPage": 100, "Page": page}) as response:
+                assert len((await response.json(content_type=None))["Response"]["CallRecordList"]) == 100
+
+        return await measure(read, task)
+
+
+async def measure(read: Any, task: dict[str, Any]) -> float:
+    """Return the CPU seconds of reading all pages, after one to warm up."""
+    await read(1)
+    started = time.process_time()
+    if task["in_flight"] == 1:
+        for page in range(1, task["pages"] + 1):
+            await read(page)
+    else:
+        await asyncio.gather(*(read(page) for page in range(1, task["pages"] + 1)))
+    return time.process_time() - started
+
+
+def run(way: str, interpreter: str, task: dict[str, Any]) -> float:
+    """Run one way in a process and return its milliseconds of CPU per page."""
+    command = [interpreter, __file__, way, json.dumps(task)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(done.stdout) / task["pages"] * 1000
+
+
+def main() -> None:
+    """Print the table."""
+    from bench_rate import request_of
+
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(folder, with_pip=True)
+        plain = str(Path(folder, "Scripts" if os.name == "nt" else "bin", "python"))
+        subprocess.run([plain, "-m", "pip", "install", "-q", "httpx", "aiohttp"], check=True)
+        rows = []
+        for distance, in_flight, pages, latency in (("near", 1, NEAR_PAGES, 0.0), ("far", 64, FAR_PAGES, 0.1)):
+            with service(records=pages * 100 + 5000, latency=latency, quota=None) as server:
+                task = {
+                    "credentials": server.credentials,
+                    "url": request_of(server.credentials, 1)["url"],
+                    "in_flight": in_flight,
+                    "pages": pages,
+                }
+                ways = {"this library, typed": ("ours", sys.executable), "plain httpx, dicts": ("plain_httpx", plain)}
+                if in_flight > 1:
+                    ways["plain aiohttp, dicts"] = ("plain_aiohttp", plain)
+                taken: dict[str, list[float]] = {name: [] for name in ways}
+                for _ in range(ROUNDS):
+                    for name, (way, interpreter) in ways.items():
+                        taken[name].append(run(way, interpreter, task))
+                for name, figures in taken.items():
+                    pairs = zip(taken["this library, typed"], figures, strict=True)
+                    ratio = statistics.median(mine / other for mine, other in pairs)
+                    rows.append(
+                        [
+                            f"{distance}, {in_flight} in flight",
+                            name,
+                            f"{min(figures):.2f} ms",
+                            f"{statistics.median(figures):.2f} ms",
+                            "" if name.startswith("this") else f"{ratio:.2f}",
+                        ]
+                    )
+    head = ["distance", "way", "least", "median", "this library / it"]
+    show_table(f"CPU per page of 100 records ({describe_machine()})", head, rows)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(asyncio.run(globals()[sys.argv[1]](json.loads(sys.argv[2]))))
+    else:
+        main()

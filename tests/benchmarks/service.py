@@ -1,0 +1,67 @@
+"""The sandbox in a process of its own, for benchmarks."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen
+class Service:
+    """A running sandbox, as seen from another process."""
+
+    credentials: dict[str, Any]
+    _pipe: Connection
+
+    def busiest_second(self) -> int:
+        """Return the most requests that it counted in any one second so far."""
+        self._pipe.send("busiest second")
+        busiest: int = self._pipe.recv()
+        return busiest
+
+
+@contextmanager
+def service(**options: Any) -> Iterator[Service]:
+    """Run ``Sandbox(**options)`` in another process for as long as the block lasts."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs, options), daemon=True)
+    process.start()
+    try:
+        yield Service(ours.recv(), ours)
+    finally:
+        ours.send("stop")
+        process.join()
+
+
+def _serve(pipe: Connection, options: dict[str, Any]) -> None:
+    from trtc_records.sandbox import Sandbox
+
+    with Sandbox(**options) as sandbox:
+        pipe.send(sandbox.credentials)
+        while pipe.recv() != "stop":
+            pipe.send(sandbox.stats.busiest_second)
+
+
+def describe_machine() -> str:
+    """Say what the numbers were measured on."""
+    model = "unknown processor"
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
+    version = ".".join(map(str, __import__("sys").version_info[:3]))
+    return f"Python {version}, {os.cpu_count()} cores, {model}"
+
+
+def show_table(title: str, head: list[str], rows: list[list[str]]) -> None:
+    """Print a table in Markdown, which the documentation quotes."""
+    print(f"\n{title}\n")
+    print("| " + " | ".join(head) + " |")
+    print("| " + " | ".join("---" for _ in head) + " |")
+    for row in rows:
+        print("| " + " | ".join(row) + " |", flush=True)
