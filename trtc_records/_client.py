@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
@@ -53,6 +54,7 @@ _VARIABLES: Final = {
 }
 _RIVALS: Final = {"secret_key": "user_sig", "user_sig": "secret_key", "region": "base_url", "base_url": "region"}
 _SECRETS: Final = ("secret_key", "user_sig")
+_REDIS_URL: Final = "TRTC_REDIS_URL"
 _LONGEST_SDK_APP_ID: Final = 20  # digits
 _TOO_MANY_REQUESTS: Final = 429  # an HTTP status
 
@@ -142,6 +144,7 @@ class CallRecordsClient:
         self._max_in_flight = max_in_flight
         self._walks: set[Prefetcher] = set()
         self._closed = False
+        self._owned_limiter: Any = None
         self._shown = f"sdk_app_id={sdk_app_id}, identifier={identifier!r}, base_url={str(url)!r}"
 
     @classmethod
@@ -149,7 +152,8 @@ class CallRecordsClient:
         """Make a client from environment variables.
 
         ``TRTC_SDK_APP_ID``, ``TRTC_IDENTIFIER``, ``TRTC_SECRET_KEY`` or ``TRTC_USER_SIG``, ``TRTC_REGION`` or
-        ``TRTC_BASE_URL``. A variable that is empty counts as not set.
+        ``TRTC_BASE_URL``, and, if the quota is shared with other processes, ``TRTC_REDIS_URL`` (extra ``redis``).
+        A variable that is empty counts as not set.
 
         Args:
             environ: Where to look; by default the process's environment.
@@ -159,11 +163,22 @@ class CallRecordsClient:
             ConfigurationError: A variable is missing or cannot be used.
         """
         arguments = {name: hide(value) if name in _SECRETS else value for name, value in arguments.items()}
-        found = _read_environment(os.environ if environ is None else environ, arguments.keys())
+        environ = os.environ if environ is None else environ
+        found = _read_environment(environ, arguments.keys())
+        redis_url = hide(environ.get(_REDIS_URL) or None)
         del environ
         if isinstance(found, str):
             raise ConfigurationError(found)
-        return cls(**found, **arguments)
+        arguments |= found
+        owned = None
+        if isinstance(redis_url, Secret) and "limiter" not in arguments:
+            # Named here alone, and only on demand: nothing else in the core knows of an integration.
+            redis = importlib.import_module("trtc_records.integrations.redis")
+            owned = redis.RedisRateLimiter.from_url(redis_url.reveal(), sdk_app_id=arguments["sdk_app_id"])
+            arguments["limiter"] = owned
+        client = cls(**arguments)
+        client._owned_limiter = owned
+        return client
 
     async def iter_records(
         self,
@@ -307,6 +322,8 @@ class CallRecordsClient:
         for source in list(self._walks):
             await source.aclose()
         await self._sender.aclose()
+        if self._owned_limiter is not None:
+            await self._owned_limiter.aclose()
 
     async def __aenter__(self) -> Self:
         self._check_open()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -50,12 +52,10 @@ def _serve(pipe: Connection, options: dict[str, Any]) -> None:
 
 def describe_machine() -> str:
     """Say what the numbers were measured on."""
-    model = "unknown processor"
-    if os.path.exists("/proc/cpuinfo"):
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
-    version = ".".join(map(str, __import__("sys").version_info[:3]))
-    return f"Python {version}, {os.cpu_count()} cores, {model}"
+    described = Path("/proc/cpuinfo")
+    lines = described.read_text(encoding="utf-8").splitlines() if described.exists() else []
+    models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return f"Python {platform.python_version()}, {os.cpu_count()} cores, {models[0] if models else platform.machine()}"
 
 
 def show_table(title: str, head: list[str], rows: list[list[str]]) -> None:
