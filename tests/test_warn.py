@@ -12,7 +12,7 @@ import pytest
 from trtc_records._arguments import pin_window
 from trtc_records._errors import IncompleteWalkWarning, RetentionWarning
 from trtc_records._protocol import Query
-from trtc_records._warn import warn_caller
+from trtc_records._warn import collect_warnings, warn_caller
 
 NOW = 1_800_000_000
 
@@ -60,3 +60,16 @@ def test_what_only_looks_like_the_library_is_the_caller(module: str) -> None:
     with pytest.warns(IncompleteWalkWarning) as caught:
         call_from(module, partial(warn_caller, "x", IncompleteWalkWarning))()
     assert [(warning.filename, warning.lineno) for warning in caught] == [(f"<{module}>", 2)]
+
+
+def test_warnings_can_be_collected_instead() -> None:
+    """A job that decides by them gets them as values, and nobody else sees them."""
+    with collect_warnings() as outer:
+        warn_caller("one", IncompleteWalkWarning)
+        with collect_warnings() as inner:
+            warn_caller("two", RetentionWarning)
+        warn_caller("three", IncompleteWalkWarning)
+    assert [str(warning) for warning in outer] == ["one", "three"]
+    assert [type(warning) for warning in inner] == [RetentionWarning]
+    with pytest.warns(RetentionWarning, match="four"):
+        warn_caller("four", RetentionWarning)

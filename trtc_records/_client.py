@@ -141,6 +141,10 @@ class CallRecordsClient:
             attempts=check_count("attempts", attempts),
             total_timeout=None if total_timeout is None else check_seconds("total_timeout", total_timeout),
         )
+        self.sdk_app_id = sdk_app_id
+        """The application's id."""
+        self.base_url = str(url)
+        """Where requests go."""
         self._max_in_flight = max_in_flight
         self._walks: set[Prefetcher] = set()
         self._closed = False

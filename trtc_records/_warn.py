@@ -4,20 +4,40 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 
 from trtc_records._errors import CallRecordsWarning
 
-__all__ = ["warn_caller"]
+__all__ = ["collect_warnings", "warn_caller"]
 
 _PACKAGE: Final = __name__.partition(".")[0]
+_collector: Final[ContextVar[list[CallRecordsWarning] | None]] = ContextVar("collector", default=None)
 
 
 def warn_caller(message: str, category: type[CallRecordsWarning]) -> None:
-    """Give a warning that points at the first frame outside this library."""
+    """Give a warning that points at the first frame outside this library, or to who collects them."""
+    collected = _collector.get()
+    if collected is not None:
+        collected.append(category(message))
+        return
     level = 1
     frame = sys._getframe()  # noqa: SLF001 - warnings.warn can skip files itself from Python 3.12 on
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
         frame = frame.f_back
         level += 1
     warnings.warn(message, category, stacklevel=level)
+
+
+@contextmanager
+def collect_warnings() -> Iterator[list[CallRecordsWarning]]:
+    """Collect this task's warnings in a list instead of giving them: for a job that decides by them."""
+    before = _collector.get()
+    collected: list[CallRecordsWarning] = []
+    _collector.set(collected)
+    try:
+        yield collected
+    finally:
+        _collector.set(before)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -15,9 +14,11 @@ from typing import Any
 
 import pytest
 from cli_process import COMMAND, Run, is_short, start
+from exported import FORMATS, PYARROW, expected_row, read_rows
+from records import call_id, envelope, page_answer, raw_record
+from scripted_service import scripted_service
 
-from trtc_records import CallRecord
-from trtc_records.sandbox import Behaviour, Drift, Sandbox
+from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and terminals")
 
@@ -26,15 +27,130 @@ def test_file_holds_each_record_as_the_service_keeps_it(run: Run, sandbox: Sandb
     """Every record of the sandbox is one line of the file, value by value."""
     done = run("export", "--output", "calls.jsonl")
     assert done.returncode == 0, done.stderr
-    rows = read_rows((tmp_path / "calls.jsonl").read_text())
+    rows = read_lines((tmp_path / "calls.jsonl").read_text())
     assert by_id(rows) == by_id([expected_row(record) for record in sandbox.records])
     assert len(rows) == len(sandbox.records)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.skipif(not PYARROW, reason="needs the extra parquet"))
+        if name == "parquet"
+        else name
+        for name in FORMATS
+    ],
+)
+@pytest.mark.parametrize("to_file", [True, False], ids=["file", "stdout"])
+def test_every_format_holds_each_record(
+    environment: dict[str, str], sandbox: Sandbox, tmp_path: Path, name: str, to_file: bool
+) -> None:
+    """Every record of the sandbox is in the file, or on stdout, value by value."""
+    where = ["-o", f"calls.{name}"] if to_file else ["--format", name, "--output", "-"]
+    done = subprocess.run(
+        [*COMMAND, "export", *where], env=environment, cwd=tmp_path, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    content = (tmp_path / f"calls.{name}").read_bytes() if to_file else done.stdout
+    rows = read_rows(content, name)
+    assert by_id(rows) == by_id([expected_row(record) for record in sandbox.records])
+    assert len(rows) == len(sandbox.records)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "explanation"),
+    [
+        (["-o", "calls"], "'calls' ends in none of .jsonl, .jsonl.gz, .csv, .csv.gz, .parquet"),
+        (["-o", "calls.xlsx"], "say which --format"),
+        (["-o", "calls.csv", "--format", "xml"], "'xml' is none of jsonl, jsonl.gz, csv, csv.gz, parquet"),
+        (["-o", "calls.jsonl", "--for-spreadsheets"], "--for-spreadsheets is for CSV, not jsonl"),
+    ],
+)
+def test_format_that_cannot_be_is_explained(run: Run, tmp_path: Path, arguments: list[str], explanation: str) -> None:
+    """A name without a format, and a format that there is not, end with exit code 2 before anything is read."""
+    done = run("export", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert explanation in done.stderr
+    assert is_short(done.stderr)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_format_wins_over_the_name(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    """``--format`` says what is in a file that is called otherwise."""
+    assert run("export", "-o", "calls.txt", "--format", "csv").returncode == 0
+    assert len(read_rows((tmp_path / "calls.txt").read_bytes(), "csv")) == len(sandbox.records)
+
+
+def test_spreadsheets_get_a_byte_order_mark(run: Run, tmp_path: Path) -> None:
+    """``--for-spreadsheets`` reaches the writer."""
+    assert run("export", "-o", "calls.csv", "--for-spreadsheets").returncode == 0
+    assert (tmp_path / "calls.csv").read_text(encoding="utf-8").startswith("\ufeffcall_id,")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX terminal")
+def test_bytes_are_nothing_for_a_terminal(environment: dict[str, str]) -> None:
+    """A format that no person can read is not written to a terminal."""
+    import pty
+
+    parent, child = pty.openpty()
+    done = subprocess.run(
+        [*COMMAND, "export", "--format", "csv.gz"],
+        env=environment,
+        stdout=child,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    os.close(child)
+    assert read_terminal(parent) == ""
+    assert done.returncode == 2
+    assert b"csv.gz is nothing for a terminal to show" in done.stderr
+
+
+def test_records_that_cannot_be_read_are_kept_aside(run: Run, tmp_path: Path) -> None:
+    """What is no call record goes to a file of its own as it came, is counted, and makes exit code 4."""
+    bad = [raw_record(2, StartTime="soon", Secret="\ud800"), "no record"]
+    with scripted_service(lambda body: page_of(body, [raw_record(1), *bad, raw_record(3)])) as environment:
+        done = run("export", "-o", "calls.csv", **environment)
+    assert done.returncode == 4, done.stderr
+    assert "2 records could not be read: see calls.csv.rejects.jsonl" in done.stderr
+    assert [row["call_id"] for row in read_rows((tmp_path / "calls.csv").read_bytes(), "csv")] == [
+        call_id(1),
+        call_id(3),
+    ]
+    rejects = read_lines((tmp_path / "calls.csv.rejects.jsonl").read_text())
+    assert [reject["raw"] for reject in rejects] == bad
+    assert rejects[0]["path"] == "$.Response.CallRecordList[1].StartTime"
+    assert rejects[0]["request_id"] == "Id-test-O-Seq-1"
+    assert rejects[0]["reason"]
+
+
+def test_records_that_cannot_be_read_are_counted_on_stdout(run: Run, tmp_path: Path) -> None:
+    """Without a file there is none beside it; the exit code is the same."""
+    with scripted_service(lambda body: page_of(body, [raw_record(1), {}])) as environment:
+        done = run("export", **environment)
+    assert done.returncode == 4
+    assert len(read_lines(done.stdout)) == 1
+    assert "1 record could not be read and is left out" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_failed_export_leaves_no_rejects(run: Run, tmp_path: Path) -> None:
+    """A walk that fails after a bad record leaves nothing behind."""
+
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        return page_answer([raw_record(1), {}], 1, 4) if body["Page"] == 1 else envelope(code=70051)
+
+    with scripted_service(answer) as environment:
+        done = run("export", "-o", "calls.jsonl", **environment)
+    assert done.returncode == 3
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_stdout_holds_nothing_but_records(run: Run, sandbox: Sandbox) -> None:
     """With ``-`` the records go to stdout and all else to stderr."""
     done = run("export", "--output", "-")
-    assert len(read_rows(done.stdout)) == len(sandbox.records)
+    assert len(read_lines(done.stdout)) == len(sandbox.records)
     assert "Exported 450 call records to stdout" in done.stderr
 
 
@@ -58,26 +174,26 @@ def test_embedded_sandbox_needs_no_account(run: Run, environment: dict[str, str]
     """``--sandbox`` exports thousands of records with no variable set."""
     done = run("export", "--sandbox", "--output", "calls.jsonl", **dict.fromkeys(account_names(environment), ""))
     assert done.returncode == 0, done.stderr
-    assert len(read_rows((tmp_path / "calls.jsonl").read_text())) == 5_000
+    assert len(read_lines((tmp_path / "calls.jsonl").read_text())) == 5_000
 
 
 @pytest.mark.parametrize("spelling", ["NotAnswer", "not-answer", "NOT_ANSWER"])
 def test_result_keeps_only_calls_that_ended_so(run: Run, sandbox: Sandbox, spelling: str) -> None:
     """``--result`` filters, however it is spelled."""
-    rows = read_rows(run("export", "--result", spelling).stdout)
+    rows = read_lines(run("export", "--result", spelling).stdout)
     assert ids(rows) == {record.call_id for record in sandbox.records if record.call_result == "NotAnswer"}
 
 
 def test_type_keeps_only_calls_of_it(run: Run, sandbox: Sandbox) -> None:
     """``--type`` filters."""
-    rows = read_rows(run("export", "--type", "MultiCall").stdout)
+    rows = read_lines(run("export", "--type", "MultiCall").stdout)
     assert ids(rows) == {record.call_id for record in sandbox.records if record.call_type == "MultiCall"}
 
 
 def test_since_and_until_bound_the_window(run: Run, sandbox: Sandbox) -> None:
     """``--since`` and ``--until`` take ISO 8601 times and keep what started between them."""
     since, until = (datetime.now(UTC).replace(microsecond=0) - timedelta(days=days) for days in (4, 2))
-    rows = read_rows(run("export", "--since", since.isoformat(), "--until", until.isoformat()).stdout)
+    rows = read_lines(run("export", "--since", since.isoformat(), "--until", until.isoformat()).stdout)
     inside = {record.call_id for record in sandbox.records if since <= record.start_time <= until}
     assert inside
     assert ids(rows) == inside
@@ -85,7 +201,7 @@ def test_since_and_until_bound_the_window(run: Run, sandbox: Sandbox) -> None:
 
 def test_since_takes_a_length_of_time(run: Run, sandbox: Sandbox) -> None:
     """``--since 48h`` means the last two days."""
-    rows = read_rows(run("export", "--since", "48h").stdout)
+    rows = read_lines(run("export", "--since", "48h").stdout)
     edge = datetime.now(UTC) - timedelta(hours=48)
     surely = {record.call_id for record in sandbox.records if record.start_time > edge + timedelta(minutes=1)}
     perhaps = {record.call_id for record in sandbox.records if record.start_time > edge - timedelta(minutes=1)}
@@ -187,17 +303,21 @@ def test_incomplete_walk_has_an_exit_code_of_its_own(run: Run, tmp_path: Path) -
 def test_unknown_fields_and_values_are_kept(run: Run) -> None:
     """Fields and values that this version does not know reach the file."""
     with Sandbox(records=40, behaviour=Behaviour(extra_fields=True, new_enum_values=True)) as newer:
-        rows = read_rows(run("export", **newer.environment).stdout)
+        rows = read_lines(run("export", **newer.environment).stdout)
         assert by_id(rows) == by_id([expected_row(record) for record in newer.records])
     assert all(row["extra"] for row in rows)
 
 
 @posix
-def test_closed_pipe_is_quiet(environment: dict[str, str]) -> None:
+@pytest.mark.parametrize("name", ["jsonl", "csv", "csv.gz"])
+def test_closed_pipe_is_quiet(environment: dict[str, str], name: str) -> None:
     """A reader that has read enough ends the export without a word."""
-    with Sandbox(records=3_000) as large, start(["export"], {**environment, **large.environment}) as process:
+    with (
+        Sandbox(records=3_000) as large,
+        start(["export", "--format", name], {**environment, **large.environment}) as process,
+    ):
         assert process.stdout is not None
-        process.stdout.readline()
+        os.read(process.stdout.fileno(), 1)
         process.stdout.close()
         assert process.stderr is not None
         assert process.stderr.read() == ""
@@ -220,6 +340,78 @@ def test_interruption_leaves_no_file(environment: dict[str, str], tmp_path: Path
 
 
 @posix
+def test_kill_leaves_no_half_file_under_the_name(environment: dict[str, str], tmp_path: Path) -> None:
+    """A job that is killed half-way leaves the older file whole, and the next one replaces it."""
+    target = tmp_path / "calls.jsonl"
+    target.write_text("older\n")
+    with Sandbox(records=1_000, latency=0.2) as slow:
+        arguments = ["export", "-o", str(target), "--page-size", "1"]
+        with start(arguments, {**environment, **slow.environment}) as process:
+            wait_until(lambda: slow.stats.requests > 3)
+            process.kill()
+        assert target.read_text() == "older\n"
+        again = [*COMMAND, "export", "-o", str(target)]
+        subprocess.run(again, env={**environment, **slow.environment}, timeout=60, check=True, capture_output=True)
+        assert by_id(read_lines(target.read_text())) == by_id([expected_row(record) for record in slow.records])
+
+
+@posix
+@pytest.mark.parametrize("name", ["jsonl", "csv.gz", *(["parquet"] if PYARROW else [])])
+def test_disk_that_fills_up_is_explained(environment: dict[str, str], tmp_path: Path, name: str) -> None:
+    """A file that cannot grow any further is a line or two with exit code 2, and leaves nothing."""
+    import resource
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, 4_096))
+
+    done = subprocess.run(
+        [*COMMAND, "export", "-o", f"calls.{name}"],
+        env={**environment, "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=limit,
+    )
+    assert done.returncode == 2
+    assert f"cannot write calls.{name}: File too large" in done.stderr
+    assert is_short(done.stderr)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_quiet_says_nothing_of_a_success(run: Run) -> None:
+    """``--quiet`` leaves warnings and errors, and nothing else."""
+    assert run("export", "-o", "calls.jsonl", "--quiet").stderr == ""
+    assert "warning" in run("export", "-o", "calls.jsonl", "-q", "--since", "30d").stderr
+
+
+def test_log_shows_retries_and_no_secret(run: Run) -> None:
+    """``--log-level`` shows what the library logs, on stderr."""
+    with Sandbox(records=50, faults=Faults(http_502=0.5), seed=3) as faulty:
+        done = run("export", "--page-size", "10", "--log-level", "debug", **faulty.environment)
+    assert "trtc_records: attempt 1 of" in done.stderr
+    assert "usersig" not in done.stderr
+    assert len(read_lines(done.stdout)) == 50
+
+
+@posix
+@pytest.mark.parametrize(("changes", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_colours_are_for_terminals(environment: dict[str, str], changes: dict[str, str], coloured: bool) -> None:
+    """An error is coloured on a terminal that shows colours, and where ``NO_COLOR`` does not forbid it."""
+    import pty
+
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "export", "-o", "calls"], env={**environment, "TERM": "xterm", **changes}, stderr=child
+    )
+    os.close(child)
+    shown = read_terminal(parent)
+    assert process.wait(30) == 2
+    assert ("\x1b[31m" in shown) is coloured
+
+
+@posix
 def test_progress_is_shown_on_a_terminal(environment: dict[str, str], tmp_path: Path) -> None:
     """On a terminal a bar counts up to the TotalNum of the service."""
     import pty
@@ -235,34 +427,11 @@ def test_progress_is_shown_on_a_terminal(environment: dict[str, str], tmp_path: 
         shown = read_terminal(parent)
         assert process.wait(30) == 0
     assert "100/100" in shown
+    assert "% of the quota" in shown
 
 
-def expected_row(record: CallRecord) -> dict[str, Any]:
-    """Return *record* as its line of the file reads."""
-    return {
-        "call_id": record.call_id,
-        "caller": record.caller,
-        "callees": list(record.callees),
-        "media_type": record.media_type,
-        "call_type": record.call_type,
-        "call_result": record.call_result,
-        "start_time": show(record.start_time),
-        "accept_time": show(record.accept_time) if record.accept_time else None,
-        "end_time": show(record.end_time),
-        "ring_seconds": ((record.accept_time or record.end_time) - record.start_time).seconds,
-        "talk_seconds": (record.end_time - record.accept_time).seconds if record.accept_time else 0,
-        "room_id": record.room_id,
-        "room_id_type": record.room_id_type,
-        "extra": record.extra,
-    }
-
-
-def show(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def read_rows(text: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in text.splitlines()]
+def read_lines(text: str) -> list[dict[str, Any]]:
+    return read_rows(text.encode(), "jsonl")
 
 
 def by_id(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -271,6 +440,11 @@ def by_id(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 def ids(rows: list[dict[str, Any]]) -> set[str]:
     return set(by_id(rows))
+
+
+def page_of(body: dict[str, Any], records: list[Any]) -> dict[str, Any]:
+    """Return the one page of a walk, or the end behind it."""
+    return page_answer(records, 1, len(records)) if body["Page"] == 1 else page_answer([], 0, len(records))
 
 
 def account_names(environment: dict[str, str]) -> list[str]:

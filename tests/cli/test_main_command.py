@@ -40,3 +40,39 @@ def test_unknown_command_is_a_usage_error(run: Run) -> None:
     done = run("import")
     assert done.returncode == 2
     assert "'import'" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["export", "summary", "sync", "get", "doctor", "usersig", "sandbox"])
+def test_every_command_has_the_common_options(run: Run, command: str) -> None:
+    """``--quiet`` and ``--log-level`` stand in every command's help."""
+    shown = run(command, "--help").stdout
+    assert "--quiet" in shown
+    assert "--log-level" in shown
+
+
+def test_help_teaches_by_examples(run: Run) -> None:
+    """Examples stand in help line by line, and so do exit codes."""
+    shown = run("--help").stdout
+    assert "\n    trtc-records doctor  " in shown
+    assert "Exit codes: 0 done" in shown
+
+
+def test_unknown_log_level_is_a_usage_error(run: Run) -> None:
+    """A level that there is not is named with those that there are."""
+    done = run("get", "x", "--log-level", "loud")
+    assert done.returncode == 2
+    assert "'loud' is none of debug, info, warning, error" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("trtc-records su", "summary"),
+        ("trtc-records export --format pa", "parquet"),
+        ("trtc-records export --qu", "--quiet"),
+    ],
+)
+def test_shell_completes(run: Run, words: str, expected: str) -> None:
+    """Commands, options and values are completed."""
+    done = run(_TRTC_RECORDS_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(len(words.split()) - 1))
+    assert expected in done.stdout.split()

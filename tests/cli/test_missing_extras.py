@@ -39,3 +39,12 @@ def test_missing_server_says_what_to_install(module: str) -> None:
     done = run_without(module, "export", "--sandbox")
     assert (done.returncode, done.stdout) == (2, "")
     assert "pip install 'trtc-records[sandbox]'" in done.stderr
+
+
+@pytest.mark.skipif(not EXTRAS, reason="needs the extras cli and sandbox")
+def test_missing_pyarrow_says_what_to_install() -> None:
+    """Without pyarrow an export to Parquet names the extra before anything is read; other formats do without."""
+    done = run_without("pyarrow", "export", "--sandbox", "--format", "parquet", "-o", "-")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "pip install 'trtc-records[parquet]'" in done.stderr
+    assert run_without("pyarrow", "export", "--sandbox", "--format", "csv").returncode == 0

@@ -8,37 +8,12 @@ import json
 import os
 import stat
 import sys
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from exported import make_record, stream
 
-from trtc_records import CallRecord, CallResult, CallType, MediaType
 from trtc_records.export import JsonLinesWriter
-
-
-def make_record(call_id: str = "a", **changes: object) -> CallRecord:
-    values: dict[str, object] = {
-        "call_id": call_id,
-        "caller": "147",
-        "callees": ("147", "369"),
-        "media_type": MediaType.AUDIO,
-        "call_type": CallType.SINGLE_CALL,
-        "call_result": CallResult.NORMAL_END,
-        "start_time": datetime(2025, 2, 19, 10, 17, 22, tzinfo=UTC),
-        "accept_time": datetime(2025, 2, 19, 10, 17, 24, tzinfo=UTC),
-        "end_time": datetime(2025, 2, 19, 10, 17, 25, tzinfo=UTC),
-        **changes,
-    }
-    return CallRecord(**values)  # type: ignore[arg-type]
-
-
-async def stream(*records: CallRecord, error: Exception | None = None) -> AsyncIterator[CallRecord]:
-    for record in records:
-        yield record
-    if error:
-        raise error
 
 
 def test_line_has_plain_values() -> None:

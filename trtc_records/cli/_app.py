@@ -2,37 +2,61 @@
 
 from __future__ import annotations
 
-import logging
+import functools
+import inspect
 import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from trtc_records import __version__
-from trtc_records.cli._errors import ExitCode, guard, say
-from trtc_records.cli._export import export
+from trtc_records.cli import _doctor, _export, _summary, _usersig
+from trtc_records.cli._errors import ExitCode, guard
 from trtc_records.cli._get import get
+from trtc_records.cli._options import make_choice_option
+from trtc_records.cli._output import LogLevel, configure_output, say
 from trtc_records.cli._sandbox import sandbox
+from trtc_records.cli._sync import sync
 
 __all__ = ["run"]
 
 _NAME: Final = "trtc-records"
-_EPILOG: Final = """\
+_ENVIRONMENT: Final = """\
 The account comes from the environment: TRTC_SDK_APP_ID, TRTC_IDENTIFIER (an app administrator), TRTC_SECRET_KEY or
 TRTC_USER_SIG, and TRTC_REGION (china, singapore, seoul, frankfurt, silicon-valley, jakarta) or TRTC_BASE_URL.
+TRTC_REDIS_URL names a Redis server where processes share the quota.
 """
+_EXIT_CODES: Final = """\
+Exit codes: 0 done; 2 usage, configuration or output; 3 credentials; 4 records may be missing or could not be read;
+5 service or network; 130 interrupted; 141 the reader of stdout has gone.
+"""
+_FIRST_STEPS: Final = (
+    ("trtc-records export --sandbox -o demo.jsonl", "try it without an account"),
+    ("trtc-records doctor", "check account, network and clock"),
+    ("trtc-records export --since 24h -o calls.parquet", "the last day into a file"),
+    ("trtc-records summary --since 7d --html report.html", "a report with charts"),
+    ("trtc-records sync", "into calls.duckdb, each record once; run it every day"),
+)
+
+
+def _make_epilog(examples: Sequence[tuple[str, str]], *paragraphs: str) -> str:
+    """Return what stands below a command's options; a backspace keeps the lines of its paragraph."""
+    width = max((len(line) for line, _ in examples), default=0)
+    lines = [f"  {line:<{width}}  # {meaning}" for line, meaning in examples]
+    shown = ["\n".join(["\b", "Examples:", *lines])] if examples else []
+    return "\n\n".join([*shown, *paragraphs])
+
 
 _app: Final = typer.Typer(
     name=_NAME,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    epilog=_EPILOG,
+    epilog=_make_epilog(_FIRST_STEPS, _ENVIRONMENT, _EXIT_CODES),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -43,8 +67,6 @@ def run(argv: Sequence[str]) -> int:
     if threading.current_thread() is threading.main_thread():
         # A job runner's SIGTERM tidies up as Ctrl-C does: no half-written file stays.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # Without a handler a retry would show up as a bare word on stderr.
-    logging.getLogger("stamina").addHandler(logging.NullHandler())
     try:
         code: int | None = _app(list(argv) or ["--help"], prog_name=_NAME, standalone_mode=False)
     except typer.TyperException as error:  # the arguments
@@ -75,8 +97,57 @@ def _main(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Export and look up the call records of a Tencent RTC app (TUICallKit)."""
+    """Export, sum up and look up the call records of a Tencent RTC app (TUICallKit)."""
 
 
-for _command in (export, get, sandbox):
-    _app.command(epilog=_EPILOG if _command is not sandbox else None)(guard(_command))
+_COMMON_OPTIONS: Final = (
+    inspect.Parameter(
+        "quiet",
+        inspect.Parameter.KEYWORD_ONLY,
+        default=False,
+        annotation=Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")],
+    ),
+    inspect.Parameter(
+        "log_level",
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[
+            LogLevel | None,
+            make_choice_option(
+                LogLevel, "--log-level", metavar="LEVEL", help_text="Show what the library logs, retries above all"
+            ),
+        ],
+    ),
+)
+
+
+def _add_common_options(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
+    """Give *command* the options that all commands have; it need not know of them."""
+    signature = inspect.signature(command, eval_str=True)
+    known = signature.parameters.keys()
+    parameters = [*signature.parameters.values(), *(each for each in _COMMON_OPTIONS if each.name not in known)]
+
+    @functools.wraps(command)
+    def wrapped(**arguments: Any) -> ExitCode:
+        with configure_output(quiet=arguments["quiet"], log_level=arguments["log_level"]):
+            return command(**{name: value for name, value in arguments.items() if name in known})
+
+    wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {each.name: each.annotation for each in parameters}
+    return wrapped
+
+
+def _register(
+    command: Callable[..., ExitCode], examples: Sequence[tuple[str, str]] = (), *, environment: bool = True
+) -> None:
+    epilog = _make_epilog(examples, *([_ENVIRONMENT] if environment else []))
+    _app.command(epilog=epilog)(_add_common_options(guard(command)))
+
+
+_register(_export.export, _export.EXAMPLES)
+_register(_summary.summary, _summary.EXAMPLES)
+_register(sync)
+_register(get)
+_register(_doctor.doctor, _doctor.EXAMPLES)
+_register(_usersig.usersig, _usersig.EXAMPLES, environment=False)
+_register(sandbox, environment=False)

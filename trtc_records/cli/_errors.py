@@ -6,7 +6,7 @@ code  meaning
 0     done
 2     usage, configuration, or an output that cannot be written
 3     the service refuses the credentials
-4     done, but records may be missing
+4     done, but records may be missing or could not be read
 5     the service or the network failed, or there is no such record
 70    a mistake in this program
 130   interrupted
@@ -35,8 +35,9 @@ from trtc_records import (
     ConfigurationError,
     IncompleteWalkWarning,
 )
+from trtc_records.cli._output import Colour, say
 
-__all__ = ["CommandError", "ExitCode", "guard", "say", "show_warnings"]
+__all__ = ["CommandError", "ExitCode", "explain_writing", "guard", "show_warnings"]
 
 Arguments = ParamSpec("Arguments")
 
@@ -62,13 +63,6 @@ class CommandError(Exception):
         self.hint = hint
 
 
-def say(text: str, hint: str = "") -> None:
-    """Print one line, and a second one with what to do about it, on stderr."""
-    print(f"trtc-records: {_flatten(text)}", file=sys.stderr)
-    if hint:
-        print(f"hint: {_flatten(hint)}", file=sys.stderr)
-
-
 def guard(command: Callable[Arguments, ExitCode]) -> Callable[Arguments, ExitCode]:
     """Wrap *command*, so that what it raises becomes a line or two and an exit code."""
 
@@ -90,13 +84,27 @@ def guard(command: Callable[Arguments, ExitCode]) -> Callable[Arguments, ExitCod
 
 
 @contextmanager
+def explain_writing(target: object) -> Iterator[None]:
+    """Turn what the system says against writing to *target* into a line that names it; a closed pipe stays one.
+
+    The client's own failures are no ``OSError``.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CommandError(f"cannot write {target}: {error.strerror or error}", "choose another --output") from error
+
+
+@contextmanager
 def show_warnings() -> Iterator[Callable[[], ExitCode]]:
     """Show the library's warnings as lines; yield what tells whether one of them makes the result incomplete."""
     code = ExitCode.DONE
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         nonlocal code
-        say(f"warning: {message}")
+        say(f"warning: {message}", colour=Colour.YELLOW)
         if issubclass(category, IncompleteWalkWarning):
             code = ExitCode.INCOMPLETE
 
@@ -136,8 +144,3 @@ def _report(error: Exception) -> ExitCode:
                 "this is a mistake in trtc-records; please report it with the line above",
             )
             return ExitCode.BUG
-
-
-def _flatten(text: str) -> str:
-    """Return *text* on one line: what comes from a server may hold line feeds and terminal escapes."""
-    return "".join(character if character.isprintable() else " " for character in text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import stat
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -10,102 +11,154 @@ from contextlib import ExitStack, aclosing
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
 
-import attrs
 import typer
 
-from trtc_records import CallRecord, CallRecordPage, CallRecordsClient, CallResult, CallType
-from trtc_records.cli._errors import CommandError, ExitCode, show_warnings
-from trtc_records.cli._options import PageSize, Result, Since, Type, Until, Window, make_window
+from trtc_records import CallRecord, CallRecordPage, CallRecordsClient
+from trtc_records.cli._errors import CommandError, ExitCode, explain_writing, show_warnings
+from trtc_records.cli._options import PageSize, Result, SandboxFlag, Since, Type, Until, make_choice_option, make_window
+from trtc_records.cli._output import note
 from trtc_records.cli._progress import show_progress
-from trtc_records.cli._sandboxes import make_sandbox
-from trtc_records.cli._summary import Summary
-from trtc_records.export import JsonLinesWriter
+from trtc_records.cli._rejects import Rejects
+from trtc_records.cli._report import make_report
+from trtc_records.cli._walks import Selection, choose_client
+from trtc_records.export import FileFormat, RecordWriter, make_writer
+from trtc_records.summary import Summary
 
-__all__ = ["export"]
+__all__ = ["EXAMPLES", "export"]
 
-PassBy = Callable[[CallRecordPage], None]
+EXAMPLES: Final = (
+    ("trtc-records export -o calls.jsonl", "all that the service keeps, 7 days"),
+    ("trtc-records export --since 24h -o calls.parquet", "the last day, for polars, pandas, DuckDB"),
+    ("trtc-records export --result NotAnswer -o missed.csv", "only calls that nobody answered"),
+    ("trtc-records export --format jsonl -o - | jq .caller", "into a pipe"),
+    ("trtc-records export --sandbox -o demo.jsonl.gz", "made-up calls, without an account"),
+)
 
-_SANDBOX_RECORDS: Final = 5_000
 _STDOUT: Final = "-"
 
 
 def export(
     *,
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Where to write JSON Lines; - is stdout.")
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help=f"Where to; its end tells the format: {', '.join(f'.{member}' for member in FileFormat)}. "
+            "- is stdout.",
+        ),
     ] = _STDOUT,
+    file_format: Annotated[
+        FileFormat | None,
+        make_choice_option(
+            FileFormat,
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help_text="The format, where the file's name does not tell",
+            show_default="jsonl on stdout",
+        ),
+    ] = None,
+    for_spreadsheets: Annotated[
+        bool,
+        typer.Option(
+            "--for-spreadsheets",
+            help="In CSV, put an apostrophe before what a spreadsheet would take for a formula, and mark it as UTF-8.",
+        ),
+    ] = False,
     since: Since = None,
     until: Until = None,
     result: Result = None,
     call_type: Type = None,
     page_size: PageSize = 100,
-    sandbox: Annotated[
-        bool, typer.Option("--sandbox", help="Export from an embedded sandbox with made-up calls; needs no account.")
-    ] = False,
+    sandbox: SandboxFlag = False,
 ) -> ExitCode:
-    """Export call records as JSON Lines, one record per line.
+    """Export call records to a file or to stdout.
 
-    The file appears once every record is written; after an error an older file is as it was.
+    The file appears once every record is written; after an error an older file is as it was. Records that cannot be
+    read are written to FILE.rejects.jsonl as the service sent them, with exit code 4.
     """
-    job = _Job(output, make_window(since, until), result, call_type, page_size)
+    selection = Selection(make_window(since, until), result, call_type, page_size)
+    file_format = _choose_format(output, file_format)
+    if for_spreadsheets and file_format not in {FileFormat.CSV, FileFormat.CSV_GZIP}:
+        raise CommandError(f"--for-spreadsheets is for CSV, not {file_format}", "name the --output .csv")
+    writer = _make_writer(output, file_format, for_spreadsheets=for_spreadsheets)
     summary = Summary()
+    pages = 0
     started = time.monotonic()
     with ExitStack() as stack:
-        client = _make_client(stack, sandbox=sandbox)
+        make_client = stack.enter_context(choose_client(sandbox=sandbox))
         incomplete = stack.enter_context(show_warnings())
+        rejects = stack.enter_context(Rejects(_name_rejects(output)))
         advance = stack.enter_context(show_progress())
 
         def pass_by(page: CallRecordPage) -> None:
-            summary.add(page)
+            nonlocal pages
+            pages += 1
             advance(page)
+            for record in page.records:
+                summary.add(record)
 
-        asyncio.run(job.run(client, pass_by))
-    shown = "stdout" if output == _STDOUT else output
-    for line in summary.make_lines(target=shown, window=str(job.window), seconds=time.monotonic() - started):
-        print(line, file=sys.stderr)
-    return incomplete()
-
-
-def _make_client(stack: ExitStack, *, sandbox: bool) -> Callable[[], CallRecordsClient]:
-    """Return what makes the client; a sandbox that it talks to is closed by *stack*."""
-    if not sandbox:
-        return CallRecordsClient.from_env
-    service = stack.enter_context(make_sandbox(records=_SANDBOX_RECORDS))
-    return lambda: CallRecordsClient(**service.credentials)
+        with explain_writing(output):
+            asyncio.run(_export(make_client, selection, writer, rejects, pass_by))
+    target = "stdout" if output == _STDOUT else output
+    seconds = time.monotonic() - started
+    for line in make_report(summary.result, pages, target=target, window=str(selection.window), seconds=seconds):
+        note(line)
+    return max(rejects.report(), incomplete())
 
 
-@attrs.frozen
-class _Job:
-    """What to export, and where to."""
-
-    output: str
-    window: Window
-    result: CallResult | None
-    call_type: CallType | None
-    page_size: int
-
-    async def run(self, make_client: Callable[[], CallRecordsClient], pass_by: PassBy) -> None:
-        target: Path | BinaryIO = sys.stdout.buffer if self.output == _STDOUT else Path(self.output)
-        async with make_client() as client, aclosing(self._read(client, pass_by)) as records:
-            try:
-                await JsonLinesWriter(target).write(records)
-            except BrokenPipeError:
-                raise
-            except OSError as error:  # the client's own are TransportErrors
-                raise CommandError(
-                    f"cannot write {self.output}: {error.strerror or error}", "choose another --output; - is stdout"
-                ) from error
-
-    async def _read(self, client: CallRecordsClient, pass_by: PassBy) -> AsyncGenerator[CallRecord, None]:
-        pages = client.iter_pages(
-            start_time=self.window.since,
-            end_time=self.window.until,
-            call_result=self.result,
-            call_type=self.call_type,
-            page_size=self.page_size,
-        )
-        async with aclosing(pages):
+async def _export(
+    make_client: Callable[[], CallRecordsClient],
+    selection: Selection,
+    writer: RecordWriter,
+    rejects: Rejects,
+    pass_by: Callable[[CallRecordPage], None],
+) -> None:
+    async def read() -> AsyncGenerator[CallRecord, None]:
+        async with aclosing(selection.read(client, rejects.add)) as pages:
             async for page in pages:
                 pass_by(page)
                 for record in page.records:
                     yield record
+
+    async with make_client() as client, aclosing(read()) as records:
+        await writer.write(records)
+
+
+def _choose_format(output: str, file_format: FileFormat | None) -> FileFormat:
+    """Return the format, which neither a device nor a pipe has in its name."""
+    if file_format is None and _is_plain_file(output):
+        try:
+            return FileFormat.of(output)
+        except ValueError as error:
+            raise CommandError(str(error), "name the file so, or say which --format it is in") from error
+    chosen = file_format or FileFormat.JSON_LINES
+    if output == _STDOUT and not chosen.is_text and sys.stdout.isatty():
+        raise CommandError(f"{chosen} is nothing for a terminal to show", "choose an --output, or redirect stdout")
+    return chosen
+
+
+def _is_plain_file(output: str) -> bool:
+    """Tell whether *output* is a file, or will be one."""
+    if output == _STDOUT:
+        return False
+    try:
+        mode = Path(output).stat().st_mode
+    except OSError:
+        return True
+    return stat.S_ISREG(mode)
+
+
+def _make_writer(output: str, file_format: FileFormat, *, for_spreadsheets: bool) -> RecordWriter:
+    target: Path | BinaryIO = sys.stdout.buffer if output == _STDOUT else Path(output)
+    try:
+        return make_writer(target, file_format, for_spreadsheets=for_spreadsheets)
+    except ImportError as error:
+        raise CommandError(str(error)) from error
+
+
+def _name_rejects(output: str) -> Path | None:
+    """Return where to put what cannot be read: beside the output, where that is a file."""
+    return Path(f"{output}.rejects.jsonl") if _is_plain_file(output) else None

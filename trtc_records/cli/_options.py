@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated, Any
 
 import attrs
 import typer
@@ -13,9 +13,19 @@ from trtc_records import CallResult, CallType
 from trtc_records.cli._errors import CommandError
 from trtc_records.cli._times import read_time, show_time
 
-__all__ = ["CallIdArgument", "PageSize", "Result", "Since", "Type", "Until", "Window", "make_window"]
-
-Choice = TypeVar("Choice", bound=StrEnum)
+__all__ = [
+    "CallIdArgument",
+    "PageSize",
+    "Result",
+    "SandboxFlag",
+    "Since",
+    "Type",
+    "Until",
+    "Window",
+    "make_choice_option",
+    "make_window",
+    "read_length",
+]
 
 
 def _read_option_time(text: str) -> datetime:
@@ -25,20 +35,48 @@ def _read_option_time(text: str) -> datetime:
         raise typer.BadParameter(str(error)) from None
 
 
-def _read_result(text: str) -> CallResult:
-    return _read_choice(text, CallResult)
+def read_length(text: str) -> timedelta:
+    """Read a length of time: ``90m``, ``24h``, ``7d``.
+
+    Raises:
+        typer.BadParameter: It is none.
+    """
+    now = datetime.now(UTC)
+    # Lengths end in a unit, dates do not.
+    if text.strip()[-1:].isalpha():
+        try:
+            return now - read_time(text, now)
+        except ValueError:
+            pass
+    raise typer.BadParameter(f"'{text}' is not a length of time: write 90m, 24h or 7d")
 
 
-def _read_type(text: str) -> CallType:
-    return _read_choice(text, CallType)
+def make_choice_option(choices: type[StrEnum], *names: str, metavar: str, help_text: str, **more: Any) -> Any:
+    """Return an option that takes a member of *choices*, however it is spelled, and that shells complete.
 
+    Args:
+        choices: What there is to choose from.
+        names: What the option is called; by default as its parameter.
+        metavar: What stands for the value in help.
+        help_text: What it is for; the choices are added.
+        more: What else Typer is to know.
+    """
 
-def _read_choice(text: str, choices: type[Choice]) -> Choice:
-    plain = text.replace("-", "").replace("_", "").lower()
-    for choice in choices:
-        if plain == choice.lower():
-            return choice
-    raise typer.BadParameter(f"'{text}' is none of {', '.join(choices)}")
+    def read(text: str) -> StrEnum:
+        plain = text.replace("-", "").replace("_", "").lower()
+        for choice in choices:
+            if plain == choice.lower():
+                return choice
+        raise typer.BadParameter(f"'{text}' is none of {', '.join(choices)}")
+
+    return typer.Option(
+        *names,
+        parser=read,
+        metavar=metavar,
+        help=f"{help_text}: {', '.join(choices)}.",
+        autocompletion=lambda: [choice.value for choice in choices],
+        **more,
+    )
 
 
 Since = Annotated[
@@ -56,14 +94,17 @@ Until = Annotated[
 ]
 Result = Annotated[
     CallResult | None,
-    typer.Option(parser=_read_result, metavar="RESULT", help=f"Only calls that ended so: {', '.join(CallResult)}."),
+    make_choice_option(CallResult, metavar="RESULT", help_text="Only calls that ended so"),
 ]
 Type = Annotated[
     CallType | None,
-    typer.Option("--type", parser=_read_type, metavar="TYPE", help=f"Only calls of this type: {', '.join(CallType)}."),
+    make_choice_option(CallType, "--type", metavar="TYPE", help_text="Only calls of this type"),
 ]
 PageSize = Annotated[
     int, typer.Option(min=1, metavar="N", help="Records to ask for per request; the service may give fewer.")
+]
+SandboxFlag = Annotated[
+    bool, typer.Option("--sandbox", help="Read made-up calls from an embedded sandbox; needs no account.")
 ]
 CallIdArgument = Annotated[str, typer.Argument(metavar="CALL_ID", help="The call's id.", show_default=False)]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trtc_records.cli._errors import CommandError, ExitCode
+from trtc_records.cli._output import note
 from trtc_records.cli._sandboxes import make_sandbox
 
 if TYPE_CHECKING:
@@ -43,4 +44,4 @@ def _announce(service: Sandbox) -> None:
     for name, value in service.environment.items():
         print(f"export {name}={shlex.quote(value)}")
     sys.stdout.flush()
-    print(f"The sandbox answers at {service.base_url} until Ctrl-C.", file=sys.stderr)
+    note(f"The sandbox answers at {service.base_url} until Ctrl-C.")

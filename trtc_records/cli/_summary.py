@@ -1,70 +1,114 @@
-"""Sum up call records while they pass by."""
+"""``trtc-records summary``: what the calls of a window were like."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from datetime import datetime, timedelta
-from typing import Final
+import asyncio
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack, aclosing
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo
 
-import attrs
+import typer
 
-from trtc_records import CallRecordPage
-from trtc_records.cli._times import show_time
+from trtc_records import CallRecordPage, CallRecordsClient
+from trtc_records.cli._errors import ExitCode, explain_writing, show_warnings
+from trtc_records.cli._options import PageSize, Result, SandboxFlag, Since, Type, Until, make_window
+from trtc_records.cli._output import note
+from trtc_records.cli._progress import show_progress
+from trtc_records.cli._rejects import Rejects
+from trtc_records.cli._walks import Selection, choose_client
+from trtc_records.export import replace_file
+from trtc_records.summary import Summary
 
-__all__ = ["Summary"]
+__all__ = ["EXAMPLES", "summary"]
 
-_NONE_FOUND: Final = (
-    "calls that were started through the deprecated TUICallKit.call() and groupCall() are kept by an older service "
-    "and do not appear here"
+EXAMPLES: Final = (
+    ("trtc-records summary --since 7d", "a text with bars"),
+    ("trtc-records summary --since 24h --zone Asia/Singapore", "hours of the day as they are there"),
+    ("trtc-records summary --html report.html", "a page with charts, too"),
+    ("trtc-records summary --json | jq .answered_share", "for a program"),
 )
 
-
-@attrs.define
-class Summary:
-    """Count what a person wants to know about an export."""
-
-    records: int = 0
-    pages: int = 0
-    answered: int = 0
-    talk_time: timedelta = timedelta()
-    results: Counter[str] = attrs.field(factory=Counter)
-    first: datetime | None = None
-    last: datetime | None = None
-
-    def add(self, page: CallRecordPage) -> None:
-        """Count the records of *page*."""
-        self.pages += 1
-        self.records += len(page.records)
-        for record in page.records:
-            self.answered += record.answered
-            self.talk_time += record.talk_time
-            self.results[str(record.call_result)] += 1
-            self.first = min(self.first or record.start_time, record.start_time)
-            self.last = max(self.last or record.start_time, record.start_time)
-
-    def make_lines(self, *, target: str, window: str, seconds: float) -> Iterator[str]:
-        """Yield the lines to show.
-
-        Args:
-            target: Where the records were written.
-            window: The time that was asked for.
-            seconds: How long it took.
-        """
-        noun = "call record" if self.records == 1 else "call records"
-        yield f"Exported {self.records:,} {noun} to {target} in {seconds:.1f} s"
-        yield f"  window    {window}"
-        if not self.records or self.first is None or self.last is None:
-            yield f"  note      {_NONE_FOUND}"
-            return
-        yield f"  started   {show_time(self.first)} to {show_time(self.last)}"
-        share = self.answered / self.records
-        yield f"  answered  {self.answered:,} ({share:.1%}), {_show_length(self.talk_time)} of talk"
-        yield f"  results   {', '.join(f'{name} {count:,}' for name, count in self.results.most_common())}"
-        yield f"  pages     {self.pages:,}"
+_LINE: Final = 100  # columns; longer bars say no more
 
 
-def _show_length(length: timedelta) -> str:
-    minutes, seconds = divmod(int(length.total_seconds()), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:,} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s"
+def _read_zone(name: str) -> tzinfo:
+    if name.upper() == "UTC":
+        return UTC  # which needs no time zone database
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError):
+        raise typer.BadParameter(
+            f"'{name}' is no time zone that this system knows: write UTC or Asia/Singapore"
+        ) from None
+
+
+def summary(
+    *,
+    since: Since = None,
+    until: Until = None,
+    result: Result = None,
+    call_type: Type = None,
+    zone: Annotated[
+        tzinfo,
+        typer.Option(
+            parser=_read_zone, metavar="ZONE", help="Where hours of the day are counted, such as Asia/Singapore."
+        ),
+    ] = "UTC",  # type: ignore[assignment]  # read by the parser
+    top: Annotated[int, typer.Option(min=0, max=1_000, metavar="N", help="How many callers to name.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page with charts, too; it needs no network."),
+    ] = None,
+    page_size: PageSize = 100,
+    sandbox: SandboxFlag = False,
+) -> ExitCode:
+    """Show what the calls of a window were like.
+
+    That is results, ring and talk times, busiest hours, top callers. Whatever the number of calls, memory stays flat.
+    """
+    selection = Selection(make_window(since, until), result, call_type, page_size)
+    account = Summary(zone=zone, top=top)
+    with ExitStack() as stack:
+        make_client = stack.enter_context(choose_client(sandbox=sandbox))
+        incomplete = stack.enter_context(show_warnings())
+        rejects = stack.enter_context(Rejects(None))
+        advance = stack.enter_context(show_progress())
+        asyncio.run(_read(make_client, selection, account, rejects, advance))
+    if as_json:
+        print(json.dumps(account.to_dict(), indent=2))
+    else:
+        width = min(shutil.get_terminal_size().columns, _LINE)
+        sys.stdout.write(_fit_encoding(account.to_text(width=width)))
+    if html is not None:
+        page = account.to_html()
+        with explain_writing(html), replace_file(html) as file:
+            file.write(page.encode())
+        note(f"Wrote {html}")
+    return max(rejects.report(), incomplete())
+
+
+async def _read(
+    make_client: Callable[[], CallRecordsClient],
+    selection: Selection,
+    account: Summary,
+    rejects: Rejects,
+    advance: Callable[[CallRecordPage], None],
+) -> None:
+    async with make_client() as client, aclosing(selection.read(client, rejects.add)) as pages:
+        async for page in pages:
+            advance(page)
+            for record in page.records:
+                account.add(record)
+
+
+def _fit_encoding(text: str) -> str:
+    """Return *text* with a question mark for what stdout's encoding has no character for."""
+    encoding = sys.stdout.encoding
+    return text.encode(encoding, "replace").decode(encoding)

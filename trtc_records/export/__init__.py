@@ -1,6 +1,49 @@
-"""Write call records to files: one class per format, each of which takes any async iterable of records."""
+"""Write call records to files: one class per format, each of which takes any iterable of records, async or not.
 
+::
+
+    async with CallRecordsClient.from_env() as client:
+        await ParquetWriter("calls.parquet").write(client.iter_records())
+
+:class:`ParquetWriter`, :func:`to_arrow`, :func:`gather_arrow` and :data:`ARROW_SCHEMA` need pyarrow, which is imported
+when one of them is: ``pip install 'trtc-records[parquet]'``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from trtc_records.export._files import replace_file
+from trtc_records.export._formats import FileFormat, make_writer
 from trtc_records.export._rows import make_row
+from trtc_records.export._writer import RecordWriter
+from trtc_records.export.csv import CsvWriter
 from trtc_records.export.jsonl import JsonLinesWriter
 
-__all__ = ["JsonLinesWriter", "make_row"]
+if TYPE_CHECKING:
+    from trtc_records.export.arrow import ARROW_SCHEMA, gather_arrow, to_arrow
+    from trtc_records.export.parquet import ParquetWriter
+
+__all__ = [
+    "ARROW_SCHEMA",
+    "CsvWriter",
+    "FileFormat",
+    "JsonLinesWriter",
+    "ParquetWriter",
+    "RecordWriter",
+    "gather_arrow",
+    "make_row",
+    "make_writer",
+    "replace_file",
+    "to_arrow",
+]
+
+_HOMES = {"ARROW_SCHEMA": "arrow", "ParquetWriter": "parquet", "gather_arrow": "arrow", "to_arrow": "arrow"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs pyarrow when it is asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

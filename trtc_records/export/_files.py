@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 __all__ = ["replace_file"]
+
+_SHOWN_NAME: Final = 40  # characters of the target's name in the part's, whose length the file system bounds
 
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[BinaryIO]:
     """Open a new file beside *path* that takes its place at the end; after an error *path* is as it was.
 
-    A link's target is replaced, not the link. A device or a pipe is written to as it is.
+    The new file is on the disk before it takes the place, so that not even a power cut leaves half of it there. A
+    file that is replaced hands on its permissions; a new one has those that the umask leaves. A link's target is
+    replaced, not the link. A device or a pipe is written to as it is.
 
     Raises:
         OSError: The file cannot be written.
@@ -26,13 +32,27 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
             yield file
         return
     target = path.resolve()
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    part = target.with_name(f".{target.name[:_SHOWN_NAME]}.{secrets.token_hex(4)}.part")
     try:
         with part.open("xb") as file:
             if target.exists():
                 shutil.copymode(target, part)
             yield file
+            file.flush()
+            os.fsync(file.fileno())
         part.replace(target)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+    _sync_directory(target.parent)
+
+
+def _sync_directory(directory: Path) -> None:
+    """Have the new name written to the disk, where the system can be told to."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,90 @@
+"""How fast records that were read get into DuckDB: as Arrow tables, and, to compare, as dicts of Python values.
+
+Each way takes a process of its own, so that its peak of memory can be told.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final, Self, cast
+
+from trtc_records import CallRecordPage, CallRecordsClient
+from trtc_records.export import make_row
+from trtc_records.integrations import dlt as integration
+from trtc_records.sandbox import make_records
+
+_PAGE: Final = 100
+_WAYS: Final = (("arrow", 100_000), ("arrow", 400_000), ("dicts", 20_000))
+
+
+class ReadAlready:
+    """A client whose records need no request."""
+
+    sdk_app_id = 1_400_000_000
+
+    def __init__(self, count: int) -> None:
+        self._pages = [
+            CallRecordPage(records=tuple(records[start : start + _PAGE]), page=1 + start // _PAGE, total_num=count)
+            for records in [make_records(count)]
+            for start in range(0, count, _PAGE)
+        ]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def iter_pages(self, **_: Any) -> AsyncGenerator[CallRecordPage, None]:
+        """Yield the pages, and let go of each."""
+        self._pages.reverse()
+        while self._pages:
+            yield self._pages.pop()
+
+    def iter_rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the records as dicts."""
+        for page in self._pages:
+            for record in page.records:
+                yield make_row(record)
+
+
+def sync(client: ReadAlready, path: Path) -> None:
+    """Load Arrow tables, as the library does."""
+    integration.sync_call_records(f"duckdb:///{path}", lambda: cast("CallRecordsClient", client))
+
+
+def load_dicts(client: ReadAlready, path: Path) -> None:
+    """Load dicts, which dlt takes apart and types one by one."""
+    import dlt
+
+    with integration._configured_dlt(), TemporaryDirectory() as directory:
+        pipeline = dlt.pipeline("dicts", pipelines_dir=directory, destination=dlt.destinations.duckdb(str(path)))
+        pipeline.run(client.iter_rows(), table_name="call_records", primary_key="call_id", write_disposition="merge")
+
+
+def measure(way: str, count: int) -> None:
+    """Load *count* records one way and print what it took."""
+    client = ReadAlready(count)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with TemporaryDirectory() as directory:
+        started = time.perf_counter()
+        (sync if way == "arrow" else load_dicts)(client, Path(directory, "calls.duckdb"))
+        seconds = time.perf_counter() - started
+    more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(
+        f"{way:6} {count:8,} records  {seconds:6.2f} s  {count / seconds:8,.0f} records/s  {more:+6.0f} MB at the peak"
+    )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        measure(sys.argv[1], int(sys.argv[2]))
+    else:
+        for name, number in _WAYS:
+            subprocess.run([sys.executable, __file__, name, str(number)], check=True)

@@ -1,0 +1,83 @@
+"""``trtc-records summary``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cli_process import Run, is_short
+from records import page_answer, raw_record
+from scripted_service import scripted_service
+
+from trtc_records.sandbox import Sandbox
+
+
+def test_text_tells_of_every_call(run: Run, sandbox: Sandbox) -> None:
+    """The text goes to stdout, with counts, times, hours and callers."""
+    done = run("summary", "--since", "7d")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("450 calls, ")
+    assert f"answered   {sum(record.answered for record in sandbox.records)} (" in done.stdout
+    for heading in ("Results", "Calls by hour of the day (UTC)", "Top callers"):
+        assert f"\n{heading}" in done.stdout
+
+
+def test_json_is_all_there_is_on_stdout(run: Run, sandbox: Sandbox) -> None:
+    """``--json`` prints one object that counts what the sandbox has."""
+    result = json.loads(run("summary", "--json", "--top", "3").stdout)
+    assert result["calls"] == 450
+    assert result["answered"] == sum(record.answered for record in sandbox.records)
+    assert sum(result["hours"]) == sum(result["results"].values()) == 450
+    assert len(result["top_callers"]) == 3
+
+
+def test_zone_moves_the_hours(run: Run) -> None:
+    """``--zone`` counts hours where the user is."""
+    here = json.loads(run("summary", "--json").stdout)
+    there = json.loads(run("summary", "--json", "--zone", "Asia/Singapore").stdout)
+    assert there["zone"] == "Asia/Singapore"
+    assert [there["hours"][(hour + 8) % 24] for hour in range(24)] == here["hours"]
+
+
+def test_page_is_written_beside_the_text(run: Run, tmp_path: Path) -> None:
+    """``--html`` writes a page too, and says so."""
+    done = run("summary", "--html", "report.html", "--sandbox")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("5,000 calls, ")
+    assert "Wrote report.html" in done.stderr
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_terminal_without_unicode_is_served(run: Run) -> None:
+    """Where stdout has no block characters there are question marks, and no failure."""
+    done = run("summary", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert "?" in done.stdout
+
+
+def test_record_that_cannot_be_read_is_counted_out(run: Run) -> None:
+    """A bad record is left out of the numbers, said, and makes exit code 4."""
+    records = [raw_record(1), {}]
+    with scripted_service(lambda body: page_answer(records if body["Page"] == 1 else [], body["Page"] % 2, 2)) as there:
+        done = run("summary", **there)
+    assert done.returncode == 4
+    assert done.stdout.startswith("1 call, ")
+    assert "1 record could not be read and is left out" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "explanation"),
+    [
+        (["--zone", "Mars/Olympus"], "'Mars/Olympus' is no time zone"),
+        (["--zone", "../etc"], "is no time zone"),
+        (["--top", "-1"], "--top"),
+        (["--html", "no/such/report.html"], "cannot write no/such/report.html"),
+    ],
+)
+def test_bad_argument_is_explained(run: Run, arguments: list[str], explanation: str) -> None:
+    """A bad argument is named, with exit code 2."""
+    done = run("summary", *arguments)
+    assert done.returncode == 2
+    assert explanation in done.stderr
+    assert is_short(done.stderr)

@@ -1,0 +1,63 @@
+"""``trtc-records usersig``."""
+
+from __future__ import annotations
+
+import stat
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cli_process import Run, is_short
+
+from trtc_records._usersig import verify_user_sig
+from trtc_records.sandbox import Sandbox
+
+
+def test_user_sig_is_printed_where_that_is_asked_for(run: Run, sandbox: Sandbox) -> None:
+    """``--print`` puts it on stdout, alone, and its expiry on stderr; it is good for the account."""
+    done = run("usersig", "--print", "--lifetime", "2h")
+    assert done.returncode == 0, done.stderr
+    claims = verify_user_sig(done.stdout.strip(), sandbox.credentials["secret_key"])
+    assert (claims.identifier, claims.sdk_app_id, claims.lifetime) == ("administrator", 1_400_000_000, 7_200)
+    assert abs(claims.issued_at - time.time()) < 60
+    assert "for administrator, expires 20" in done.stderr
+    assert done.stdout.strip() not in done.stderr
+
+
+def test_user_sig_opens_the_service(run: Run) -> None:
+    """What is printed is accepted instead of the key."""
+    user_sig = run("usersig", "--print").stdout.strip()
+    assert run("export", "-o", "calls.jsonl", TRTC_SECRET_KEY="", TRTC_USER_SIG=user_sig).returncode == 0
+
+
+def test_user_sig_goes_into_a_private_file(run: Run, tmp_path: Path) -> None:
+    """``--output`` writes a file that others cannot read, and shows nothing."""
+    done = run("usersig", "-o", "sig.txt", "--identifier", "someone")
+    assert (done.returncode, done.stdout) == (0, "")
+    user_sig = (tmp_path / "sig.txt").read_text().strip()
+    assert user_sig not in done.stderr
+    assert "for someone, expires" in done.stderr
+    if sys.platform != "win32":
+        assert stat.S_IMODE((tmp_path / "sig.txt").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes", "explanation"),
+    [
+        ([], {}, "neither given"),
+        (["--print", "-o", "sig.txt"], {}, "both given"),
+        (["--print", "--lifetime", "soon"], {}, "'soon' is not a length of time: write 90m, 24h"),
+        (["--print", "--lifetime", "2026-01-01"], {}, "is not a length of time"),
+        (["--print", "--lifetime", "0s"], {}, "less than a second"),
+        (["--print"], {"TRTC_SECRET_KEY": ""}, "TRTC_SECRET_KEY is not set"),
+        (["--print"], {"TRTC_SDK_APP_ID": "x"}, "TRTC_SDK_APP_ID is not an SDKAppID"),
+        (["-o", "no/such/sig.txt"], {}, "cannot write no/such/sig.txt"),
+    ],
+)
+def test_mistake_is_explained(run: Run, arguments: list[str], changes: dict[str, str], explanation: str) -> None:
+    """What is missing or wrong is named, with exit code 2 and no UserSig."""
+    done = run("usersig", *arguments, **changes)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert explanation in done.stderr
+    assert is_short(done.stderr)

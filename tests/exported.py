@@ -1,0 +1,105 @@
+"""Call records to export, and what reads them back from each format, written without the library's own code."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from typing import Any, Final
+
+from trtc_records import CallRecord, CallResult, CallType, MediaType
+
+PYARROW: Final = find_spec("pyarrow") is not None
+FORMATS: Final = ("jsonl", "jsonl.gz", "csv", "csv.gz", "parquet")
+
+
+def make_record(call_id: str = "a", **changes: object) -> CallRecord:
+    """Make a record of an answered call."""
+    values: dict[str, object] = {
+        "call_id": call_id,
+        "caller": "147",
+        "callees": ("147", "369"),
+        "media_type": MediaType.AUDIO,
+        "call_type": CallType.SINGLE_CALL,
+        "call_result": CallResult.NORMAL_END,
+        "start_time": datetime(2025, 2, 19, 10, 17, 22, tzinfo=UTC),
+        "accept_time": datetime(2025, 2, 19, 10, 17, 24, tzinfo=UTC),
+        "end_time": datetime(2025, 2, 19, 10, 17, 25, tzinfo=UTC),
+        **changes,
+    }
+    return CallRecord(**values)  # type: ignore[arg-type]
+
+
+async def stream(*records: CallRecord, error: Exception | None = None) -> AsyncIterator[CallRecord]:
+    """Yield records one by one, and fail at the end where that is wanted."""
+    for record in records:
+        yield record
+    if error:
+        raise error
+
+
+def expected_row(record: CallRecord) -> dict[str, Any]:
+    """Return *record* as every format has it."""
+    return {
+        "call_id": record.call_id,
+        "caller": record.caller,
+        "callees": list(record.callees),
+        "media_type": record.media_type,
+        "call_type": record.call_type,
+        "call_result": record.call_result,
+        "start_time": show(record.start_time),
+        "accept_time": show(record.accept_time) if record.accept_time else None,
+        "end_time": show(record.end_time),
+        "ring_seconds": ((record.accept_time or record.end_time) - record.start_time).seconds,
+        "talk_seconds": (record.end_time - record.accept_time).seconds if record.accept_time else 0,
+        "room_id": record.room_id,
+        "room_id_type": record.room_id_type,
+        "extra": record.extra,
+    }
+
+
+def read_rows(content: bytes, file_format: str) -> list[dict[str, Any]]:
+    """Read a file, and bring every value to what :func:`expected_row` has."""
+    if file_format.endswith(".gz"):
+        content = gzip.decompress(content)
+        file_format = file_format.removesuffix(".gz")
+    if file_format == "jsonl":
+        return [json.loads(line) for line in content.decode("ascii").splitlines()]
+    rows = _read_csv(content) if file_format == "csv" else _read_parquet(content)
+    return [_restore(row) for row in rows]
+
+
+def show(moment: datetime) -> str:
+    """Return a time as text columns have it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _read_csv(content: bytes) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = list(csv.DictReader(io.StringIO(content.decode(), newline=""), strict=True))
+    for row in rows:
+        assert None not in row
+        row["callees"] = json.loads(row["callees"])
+        row["accept_time"] = row["accept_time"] or None
+        for name in ("ring_seconds", "talk_seconds", "room_id_type"):
+            row[name] = int(row[name]) if row[name] else None
+    return rows
+
+
+def _read_parquet(content: bytes) -> list[dict[str, Any]]:
+    import pyarrow.parquet
+
+    rows: list[dict[str, Any]] = pyarrow.parquet.read_table(io.BytesIO(content)).to_pylist()
+    for row in rows:
+        for name in ("start_time", "accept_time", "end_time"):
+            row[name] = row[name] and show(row[name])
+    return rows
+
+
+def _restore(row: dict[str, Any]) -> dict[str, Any]:
+    """Put back what a typed column could not hold."""
+    extra = json.loads(row["extra"])
+    return {**row, "extra": extra, **extra.pop("_exact", {})}

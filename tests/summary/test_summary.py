@@ -1,0 +1,218 @@
+"""Summing up call records."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from statistics import median_low
+from zoneinfo import ZoneInfo
+
+import pytest
+from exported import make_record
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trtc_records import CallRecord
+from trtc_records.summary import Caller, Summary
+from trtc_records.summary._frequent import FrequentKeys
+from trtc_records.summary._quantiles import DurationHistogram
+from trtc_records.summary._words import show_length, show_share
+
+START = datetime(2025, 2, 19, 10, 17, 22, tzinfo=UTC)  # a Wednesday
+
+
+def call(number: int = 0, *, ring: float = 5, talk: float | None = 60, **changes: object) -> CallRecord:
+    start = START + timedelta(minutes=number)
+    accepted = None if talk is None else start + timedelta(seconds=ring)
+    end = start + timedelta(seconds=ring + (talk or 0))
+    return make_record(str(number), start_time=start, accept_time=accepted, end_time=end, **changes)
+
+
+def sum_up(*records: CallRecord, **options: object) -> Summary:
+    summary = Summary(**options)  # type: ignore[arg-type]
+    for record in records:
+        summary.add(record)
+    return summary
+
+
+def test_calls_are_counted_by_what_they_were() -> None:
+    """Results, types and media are counted, values that the vendor adds later included."""
+    result = sum_up(
+        call(1),
+        call(2, call_type="MultiCall", media_type="Video"),
+        call(3, talk=None, call_result="NotAnswer"),
+        call(4, talk=None, call_result="Forwarded"),
+        call(5, talk=None, call_result=7),
+    ).result
+    assert (result.calls, result.answered, result.answered_share) == (5, 2, 0.4)
+    assert result.results == {"NormalEnd": 2, "7": 1, "Forwarded": 1, "NotAnswer": 1}
+    assert result.call_types == {"SingleCall": 4, "MultiCall": 1}
+    assert result.media_types == {"Audio": 4, "Video": 1}
+
+
+def test_times_are_described() -> None:
+    """Ring time is that of all calls, talk time that of the answered ones."""
+    result = sum_up(*[call(number, ring=number, talk=number * 2 or None) for number in range(101)]).result
+    assert (result.ring_time.count, result.talk_time.count) == (101, 100)
+    assert result.ring_time.median == timedelta(seconds=50)
+    assert result.ring_time.p95 == timedelta(seconds=95)
+    assert result.ring_time.longest == timedelta(seconds=100)
+    assert result.talk_time.median == timedelta(seconds=100)
+    assert result.talk_time.total == timedelta(seconds=10_100)
+    assert dict(result.ring_time.spread)["5 to 15 s"] == 10
+    assert sum(count for _, count in result.ring_time.spread) == 101
+
+
+def test_hours_are_those_of_the_zone() -> None:
+    """Hours and weekdays are counted where the summary is told to."""
+    assert sum_up(call()).result.week[2][10] == 1
+    there = sum_up(call(), zone=ZoneInfo("Pacific/Auckland")).result  # 13 hours ahead
+    assert there.hours[23] == 1
+    assert there.week[2][23] == 1
+    assert (there.zone, there.first and there.first.hour) == ("Pacific/Auckland", 23)
+
+
+def test_first_and_last_do_not_depend_on_the_order() -> None:
+    """The order of records is the service's, and unknown."""
+    records = [call(number) for number in (5, 1, 9, 3)]
+    result = sum_up(*records).result
+    assert (result.first, result.last) == (records[1].start_time, records[2].start_time)
+
+
+def test_callers_are_named_by_their_calls() -> None:
+    """Who called most comes first, and equal ones by name."""
+    records = [call(caller=name) for name in ("b", "a", "c", "c", "d")]
+    result = sum_up(*records, top=3).result
+    assert result.top_callers == (
+        Caller(user_id="c", calls=2),
+        Caller(user_id="a", calls=1),
+        Caller(user_id="b", calls=1),
+    )
+    assert (result.callers, result.callers_error) == (4, 0)
+
+
+def test_clock_that_goes_back_does_no_harm() -> None:
+    """A call that ends before it begins counts as one of no length."""
+    assert sum_up(call(ring=-5, talk=None)).result.ring_time.longest == timedelta()
+
+
+def test_result_may_be_asked_for_at_any_time() -> None:
+    """A result stays as it was while more records are added."""
+    summary = sum_up(call())
+    before = summary.result
+    summary.add(call(2))
+    assert (before.calls, summary.result.calls) == (1, 2)
+
+
+def test_nothing_is_a_result_too() -> None:
+    """Without calls there are zeros, and a word on where calls may be instead."""
+    summary = Summary()
+    assert (summary.result.calls, summary.result.answered_share, summary.result.first) == (0, 0.0, None)
+    assert "TUICallKit.call()" in summary.to_text()
+    assert "TUICallKit.call()" in summary.to_html()
+    assert json.loads(json.dumps(summary.to_dict()))["ring_seconds"]["median"] == 0
+
+
+def test_dictionary_is_json() -> None:
+    """All values are plain, and durations are seconds."""
+    plain = json.loads(json.dumps(sum_up(call(talk=1_000), call(2, talk=None)).to_dict()))
+    assert plain["talk_seconds"]["median"] == pytest.approx(1_000, rel=0.005)
+    assert plain["answered_share"] == 0.5
+    assert plain["first"] == "2025-02-19T10:17:22+00:00"
+    assert plain["top_callers"] == [{"user_id": "147", "calls": 2}]
+
+
+def test_text_has_a_bar_for_each_hour() -> None:
+    """Bars are as long as counts are large, within the width that was asked for."""
+    lines = sum_up(*[call()] * 4, call(60), call(60)).to_text(width=60).splitlines()
+    bars = {line.split()[0]: line.count("█") for line in lines if line.startswith("  1")}
+    assert bars["10"] // 2 == bars["11"] > 0
+    assert bars["12"] == 0
+    assert all(len(line) <= 60 for line in lines if line.startswith("  "))
+
+
+def test_text_is_safe_for_a_terminal() -> None:
+    """A user id cannot move the cursor, break a line, or push the bars about."""
+    text = sum_up(call(caller="\x1b[2J\nx\ud800"), call(caller="漢" * 40), call(caller="e\u0301")).to_text()
+    assert "\x1b" not in text
+    text.encode()
+    assert "漢…" in text
+
+
+def test_memory_stays_bounded() -> None:
+    """However many callers and results there are, what is kept does not grow."""
+    summary = Summary()
+    for number in range(30_000):
+        name = f"{number:x<300}"
+        summary.add(call(caller=name, call_result=name, ring=number, talk=number))
+    assert len(summary._callers._counts) <= 2_000
+    assert len(summary._results._counts) <= 100
+    assert len(summary._talk_time._buckets) <= 1_600
+    assert all(len(key) <= 256 for key in summary._callers._counts)
+    assert summary.result.callers_error <= 30
+    assert "too low, by" in summary.to_text()
+    assert "2,001+" in summary.to_html()
+
+
+@given(st.lists(st.integers(0, 40), max_size=400), st.integers(1, 10))
+def test_frequent_keys_are_within_their_error(numbers: list[int], capacity: int) -> None:
+    """A count is never too high, and too low by the stated error at most, which has a bound."""
+    keys = FrequentKeys(capacity)
+    truth = Counter(map(str, numbers))
+    for number in numbers:
+        keys.add(str(number))
+    found = dict(keys.most_common())
+    assert keys.error <= len(numbers) / capacity
+    assert len(found) <= 2 * capacity
+    for key, count in truth.items():
+        assert count - keys.error <= found.get(key, 0) <= count
+
+
+@given(st.lists(st.floats(0, 1e7), min_size=1, max_size=200), st.floats(0, 1))
+def test_quantiles_are_within_their_error(seconds: list[float], share: float) -> None:
+    """A quantile is within a second below 256 s, and within 0.5 % above."""
+    histogram = DurationHistogram()
+    for each in seconds:
+        histogram.add(each)
+    rank = max(-(-share * len(seconds) // 1), 1)
+    exact = sorted(seconds)[int(rank) - 1]
+    assert histogram.quantile(share) == pytest.approx(exact, rel=0.00501, abs=1)
+
+
+def test_whole_seconds_are_exact() -> None:
+    """What the service keeps, whole seconds, has an exact median up to 256."""
+    rng = random.Random(1)
+    seconds = [rng.randrange(256) for _ in range(999)]
+    histogram = DurationHistogram()
+    for each in seconds:
+        histogram.add(each)
+    assert histogram.quantile(0.5) == median_low(seconds)
+
+
+@pytest.mark.parametrize("seconds", [1e9, sys.float_info.max])
+def test_longest_bucket_takes_the_rest(seconds: float) -> None:
+    """A duration of decades has a place too."""
+    histogram = DurationHistogram()
+    histogram.add(seconds)
+    assert histogram.quantile(1.0) <= seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0, "0 s"), (59.4, "59 s"), (61, "1 min 01 s"), (3_600, "1 h 00 min"), (400_000, "111 h")],
+)
+def test_lengths_are_shown_as_people_say_them(seconds: float, shown: str) -> None:
+    """Two units at the most."""
+    assert show_length(timedelta(seconds=seconds)) == shown
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "shown"),
+    [(0, 0, "n/a"), (0, 9, "0%"), (9, 9, "100%"), (1, 3, "33.3%"), (1, 10**6, "0.1%"), (10**6 - 1, 10**6, "99.9%")],
+)
+def test_shares_are_not_rounded_to_all_or_nothing(part: int, whole: int, shown: str) -> None:
+    """100 % is all of them, and 0 % none."""
+    assert show_share(part, whole) == shown

@@ -1,0 +1,213 @@
+"""``trtc-records doctor``: what stands between this machine and the records."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+import attrs
+import httpx
+
+from trtc_records import (
+    APIError,
+    AuthenticationError,
+    CallRecordsClient,
+    CallRecordsError,
+    ConfigurationError,
+    Region,
+    __version__,
+)
+from trtc_records.cli._errors import ExitCode
+from trtc_records.cli._output import Colour, flatten, paint
+from trtc_records.summary import NO_CALLS
+
+__all__ = ["EXAMPLES", "Finding", "doctor", "find_region", "judge_clock"]
+
+EXAMPLES: Final = (
+    ("trtc-records doctor", "with the environment that a job has"),
+    ("trtc-records doctor && trtc-records export -o calls.jsonl", "export only if all is well"),
+)
+
+_OTHER_REGION: Final = 60026
+_TIMEOUT: Final = 10.0
+_NOTICEABLE_SKEW: Final = 5.0  # seconds: a Date header and a slow network explain less
+_HARMFUL_SKEW: Final = 60.0
+_COLOURS: Final = {"ok": Colour.GREEN, "note": Colour.YELLOW, "FAIL": Colour.RED}
+
+
+@attrs.frozen
+class Finding:
+    """Say what came out of one check."""
+
+    subject: str
+    text: str
+    hint: str = ""
+    """What to do about it; empty where nothing has to be done."""
+    code: ExitCode = ExitCode.DONE
+    """How the command is to end; ``DONE`` where this is no hindrance."""
+
+    @property
+    def mark(self) -> str:
+        """Return how it went, in a word."""
+        if self.code != ExitCode.DONE:
+            return "FAIL"
+        return "note" if self.hint else "ok"
+
+
+def doctor() -> ExitCode:
+    """Say what stands in the way, and how to mend it.
+
+    Looks at configuration, network, TLS, clock, credentials and region. Sends two requests, one of them without the
+    credential. Shows no secret.
+    """
+    return asyncio.run(_report())
+
+
+async def _report() -> ExitCode:
+    code = ExitCode.DONE
+    async with aclosing(_examine()) as findings:
+        async for finding in findings:
+            mark = paint(f"{finding.mark:<5}", _COLOURS[finding.mark], sys.stdout)
+            print(f"{mark} {finding.subject:<14} {flatten(finding.text)}")
+            if finding.hint:
+                print(f"{'':<20} {flatten(finding.hint)}")
+            code = code or finding.code
+    return code
+
+
+async def _examine() -> AsyncGenerator[Finding, None]:
+    yield Finding(
+        "versions", f"trtc-records {__version__}, Python {platform.python_version()}, httpx {httpx.__version__}"
+    )
+    try:
+        client = CallRecordsClient.from_env(attempts=2, timeout=_TIMEOUT)
+    except ConfigurationError as error:
+        yield Finding("configuration", str(error), "trtc-records --help names the variables", ExitCode.USAGE)
+        return
+    url = _get_url()
+    secret = "a secret key" if os.environ.get("TRTC_SECRET_KEY") else "a UserSig"
+    yield Finding(
+        "configuration",
+        f"app {os.environ['TRTC_SDK_APP_ID'].strip()}, {os.environ['TRTC_IDENTIFIER']}, {secret}, at {url}",
+    )
+    async with client:
+        reached = False
+        async with aclosing(_probe(url)) as findings:
+            async for finding in findings:
+                reached = reached or (finding.subject == "network" and finding.code == ExitCode.DONE)
+                yield finding
+        if reached:
+            yield await _check_account(client)
+
+
+async def _probe(url: httpx.URL) -> AsyncGenerator[Finding, None]:
+    """Look at network, TLS and clock by a request that has no credential."""
+    started, before = time.monotonic(), time.time()
+    try:
+        async with httpx.AsyncClient(timeout=_TIMEOUT) as http:
+            response = await http.head(url)
+    except (httpx.HTTPError, OSError) as error:
+        reason = str(error) or type(error).__name__
+        if "CERTIFICATE_VERIFY_FAILED" in reason:
+            yield Finding(
+                "tls",
+                f"the certificate of {url.host} is not trusted: {reason}",
+                "a proxy that looks into TLS, or a clock that is far off; SSL_CERT_FILE can name the proxy's authority",
+                ExitCode.SERVICE,
+            )
+        else:
+            yield Finding(
+                "network",
+                f"no answer from {url.host}: {reason}",
+                "check the region, the firewall, and HTTPS_PROXY",
+                ExitCode.SERVICE,
+            )
+        return
+    took = time.monotonic() - started
+    yield Finding("network", f"{url.host} answers in {took * 1000:.0f} ms, connecting included")
+    encrypted = url.scheme == "https"
+    yield Finding("tls", "the certificate is trusted" if encrypted else "none: plain HTTP within this machine")
+    yield judge_clock(response.headers.get("date", ""), before + took / 2)
+
+
+def judge_clock(date: str, now: float) -> Finding:
+    """Compare this machine's clock with the service's.
+
+    Args:
+        date: The Date header of an answer.
+        now: When it was written, by this machine's clock, in Unix seconds.
+    """
+    try:
+        # The header has whole seconds, so on average it is half a second late.
+        skew = now - (parsedate_to_datetime(date).timestamp() + 0.5)
+    except ValueError:
+        return Finding("clock", "the service does not say what time it is there", "look at the clock yourself")
+    if abs(skew) <= _NOTICEABLE_SKEW:
+        return Finding("clock", "agrees with the service's")
+    text = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the service's"
+    if abs(skew) <= _HARMFUL_SKEW:
+        return Finding("clock", text, "windows that end now are off by as much; keep the clock right by NTP")
+    return Finding("clock", text, "set the clock, by NTP: UserSigs that are signed here may be refused", ExitCode.USAGE)
+
+
+async def _check_account(client: CallRecordsClient) -> Finding:
+    """Ask for one record, which takes the right key, identifier, package and region."""
+    try:
+        page = await client.get_page(page_size=1)
+    except APIError as error:
+        if error.code == _OTHER_REGION:
+            return await _look_for_region(error)
+        subject, code = "service", ExitCode.SERVICE
+        if isinstance(error, AuthenticationError):
+            subject, code = "credentials", ExitCode.CREDENTIALS
+        return Finding(subject, f"error {error.code}: {error.info}", error.hint, code)
+    except CallRecordsError as error:
+        return Finding("service", str(error), "try again; if it stays, ask the vendor's support", ExitCode.SERVICE)
+    if not page.records:
+        return Finding("credentials", "accepted, but there are no records of the last 7 days", NO_CALLS)
+    count = "records" if page.total_num is None else f"{page.total_num:,} records"
+    return Finding("credentials", f"accepted; {count} of the last 7 days")
+
+
+async def _look_for_region(error: APIError) -> Finding:
+    region = await find_region(lambda each: CallRecordsClient.from_env(region=each, attempts=1, timeout=_TIMEOUT))
+    text = f"error {error.code}: the app lives in another region"
+    if region is None:
+        return Finding("region", text, f"and none of {', '.join(Region)} answers; {error.hint}", ExitCode.USAGE)
+    return Finding(
+        "region", text, f"{region} answers: set TRTC_REGION={region} and unset TRTC_BASE_URL", ExitCode.USAGE
+    )
+
+
+async def find_region(make_client: Callable[[Region], CallRecordsClient]) -> Region | None:
+    """Return the region that answers for the app, or ``None``.
+
+    Args:
+        make_client: Makes a client for one region.
+    """
+
+    async def answers(region: Region) -> bool:
+        async with make_client(region) as client:
+            try:
+                await client.get_page(page_size=1)
+            except CallRecordsError:
+                return False
+        return True
+
+    found = await asyncio.gather(*map(answers, Region))
+    return next((region for region, answered in zip(Region, found, strict=True) if answered), None)
+
+
+def _get_url() -> httpx.URL:
+    """Return where the client, which has checked the variables, sends to."""
+    if base_url := os.environ.get("TRTC_BASE_URL"):
+        return httpx.URL(base_url)
+    name = os.environ["TRTC_REGION"].strip().lower().replace("_", "-").replace(" ", "-")
+    return httpx.URL(f"https://{Region(name).host}")

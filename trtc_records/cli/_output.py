@@ -1,0 +1,98 @@
+"""Say things on stderr: in colour on a terminal, and as little as was asked for."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import StrEnum
+from typing import Final, TextIO
+
+__all__ = ["Colour", "LogLevel", "configure_output", "flatten", "is_quiet", "note", "paint", "say"]
+
+_quiet: Final[ContextVar[bool]] = ContextVar("quiet", default=False)
+
+
+class Colour(StrEnum):
+    """Name a colour by what a terminal calls it."""
+
+    RED = "31"
+    GREEN = "32"
+    YELLOW = "33"
+    BOLD = "1"
+
+
+class LogLevel(StrEnum):
+    """Name how much of the library's log to show."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@contextmanager
+def configure_output(*, quiet: bool, log_level: LogLevel | None) -> Iterator[None]:
+    """Keep to what the user wants to hear for the length of a ``with`` block.
+
+    Args:
+        quiet: Whether to say nothing but errors and warnings.
+        log_level: From which level on to show the library's log on stderr; ``None`` for none of it.
+    """
+    token = _quiet.set(quiet)
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    # Only the library's own: the loggers of the layers below may show whole URLs, and the credential is in them.
+    logger = logging.getLogger("trtc_records")
+    if log_level is not None:
+        logger.addHandler(handler)
+        logger.setLevel(log_level.upper())
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        _quiet.reset(token)
+
+
+def is_quiet() -> bool:
+    """Tell whether the user wants to hear of nothing but errors and warnings."""
+    return _quiet.get()
+
+
+def say(text: str, hint: str = "", *, colour: Colour = Colour.RED) -> None:
+    """Print one line, and a second one with what to do about it, on stderr.
+
+    Args:
+        text: What is the matter.
+        hint: What to do about it; nothing by default.
+        colour: The colour of the line's start on a terminal.
+    """
+    print(f"{paint('trtc-records:', colour, sys.stderr)} {flatten(text)}", file=sys.stderr)
+    if hint:
+        print(f"{paint('hint:', Colour.BOLD, sys.stderr)} {flatten(hint)}", file=sys.stderr)
+
+
+def note(text: str) -> None:
+    """Print a line on stderr, unless the user wants to hear of nothing but errors and warnings."""
+    if not is_quiet():
+        print(text, file=sys.stderr)
+
+
+def paint(text: str, colour: Colour, stream: TextIO) -> str:
+    """Return *text* in *colour* where *stream* is a terminal that shows colours, and ``NO_COLOR`` is not set."""
+    if not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return f"\x1b[{colour}m{text}\x1b[0m"
+
+
+def flatten(text: str) -> str:
+    """Return *text* on one line: what comes from a server may hold line feeds and terminal escapes."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return flatten(super().format(record))

@@ -1,0 +1,85 @@
+"""``trtc-records usersig``: a UserSig from the secret key."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from trtc_records import mint_user_sig
+from trtc_records.cli._errors import CommandError, ExitCode, explain_writing
+from trtc_records.cli._options import read_length
+from trtc_records.cli._output import flatten, note
+from trtc_records.cli._times import show_time
+from trtc_records.export import replace_file
+
+__all__ = ["EXAMPLES", "usersig"]
+
+EXAMPLES: Final = (
+    ("trtc-records usersig -o usersig.txt", "into a file that only you can read"),
+    ("export TRTC_USER_SIG=$(trtc-records usersig --print --lifetime 1h)", "for another program"),
+)
+
+_PRIVATE: Final = 0o600
+
+
+def usersig(
+    *,
+    to_stdout: Annotated[bool, typer.Option("--print", help="Print the UserSig on stdout.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to a file that only you can read.")
+    ] = None,
+    identifier: Annotated[
+        str | None,
+        typer.Option(metavar="USER_ID", help="For whom; by default whom TRTC_IDENTIFIER names.", show_default=False),
+    ] = None,
+    lifetime: Annotated[
+        timedelta,
+        typer.Option(parser=read_length, metavar="LENGTH", help="How long it holds; the vendor advises 24h or more."),
+    ] = "24h",  # type: ignore[assignment]  # read by the parser
+) -> ExitCode:
+    """Sign a UserSig with the app's secret key.
+
+    Whoever has it can do with the app what its identifier may, until it expires: it is shown only where you ask for it.
+    Needs TRTC_SDK_APP_ID, TRTC_IDENTIFIER and TRTC_SECRET_KEY, and no network.
+    """
+    if to_stdout == (output is not None):
+        given = "both" if to_stdout else "neither"
+        raise CommandError(f"--print and --output: {given} given", "say where the UserSig may be shown")
+    seconds = int(lifetime.total_seconds())
+    if seconds < 1:
+        raise CommandError("--lifetime is less than a second", "write 24h")
+    issued_at = int(datetime.now(UTC).timestamp())
+    who = identifier or _get("TRTC_IDENTIFIER")
+    app = _get("TRTC_SDK_APP_ID").strip()
+    if not (app.isascii() and app.isdecimal() and int(app)):
+        raise CommandError("TRTC_SDK_APP_ID is not an SDKAppID", "set it to an integer above 0")
+    try:
+        user_sig = mint_user_sig(int(app), who, _get("TRTC_SECRET_KEY"), lifetime=seconds, issued_at=issued_at)
+    except UnicodeEncodeError:
+        raise CommandError("the identifier or the secret key is not Unicode", "check the variables") from None
+    if output is None:
+        print(user_sig)
+        sys.stdout.flush()
+    else:
+        _write(output, user_sig)
+    note(f"trtc-records: for {flatten(who)}, expires {show_time(datetime.fromtimestamp(issued_at + seconds, UTC))}")
+    return ExitCode.DONE
+
+
+def _get(name: str) -> str:
+    if value := os.environ.get(name):
+        return value
+    raise CommandError(f"{name} is not set", "set it; the secret key is in the vendor's console")
+
+
+def _write(path: Path, user_sig: str) -> None:
+    with explain_writing(path), replace_file(path) as file:
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # and no pipe or device, which is as it is
+            Path(file.name).chmod(_PRIVATE)
+        file.write(f"{user_sig}\n".encode())

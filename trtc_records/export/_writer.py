@@ -1,0 +1,125 @@
+"""The shape that all formats share: records become bytes without I/O, and the bytes go to a file in a thread."""
+
+from __future__ import annotations
+
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from pathlib import Path
+from typing import BinaryIO, Final, Protocol
+
+from anyio.to_thread import run_sync
+
+from trtc_records._models import CallRecord
+from trtc_records.export._files import replace_file
+
+__all__ = ["Encoder", "Gzip", "RecordWriter", "in_batches"]
+
+_RECORDS_PER_WRITE: Final = 500
+"""A write goes to a thread, so that a slow disk or pipe does not hold up the requests; this many share the cost."""
+
+_GZIP_LEVEL: Final = 6
+_GZIP_WINDOW: Final = 31  # zlib's number for gzip with the largest window
+
+
+class Encoder(Protocol):
+    """Turn records into a file's bytes."""
+
+    def add(self, records: Sequence[CallRecord]) -> bytes:
+        """Return the bytes that are due once *records* were added."""
+        ...
+
+    def finish(self) -> bytes:
+        """Return the file's last bytes."""
+        ...
+
+
+class RecordWriter(ABC):
+    """Write call records in one format.
+
+    Args:
+        target: A path, whose file is replaced once every record is written and stays as it was after an
+            error; or an open binary file, which is flushed and left open.
+    """
+
+    def __init__(self, target: Path | str | BinaryIO) -> None:
+        self._target = Path(target) if isinstance(target, str) else target
+
+    async def write(self, records: AsyncIterable[CallRecord] | Iterable[CallRecord]) -> int:
+        """Write every record and return how many there were; memory does not grow with their number.
+
+        Args:
+            records: A walk, or whatever else yields records.
+
+        Raises:
+            OSError: The target cannot be written.
+        """
+        if isinstance(self._target, Path):
+            with replace_file(self._target) as file:
+                return await self._write(records, file)
+        return await self._write(records, self._target)
+
+    async def _write(self, records: AsyncIterable[CallRecord] | Iterable[CallRecord], file: BinaryIO) -> int:
+        encoder = self._make_encoder()
+        count = 0
+        async for batch in in_batches(records, _RECORDS_PER_WRITE):
+            count += len(batch)
+            await run_sync(_append, file, encoder, batch)
+        await run_sync(_finish, file, encoder)
+        return count
+
+    @abstractmethod
+    def _make_encoder(self) -> Encoder:
+        """Return what encodes one file."""
+
+
+class Gzip:
+    """Compress what another encoder makes.
+
+    Args:
+        encoder: The other encoder.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._compressor = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
+
+    def add(self, records: Sequence[CallRecord]) -> bytes:
+        """Return what the compressor lets go of; it keeps some back."""
+        return self._compressor.compress(self._encoder.add(records))
+
+    def finish(self) -> bytes:
+        """Return the rest, and the checksum."""
+        return self._compressor.compress(self._encoder.finish()) + self._compressor.flush()
+
+
+async def in_batches(
+    records: AsyncIterable[CallRecord] | Iterable[CallRecord], size: int
+) -> AsyncIterator[list[CallRecord]]:
+    """Yield *records*, in order, in lists of *size*; the last one may be shorter."""
+    batch: list[CallRecord] = []
+    if isinstance(records, AsyncIterable):
+        async for record in records:
+            batch.append(record)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    else:
+        for record in records:
+            batch.append(record)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    if batch:
+        yield batch
+
+
+def _append(file: BinaryIO, encoder: Encoder, records: Sequence[CallRecord]) -> None:
+    if content := encoder.add(records):
+        file.write(content)
+        file.flush()
+
+
+def _finish(file: BinaryIO, encoder: Encoder) -> None:
+    file.write(encoder.finish())
+    file.flush()

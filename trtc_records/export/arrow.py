@@ -1,0 +1,66 @@
+"""Arrow tables of call records: for polars, pandas, DuckDB, and whatever else takes Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable, Sequence
+from itertools import islice
+from typing import Final
+
+from trtc_records._models import CallRecord
+from trtc_records.export._rows import make_typed_row
+from trtc_records.export._writer import in_batches
+
+try:
+    import pyarrow as pa
+except ModuleNotFoundError as _error:
+    raise ImportError(
+        "Arrow and Parquet need pyarrow, which is not installed: pip install 'trtc-records[parquet]'"
+    ) from _error
+
+__all__ = ["ARROW_SCHEMA", "gather_arrow", "to_arrow", "to_batch"]
+
+_TIME: Final = pa.timestamp("us", tz="UTC")
+_RECORDS_PER_BATCH: Final = 5_000
+
+ARROW_SCHEMA: Final = pa.schema(
+    [
+        ("call_id", pa.string()),
+        ("caller", pa.string()),
+        ("callees", pa.list_(pa.string())),
+        ("media_type", pa.string()),
+        ("call_type", pa.string()),
+        ("call_result", pa.string()),
+        ("start_time", _TIME),
+        ("accept_time", _TIME),
+        ("end_time", _TIME),
+        ("ring_seconds", pa.int64()),
+        ("talk_seconds", pa.int64()),
+        ("room_id", pa.string()),
+        ("room_id_type", pa.int64()),
+        ("extra", pa.string()),
+    ]
+)
+"""The columns of every table and Parquet file that this library makes; ``extra`` is a JSON object as text."""
+
+
+def to_arrow(records: Iterable[CallRecord]) -> pa.Table:
+    """Return *records* as an Arrow table with :data:`ARROW_SCHEMA`."""
+    remaining = iter(records)
+    batches = iter(lambda: list(islice(remaining, _RECORDS_PER_BATCH)), [])
+    return pa.Table.from_batches(map(to_batch, batches), ARROW_SCHEMA)
+
+
+async def gather_arrow(records: AsyncIterable[CallRecord]) -> pa.Table:
+    """Read a walk to its end into an Arrow table with :data:`ARROW_SCHEMA`; the records themselves are not kept."""
+    return pa.Table.from_batches(
+        [to_batch(batch) async for batch in in_batches(records, _RECORDS_PER_BATCH)], ARROW_SCHEMA
+    )
+
+
+def to_batch(records: Sequence[CallRecord]) -> pa.RecordBatch:
+    """Return *records* as one record batch with :data:`ARROW_SCHEMA`."""
+    if not records:
+        return pa.RecordBatch.from_pylist([], ARROW_SCHEMA)
+    columns = zip(*(make_typed_row(record).values() for record in records), strict=True)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, ARROW_SCHEMA, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=ARROW_SCHEMA)

@@ -1,0 +1,15 @@
+"""Sum up call records one by one, in memory that does not grow with their number: for a report, a bot, a dashboard.
+
+::
+
+    summary = Summary()
+    async for record in client.iter_records():
+        summary.add(record)
+    print(summary.to_text())
+"""
+
+from trtc_records.summary._result import Caller, Durations, SummaryResult
+from trtc_records.summary._summary import Summary
+from trtc_records.summary._words import NO_CALLS, show_length
+
+__all__ = ["NO_CALLS", "Caller", "Durations", "Summary", "SummaryResult", "show_length"]

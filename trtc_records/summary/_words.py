@@ -1,0 +1,79 @@
+"""Words for numbers, times and names, in every kind of report alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from trtc_records._models import CallResult, CallType, MediaType
+from trtc_records.summary._result import SummaryResult
+
+__all__ = ["NO_CALLS", "make_notes", "name_value", "show_length", "show_moment", "show_share", "show_split"]
+
+NO_CALLS: Final = (
+    "No calls. Those that were started through the deprecated TUICallKit.call() and groupCall() are kept by an older "
+    "service and do not appear here."
+)
+"""What to tell where no record was found."""
+
+_NAMES: Final[Mapping[str, str]] = {
+    CallResult.NORMAL_END: "ended normally",
+    CallResult.CANCEL: "cancelled by the caller",
+    CallResult.REJECT: "declined",
+    CallResult.NOT_ANSWER: "not answered in time",
+    CallResult.CALL_BUSY: "busy",
+    CallResult.INTERRUPT: "interrupted",
+    CallType.SINGLE_CALL: "one to one",
+    CallType.MULTI_CALL: "group",
+    MediaType.AUDIO: "audio",
+    MediaType.VIDEO: "video",
+}
+
+
+def name_value(value: str) -> str:
+    """Return what people call a value of the vendor's; one that this version does not know stays as it is."""
+    return _NAMES.get(value, value)
+
+
+def show_length(length: timedelta) -> str:
+    """Return a duration as people read it."""
+    seconds = round(length.total_seconds())
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 100:
+        return f"{hours:,} h"
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
+
+
+def show_moment(moment: datetime) -> str:
+    """Return a time as people read it."""
+    return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def show_share(part: int, whole: int) -> str:
+    """Return a share in percent; nothing is shown as all or none that is not."""
+    if not whole:
+        return "n/a"
+    if 0 < part < whole:
+        return f"{min(max(part / whole, 0.001), 0.999):.1%}"
+    return f"{part / whole:.0%}"
+
+
+def show_split(counts: Mapping[str, int], whole: int) -> str:
+    """Return counts in a line, each with its share."""
+    return ", ".join(f"{name_value(name)} {count:,} ({show_share(count, whole)})" for name, count in counts.items())
+
+
+def make_notes(result: SummaryResult) -> list[str]:
+    """Return what a reader has to know of the numbers."""
+    what = (
+        f"Hours and days are in {result.zone}. Ring time is that of all calls, until they connected or ended; "
+        "talk time is that of the answered ones."
+    )
+    notes = [what, "Above 256 s a median or percentile is within 0.5 %."]
+    if result.callers_error:
+        notes.append(f"With so many callers, the count of each can be too low, by {result.callers_error:,} at most.")
+    return notes
