@@ -638,3 +638,23 @@ async def test_closing_a_client_closes_connections_in_use(make_client: MakeClien
         await client.aclose()
         with pytest.raises(TransportError):
             await lookup
+
+
+async def test_a_shared_quota_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TRTC_REDIS_URL makes the limiter, unless one is passed, and the client closes what it made."""
+    redis = pytest.importorskip("trtc_records.integrations.redis", reason="needs the extra redis", exc_type=ImportError)
+    closed = []
+    monkeypatch.setattr(redis.RedisRateLimiter, "aclose", lambda _: asyncio.sleep(0, closed.append(1)))
+    environ = {
+        "TRTC_SDK_APP_ID": "1400000001",
+        "TRTC_IDENTIFIER": "administrator",
+        "TRTC_SECRET_KEY": SECRET_KEY,
+        "TRTC_REGION": "singapore",
+        "TRTC_REDIS_URL": "redis://127.0.0.1:1",
+    }
+    async with CallRecordsClient.from_env(environ) as client:
+        assert isinstance(client._sender._limiter, redis.RedisRateLimiter)
+    assert closed == [1]
+    async with CallRecordsClient.from_env(environ, limiter=redis.RedisRateLimiter.from_url("redis://x", sdk_app_id=1)):
+        pass
+    assert closed == [1]

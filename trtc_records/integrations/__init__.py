@@ -1,0 +1,1 @@
+"""Where this library meets others: one module for each, with its third party imported there."""
