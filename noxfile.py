@@ -90,9 +90,9 @@ def types(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation, any warning an error, and run its examples."""
-    install_wheel(session, "[all]", *groups("docs"))
-    session.run("sphinx-build", "-q", "-W", "--keep-going", "-E", "-b", "doctest", "docs", "docs/_build/doctest")
+    install_wheel(session, "[all]", *groups("tests", "docs"))
     session.run("sphinx-build", "-q", "-W", "--keep-going", "-E", "-b", "html", "docs", "docs/_build/html")
+    session.run("pytest", "tests/test_docs.py", "tests/test_opentelemetry.py", *session.posargs)
 
 
 @nox.session

@@ -1,14 +1,22 @@
 """How the documentation is built."""
 
+import sys
+from pathlib import Path
+
 from trtc_records import __version__
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "trtc-records"
 author = "trtc-records contributors"
 copyright = f"2026, {author}"
 release = version = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.doctest", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build"]
+extensions = ["myst_parser", "project_tables", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build", "_ext", "examples"]
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
@@ -17,3 +25,7 @@ napoleon_numpy_docstring = False
 
 html_theme = "furo"
 html_title = f"{project} {release}"
+html_static_path = ["_static"]
+html_css_files = ["house.css"]
+html_copy_source = False
+html_show_sphinx = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib.util
 import inspect
 import ssl
 import time
@@ -658,3 +659,32 @@ async def test_a_shared_quota_comes_from_the_environment(monkeypatch: pytest.Mon
     async with CallRecordsClient.from_env(environ, limiter=redis.RedisRateLimiter.from_url("redis://x", sdk_app_id=1)):
         pass
     assert closed == [1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        ({"proxy": "foo"}, "proxy: pass a URL such as"),
+        ({"proxy": "http://"}, "proxy: pass a URL such as"),
+        ({"proxy": "ftp://user:hunter2@host"}, "proxy: pass a URL such as"),
+        ({"verify": False}, r"verify=False: pass an ssl\.SSLContext"),
+    ],
+)
+async def test_lanes_refuse_what_they_cannot_use(arguments: dict[str, Any], names: str) -> None:
+    """The message says what to pass, and shows no password."""
+    with pytest.raises(ConfigurationError, match=names) as caught:
+        LaneTransport(**arguments)
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_a_socks_proxy_needs_socksio(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says what to install."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'httpx\[socks\]'"):
+        LaneTransport(proxy="socks5://127.0.0.1:1080")
+
+
+async def test_no_proxy_sees_a_plain_request(make_client: MakeClient) -> None:
+    """Over http:// the whole URL, credential included, would go to the proxy in the clear."""
+    with pytest.raises(ConfigurationError, match="a proxy would see the credential"):
+        make_client(base_url="http://127.0.0.1:1", transport=LaneTransport(proxy="http://127.0.0.1:3128"))

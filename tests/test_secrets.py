@@ -289,5 +289,7 @@ async def test_the_environments_proxy_is_used_for_https_only(monkeypatch: pytest
     monkeypatch.setenv("NO_PROXY", "qq.com")
     assert _environment_proxy(httpx.URL("https://console.tim.qq.com")) is None
     monkeypatch.delenv("HTTPS_PROXY")
+    monkeypatch.setenv("ALL_PROXY", "proxy:3128")
+    assert _environment_proxy(httpx.URL("https://adminapisgp.im.qcloud.com")) == "http://proxy:3128"
     monkeypatch.setenv("ALL_PROXY", "socks5://proxy:1080")
     assert _environment_proxy(httpx.URL("https://adminapisgp.im.qcloud.com")) == "socks5://proxy:1080"

@@ -128,6 +128,10 @@ class CallRecordsClient:
             raise ConfigurationError(
                 f"transport={shorten(transport)}: pass an httpx.AsyncBaseTransport or a LaneTransport"
             )
+        if isinstance(transport, LaneTransport) and transport.has_proxy and url.scheme != "https":
+            raise ConfigurationError(
+                "transport: a proxy would see the credential of http:// requests; pass an https:// URL"
+            )
         self._sender = Sender(
             url,
             sdk_app_id=sdk_app_id,

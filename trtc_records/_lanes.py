@@ -9,12 +9,15 @@ State: the open connections. Everything that touches them is in this file.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 import httpcore
 import httpx
+
+from trtc_records._errors import ConfigurationError, shorten
 
 __all__ = ["Exchange", "LaneTransport"]
 
@@ -36,12 +39,19 @@ class LaneTransport:
         verify: The TLS context of all lanes; by default httpx's, which trusts certifi's authorities, or those
             in ``SSL_CERT_FILE`` or ``SSL_CERT_DIR``.
         idle_expiry: Seconds after which an unused lane is closed.
+
+    Raises:
+        ConfigurationError: An argument cannot be used.
     """
 
     def __init__(
         self, *, proxy: str | None = None, verify: ssl.SSLContext | None = None, idle_expiry: float = _IDLE_EXPIRY
     ) -> None:
-        self._proxy = None if proxy is None else httpx.Proxy(proxy)
+        if not isinstance(verify, ssl.SSLContext | None):
+            raise ConfigurationError(
+                f"verify={shorten(verify)}: pass an ssl.SSLContext, or nothing to trust as httpx does"
+            )
+        self._proxy = None if proxy is None else _check_proxy(proxy)
         self._context = verify
         self._idle_expiry = idle_expiry
         self._backend = _OneWriteBackend()
@@ -49,6 +59,11 @@ class LaneTransport:
         self._busy: set[_Lane] = set()
         self._sweep: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def has_proxy(self) -> bool:
+        """Tell whether requests go through a proxy."""
+        return self._proxy is not None
 
     async def exchange(
         self,
@@ -160,6 +175,21 @@ class LaneTransport:
 
 
 _Lane = httpcore.AsyncHTTPConnection | httpcore.AsyncConnectionPool
+
+
+def _check_proxy(proxy: object) -> httpx.Proxy:
+    """Return the proxy, or say what is wrong with it; its URL may hold a password, and is not shown."""
+    try:
+        checked = httpx.Proxy(str(proxy))
+    except (ValueError, httpx.InvalidURL):
+        checked = None
+    if checked is None or not checked.url.host:
+        raise ConfigurationError(
+            "proxy: pass a URL such as 'http://host:3128' or 'socks5://host:1080' (HTTPS_PROXY and ALL_PROXY count too)"
+        )
+    if checked.url.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
+        raise ConfigurationError("proxy: a SOCKS proxy needs socksio: pip install 'httpx[socks]'")
+    return checked
 
 
 def _is_stale(lane: _Lane) -> bool:

@@ -189,4 +189,5 @@ def _environment_proxy(url: httpx.URL) -> str | None:
     if url.scheme != "https" or urllib.request.proxy_bypass(url.host):
         return None
     proxies = urllib.request.getproxies()
-    return proxies.get("https") or proxies.get("all")
+    proxy = proxies.get("https") or proxies.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy

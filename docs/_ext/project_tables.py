@@ -1,0 +1,87 @@
+"""Directives that show what the code says, so that no page can say otherwise.
+
+``{error-codes} 60000-60999`` is the part of the library's own table of error codes. ``{readme-section} Performance``
+is what the README says under that heading, if there is one. And the long names of tests may break after an underscore.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from pathlib import Path
+from typing import Any, Final
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from trtc_records._error_codes import _TABLE
+
+_README: Final = Path(__file__).parents[2] / "README.md"
+
+
+def read_section(title: str) -> str:
+    """Return what stands under a heading of the second level in the README."""
+    found = re.search(
+        rf"^## {re.escape(title)}$(.*?)(?=^## |\Z)", _README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    return found[1].strip() if found else ""
+
+
+class _Directive(SphinxDirective):
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def parse(self, lines: list[str], source: Path | str) -> list[nodes.Node]:
+        """Return what *lines* mean in the page's own language."""
+        container = nodes.container()
+        self.state.nested_parse(StringList(lines, str(source)), self.content_offset, container)
+        return container.children
+
+
+class ErrorCodes(_Directive):
+    """Show each code of a range: its exception, whether it is tried again, its hint."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return a definition for each code."""
+        first, last = map(int, self.arguments[0].split("-"))
+        lines: list[str] = []
+        for code, (error, hint) in sorted(_TABLE.items()):
+            if first <= code <= last:
+                again = "tried again by the client" if error.retryable else "not tried again"
+                lines += [
+                    f"(error-{code})=",
+                    f"{code}",
+                    f": {{py:exc}}`~trtc_records.{error.__name__}`, {again}. {escape(hint, quote=False)}.",
+                    "",
+                ]
+        if not lines:
+            raise self.error(f"there is no code from {first} to {last}")
+        return self.parse(lines, "trtc_records/_error_codes.py")
+
+
+class ReadmeSection(_Directive):
+    """Show a section of the README."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return what stands there."""
+        self.env.note_dependency(str(_README))
+        return self.parse(read_section(self.arguments[0]).splitlines(), _README)
+
+
+def let_names_break(_: Sphinx, doctree: nodes.document, __: str) -> None:
+    """Let browsers break the name of a test; a zero-width space would be copied along."""
+    for literal in list(doctree.findall(nodes.literal)):
+        name = literal.astext()
+        if name.startswith("test_"):
+            broken = escape(name).replace("_", "_<wbr>")
+            literal.replace_self(nodes.raw("", f'<code class="docutils literal">{broken}</code>', format="html"))
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directives."""
+    app.add_directive("error-codes", ErrorCodes)
+    app.add_directive("readme-section", ReadmeSection)
+    app.connect("doctree-resolved", let_names_break)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
