@@ -313,7 +313,7 @@ def test_no_more_records_are_held_than_the_bound_says() -> None:
             await anext(pages)
             await anext(pages)
             await asyncio.sleep(100)
-            assert 45 <= len(service.requested) <= 54
+            assert 70 <= len(service.requested) <= 80
         await source.aclose()
 
     run(main())

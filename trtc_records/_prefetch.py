@@ -18,8 +18,8 @@ __all__ = ["FetchPage", "Prefetcher"]
 
 FetchPage = Callable[[int], Coroutine[Any, Any, CallRecordPage]]
 
-_MOST_RECORDS_HELD: Final = 25_600
-"""256 pages of 100 records: what the quota of a second takes from a server more than a second away."""
+_MOST_RECORDS_HELD: Final = 38_400
+"""384 pages of 100 records: the quota of a second, from a server a second away, and as many as wait for a late one."""
 
 
 class Prefetcher:
