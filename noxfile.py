@@ -56,14 +56,15 @@ BUILT: dict[str, Path] = {}
 @nox.parametrize("extras", ["[all]", ""], ids=["extras", "core"])
 def tests(session: nox.Session, extras: str) -> None:
     """Run the tests against the built wheel, with and without the extras."""
-    install_wheel(session, extras, *groups("tests"))
+    # The examples need their frameworks, and without the extras they are skipped anyway.
+    install_wheel(session, extras, *(groups("tests", "examples") if extras else groups("tests")))
     session.run("pytest", *session.posargs)
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Run the tests, and measure how much of the core they reach."""
-    install_wheel(session, "[all]", *groups("tests"))
+    install_wheel(session, "[all]", *groups("tests", "examples"))
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", *session.posargs)
     session.run("coverage", "combine", "-q")
@@ -90,7 +91,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation, any warning an error, and run its examples."""
-    install_wheel(session, "[all]", *groups("tests", "docs"))
+    install_wheel(session, "[all]", *groups("tests", "examples", "docs"))
     session.run("sphinx-build", "-q", "-W", "--keep-going", "-E", "-b", "html", "docs", "docs/_build/html")
     session.run("pytest", "tests/test_docs.py", "tests/test_opentelemetry.py", *session.posargs)
 

@@ -110,7 +110,7 @@ async def serve(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIte
         for task in connections:
             task.cancel()
         await asyncio.gather(*connections)
-        await asyncio.sleep(0.01)  # the loop closes the sockets
+        await asyncio.sleep(0.02)  # the loop closes the sockets
 
 
 async def _read_request(reader: asyncio.StreamReader, connection: int) -> Request | None:

@@ -272,6 +272,7 @@ async def test_the_credential_goes_through_a_proxy_only_inside_the_tunnel(make_c
         with pytest.raises(CallRecordsError, match="403") as caught:
             await client.get_record("x")
     listener.close()
+    await asyncio.sleep(0.02)  # the loop closes the sockets
     assert heads[0].startswith(b"CONNECT adminapisgp.im.qcloud.com:443 HTTP/1.1\r\n")
     assert not holds_secret(heads[0].decode())
     assert_clean(caught.value)

@@ -97,8 +97,10 @@ class LaneTransport:
                 body = await response.aread()
             finally:
                 await response.aclose()
-        finally:
-            self._give_back(lane)
+        except BaseException:
+            self._drop(lane)
+            raise
+        self._give_back(lane)
         return response.status, response.headers, body
 
     async def aclose(self) -> None:
@@ -110,7 +112,7 @@ class LaneTransport:
         self._idle.clear()
         for lane in lanes:
             await lane.aclose()
-        await asyncio.gather(*self._closing)
+        await asyncio.gather(*self._closing, return_exceptions=True)
         await self._backend.aclose()
 
     async def _take(self, origin: httpcore.Origin) -> _Lane:
@@ -133,13 +135,21 @@ class LaneTransport:
         if self._sweep is None:
             self._sweep = loop.call_later(self._idle_expiry, self._close_expired)
 
+    def _drop(self, lane: _Lane) -> None:
+        """Close a lane behind an error: a request that was cancelled twice leaves it in no state to be used."""
+        self._busy.discard(lane)
+        self._close_soon(lane)
+
+    def _close_soon(self, lane: _Lane) -> None:
+        task = asyncio.get_running_loop().create_task(lane.aclose())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
     def _close_expired(self) -> None:
         loop = asyncio.get_running_loop()
         edge = loop.time() - self._idle_expiry
         while self._idle and self._idle[0][0] <= edge:
-            task = loop.create_task(self._idle.pop(0)[1].aclose())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            self._close_soon(self._idle.pop(0)[1])
         self._sweep = loop.call_at(self._idle[0][0] + self._idle_expiry, self._close_expired) if self._idle else None
 
     def _open(self, origin: httpcore.Origin) -> _Lane:

@@ -15,13 +15,12 @@ from typing import Annotated, Any, Final
 import typer
 
 from trtc_records import __version__
-from trtc_records.cli import _doctor, _export, _summary, _usersig
+from trtc_records.cli import _doctor, _export, _summary, _sync, _usersig
 from trtc_records.cli._errors import ExitCode, guard
 from trtc_records.cli._get import get
 from trtc_records.cli._options import make_choice_option
 from trtc_records.cli._output import LogLevel, configure_output, say
 from trtc_records.cli._sandbox import sandbox
-from trtc_records.cli._sync import sync
 
 __all__ = ["run"]
 
@@ -146,7 +145,7 @@ def _register(
 
 _register(_export.export, _export.EXAMPLES)
 _register(_summary.summary, _summary.EXAMPLES)
-_register(sync)
+_register(_sync.sync, _sync.EXAMPLES)
 _register(get)
 _register(_doctor.doctor, _doctor.EXAMPLES)
 _register(_usersig.usersig, _usersig.EXAMPLES, environment=False)

@@ -10,6 +10,7 @@ It is as strict as the service and keeps its quota; what the vendor's page leave
 """
 
 try:
+    from trtc_records.sandbox._fixture import SandboxFixture
     from trtc_records.sandbox._server import Sandbox, serve
 except ModuleNotFoundError as error:
     _missing = (error.name or "").partition(".")[0]
@@ -22,4 +23,4 @@ from trtc_records.sandbox._app import Stats
 from trtc_records.sandbox._data import make_records
 from trtc_records.sandbox._options import Behaviour, Drift, Faults
 
-__all__ = ["Behaviour", "Drift", "Faults", "Sandbox", "Stats", "make_records", "serve"]
+__all__ = ["Behaviour", "Drift", "Faults", "Sandbox", "SandboxFixture", "Stats", "make_records", "serve"]

@@ -1,0 +1,100 @@
+"""A Telegram bot that answers questions about an app's calls: aiogram 3, one client for the whole process.
+
+::
+
+    pip install trtc-records aiogram
+    export TRTC_SDK_APP_ID=… TRTC_IDENTIFIER=… TRTC_SECRET_KEY=… TRTC_REGION=…
+    export BOT_TOKEN=… BOT_USERS=11111111,22222222 BOT_ZONE=Europe/Berlin
+    python bot.py
+
+``/today`` sums up the calls since midnight, ``/call 04c9a0ac-…`` shows one. Who called whom is nobody else's business:
+the bot answers the Telegram users in ``BOT_USERS``, and is silent to all others.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Collection
+from datetime import datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+from aiogram import Bot, Dispatcher, F, Router
+from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram.client.telegram import PRODUCTION, TelegramAPIServer
+from aiogram.filters import Command, CommandObject, ExceptionTypeFilter
+from aiogram.types import ErrorEvent, Message
+from aiogram.utils.formatting import Pre
+
+from trtc_records import CallRecord, CallRecordNotFoundError, CallRecordsClient, CallRecordsError
+from trtc_records.summary import Summary, show_length
+
+
+async def show_today(message: Message, client: CallRecordsClient, zone: tzinfo) -> None:
+    """Sum up the calls since midnight."""
+    midnight = datetime.now(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    summary = Summary(zone=zone, top=5)
+    async for record in client.iter_records(start_time=midnight):
+        summary.add(record)
+    await message.answer(**Pre(summary.to_text(width=40)).as_kwargs())
+
+
+async def show_call(message: Message, command: CommandObject, client: CallRecordsClient, zone: tzinfo) -> None:
+    """Show one call."""
+    if not command.args:
+        await message.answer("Which one? Write /call and the call's id.")
+        return
+    record = await client.get_record(command.args.strip())
+    await message.answer(**Pre(describe(record, zone)).as_kwargs())
+
+
+def describe(record: CallRecord, zone: tzinfo) -> str:
+    """Return what is known of a call, for people."""
+    others = ", ".join(user for user in record.callees if user != record.caller)
+    length = f"{show_length(record.talk_time)} of talk" if record.answered else "not answered"
+    return (
+        f"{record.start_time.astimezone(zone):%Y-%m-%d %H:%M:%S}\n"
+        f"{record.caller} → {others}\n"
+        f"{record.media_type}, {record.call_type}, {record.call_result}\n"
+        f"rang for {show_length(record.ring_time)}, {length}"
+    )
+
+
+async def say_not_found(_: ErrorEvent, message: Message) -> None:
+    """There is no such call, or it is more than 7 days old."""
+    await message.answer("There is no such call, or it is more than 7 days old.")
+
+
+async def say_failed(event: ErrorEvent, message: Message) -> None:
+    """The call records could not be read, after the client's own retries."""
+    logging.getLogger(__name__).warning("%s", event.exception)
+    await message.answer("The call records cannot be read just now. Try again in a minute.")
+
+
+def make_dispatcher(users: Collection[int]) -> Dispatcher:
+    """Return what hands the messages of these Telegram users to the functions above."""
+    router = Router()
+    router.message.filter(F.from_user.id.in_(users))
+    router.message.register(show_today, Command("today"))
+    router.message.register(show_call, Command("call"))
+    message = F.update.message.as_("message")
+    router.errors.register(say_not_found, ExceptionTypeFilter(CallRecordNotFoundError), message)
+    router.errors.register(say_failed, ExceptionTypeFilter(CallRecordsError), message)
+    dispatcher = Dispatcher()
+    dispatcher.include_router(router)
+    return dispatcher
+
+
+async def main() -> None:
+    """Answer until Ctrl-C."""
+    logging.basicConfig(level=logging.INFO)
+    logging.captureWarnings(capture=True)  # a walk that may have missed records says so by a warning
+    users = {int(user) for user in os.environ["BOT_USERS"].split(",")}
+    zone = ZoneInfo(os.environ.get("BOT_ZONE", "UTC"))
+    server = os.environ.get("BOT_API_SERVER")  # for those who run a Bot API server of their own
+    session = AiohttpSession(api=TelegramAPIServer.from_base(server) if server else PRODUCTION)
+    async with CallRecordsClient.from_env() as client, Bot(os.environ["BOT_TOKEN"], session) as bot:
+        await make_dispatcher(users).start_polling(bot, client=client, zone=zone)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

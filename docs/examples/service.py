@@ -1,0 +1,110 @@
+"""A service that looks up and streams call records: FastAPI, one client for the whole process.
+
+::
+
+    pip install trtc-records fastapi uvicorn
+    export TRTC_SDK_APP_ID=… TRTC_IDENTIFIER=… TRTC_SECRET_KEY=… TRTC_REGION=…
+    uvicorn service:app
+
+``GET /calls/{call_id}`` returns one record, ``GET /calls?since=2025-02-19T00:00:00Z`` all since then, a line each.
+"""
+
+import json
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Annotated, Any, TypedDict
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import AwareDatetime
+
+from trtc_records import (
+    CallRecordNotFoundError,
+    CallRecordPage,
+    CallRecordsClient,
+    CallResult,
+    ConfigurationError,
+    RateLimitedError,
+    ServerError,
+    TransportError,
+)
+from trtc_records.export import make_row
+
+
+class State(TypedDict):
+    """What lives as long as the service."""
+
+    client: CallRecordsClient
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[State]:
+    """Open the client when the service starts, and close it when it stops."""
+    logging.captureWarnings(capture=True)  # a walk that may have missed records says so by a warning
+    async with CallRecordsClient.from_env() as client:
+        yield {"client": client}
+
+
+def get_client(request: Request) -> CallRecordsClient:
+    """Return the service's client."""
+    client: CallRecordsClient = request.state.client
+    return client
+
+
+Client = Annotated[CallRecordsClient, Depends(get_client)]
+
+app = FastAPI(title="Call records", lifespan=lifespan)
+
+
+@app.get("/calls/{call_id}")
+async def read_call(call_id: str, client: Client) -> dict[str, Any]:
+    """Return one call."""
+    return make_row(await client.get_record(call_id))
+
+
+@app.get("/calls", response_class=StreamingResponse)
+async def stream_calls(
+    client: Client, since: AwareDatetime | None = None, result: CallResult | None = None
+) -> StreamingResponse:
+    """Stream the calls that started since then, as JSON Lines; by default all that the service keeps."""
+    pages = client.iter_pages(start_time=since, call_result=result)
+    # Read before the status is sent, so that a failure still becomes a 503. A later one breaks the connection off,
+    # which every HTTP client reports: half of the calls never look like all of them.
+    first = await anext(pages, None)
+    return StreamingResponse(encode(first, pages), media_type="application/x-ndjson")
+
+
+async def encode(first: CallRecordPage | None, pages: AsyncGenerator[CallRecordPage, None]) -> AsyncIterator[bytes]:
+    """Yield the lines of a page at a time; the walk ends when the caller hangs up."""
+    async with aclosing(pages):
+        if first is not None:
+            yield encode_page(first)
+        async for page in pages:
+            yield encode_page(page)
+
+
+def encode_page(page: CallRecordPage) -> bytes:
+    """Return a line for each record."""
+    return "".join(f"{json.dumps(make_row(record))}\n" for record in page.records).encode()
+
+
+@app.exception_handler(CallRecordNotFoundError)
+async def answer_not_found(_: Request, error: Exception) -> JSONResponse:
+    """There is no such call, or it is more than 7 days old."""
+    return JSONResponse({"detail": str(error)}, 404)
+
+
+@app.exception_handler(ConfigurationError)
+async def answer_unusable(_: Request, error: Exception) -> JSONResponse:
+    """What was asked for cannot be sent to the service."""
+    return JSONResponse({"detail": str(error)}, 422)
+
+
+@app.exception_handler(TransportError)
+@app.exception_handler(ServerError)
+@app.exception_handler(RateLimitedError)
+async def answer_unavailable(_: Request, error: Exception) -> JSONResponse:
+    """The service behind this one failed, after the client's own retries."""
+    logging.getLogger(__name__).warning("%s", error)
+    return JSONResponse({"detail": "the call records cannot be read just now"}, 503, {"Retry-After": "10"})

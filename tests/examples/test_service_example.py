@@ -1,0 +1,149 @@
+"""The FastAPI service: in process over ASGI, and as a process over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from example_programs import EXAMPLES, STRICT, load, skip_without, without_slowness
+
+skip_without("fastapi", remedy="dependency group examples")
+skip_without("starlette", "uvicorn", remedy="extra sandbox")
+
+from trtc_records.export import make_row  # noqa: E402
+from trtc_records.sandbox import Faults, SandboxFixture  # noqa: E402
+
+pytestmark = [pytest.mark.anyio, pytest.mark.trtc_sandbox(records=250)]
+
+
+@asynccontextmanager
+async def running_service() -> AsyncIterator[httpx.AsyncClient]:
+    """Start the service, and yield what talks to it."""
+    app = load("service").app
+    async with app.router.lifespan_context(app) as state:
+
+        async def with_state(
+            scope: Any, receive: Any, send: Any
+        ) -> None:  # what a server does with what the lifespan yields
+            await app({**scope, "state": dict(state)}, receive, send)
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(with_state), base_url="http://service") as http:
+            yield http
+
+
+async def test_looks_up_a_call(trtc_sandbox_env: SandboxFixture) -> None:
+    """A call is returned as a row of every other format."""
+    record = trtc_sandbox_env.records[7]
+    async with running_service() as http:
+        answer = await http.get(f"/calls/{record.call_id}")
+    assert (answer.status_code, answer.json()) == (200, make_row(record))
+
+
+async def test_unknown_call_is_not_found(trtc_sandbox_env: SandboxFixture) -> None:
+    """404 says why."""
+    async with running_service() as http:
+        answer = await http.get("/calls/no-such-call")
+    assert answer.status_code == 404
+    assert "error 101050" in answer.json()["detail"]
+
+
+async def test_unusable_id_is_refused(trtc_sandbox_env: SandboxFixture) -> None:
+    """What the client refuses to send is the caller's mistake."""
+    async with running_service() as http:
+        answer = await http.get("/calls/%20")
+    assert answer.status_code == 422
+    assert trtc_sandbox_env.stats.requests == 0
+
+
+@pytest.mark.trtc_sandbox(faults=Faults(internal_error=1))
+@pytest.mark.parametrize("path", ["/calls/any", "/calls"])
+async def test_failing_service_is_unavailable(
+    trtc_sandbox_env: SandboxFixture, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """When the retries are used up the answer is 503, on the stream too, as its first page is read first."""
+    module = load("service")
+    monkeypatch.setattr(module.CallRecordsClient, "from_env", staticmethod(lambda: trtc_sandbox_env.client(attempts=1)))
+    async with running_service() as http:
+        answer = await http.get(path)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+
+
+async def test_streams_every_record(trtc_sandbox_env: SandboxFixture) -> None:
+    """The stream holds each record of the walk, a line each."""
+    async with running_service() as http:
+        answer = await http.get("/calls")
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    assert [json.loads(line) for line in answer.text.splitlines()] == list(map(make_row, trtc_sandbox_env.records))
+
+
+async def test_stream_takes_a_window_and_a_result(trtc_sandbox_env: SandboxFixture) -> None:
+    """The stream begins where it is asked to, and has the calls that ended as asked."""
+    middle = trtc_sandbox_env.records[125].start_time
+    async with running_service() as http:
+        answer = await http.get("/calls", params={"since": middle.isoformat(), "result": "Cancel"})
+    expected = [
+        record.call_id
+        for record in trtc_sandbox_env.records
+        if record.start_time >= middle and record.call_result == "Cancel"
+    ]
+    assert [json.loads(line)["call_id"] for line in answer.text.splitlines()] == expected != []
+
+
+@pytest.mark.trtc_sandbox(records=0)
+async def test_stream_of_nothing_is_empty(trtc_sandbox_env: SandboxFixture) -> None:
+    """Without records the stream has no line."""
+    async with running_service() as http:
+        answer = await http.get("/calls")
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.parametrize("query", [{"since": "2025-02-19T00:00:00"}, {"result": "Maybe"}])
+async def test_bad_query_is_refused(trtc_sandbox_env: SandboxFixture, query: dict[str, str]) -> None:
+    """A time without a zone, or a result that there is not, never reaches the service."""
+    async with running_service() as http:
+        assert (await http.get("/calls", params=query)).status_code == 422
+
+
+@pytest.fixture
+def process(trtc_sandbox: SandboxFixture) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the service as people do, and return it with its address."""
+    command = [*STRICT, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "--port", "0", "--no-use-colors", "service:app"]
+    with subprocess.Popen(
+        command,
+        env={**os.environ, **trtc_sandbox.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stderr is not None
+        for line in running.stderr:
+            if address := re.search(r"running on (\S+)", line):
+                break
+        else:
+            pytest.fail("the service did not start")
+        yield running, address[1]
+        running.kill()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to stop a process with")
+def test_process_streams_and_is_quiet(process: tuple[subprocess.Popen[str], str], trtc_sandbox: SandboxFixture) -> None:
+    """Under uvicorn, every warning an error, it streams, survives a caller that hangs up, and stops without a word."""
+    running, address = process
+    with httpx.Client(base_url=address, timeout=30, trust_env=False, verify=False) as http:
+        assert len(http.get("/calls").text.splitlines()) == 250
+        with http.stream("GET", "/calls") as answer:
+            next(answer.iter_raw())
+        assert http.get(f"/calls/{trtc_sandbox.records[0].call_id}").status_code == 200
+    running.send_signal(signal.SIGTERM)
+    _, stderr = running.communicate(timeout=30)
+    unexpected = [line for line in without_slowness(stderr).splitlines() if not line.startswith("INFO:")]
+    assert (unexpected, running.returncode in {0, -signal.SIGTERM}) == ([], True)

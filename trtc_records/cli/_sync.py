@@ -1,0 +1,117 @@
+"""``trtc-records sync``: what is new, into a database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from trtc_records.cli._errors import CommandError, ExitCode, show_warnings
+from trtc_records.cli._options import PageSize, SandboxFlag, Since, make_window, read_length
+from trtc_records.cli._output import note
+from trtc_records.cli._progress import show_progress
+from trtc_records.cli._times import show_time
+from trtc_records.cli._walks import choose_client
+from trtc_records.integrations._targets import DEFAULT_TARGET, TargetError
+
+if TYPE_CHECKING:
+    from trtc_records.integrations.dlt import SyncReport
+
+__all__ = ["EXAMPLES", "sync"]
+
+EXAMPLES: Final = (
+    ("trtc-records sync", "into calls.duckdb here; every day, by cron"),
+    ("trtc-records sync --to duckdb:////data/calls.duckdb", "a file elsewhere: four slashes"),
+    ("trtc-records sync --to postgresql://me@db.example/calls", "the password from PGPASSWORD"),
+    ("trtc-records sync --since 7d", "all that there is once more; adds what is not there"),
+    ("trtc-records sync --sandbox", "made-up calls, without an account"),
+)
+
+_DATASET: Final = "trtc_records"
+_SANDBOX_DATASET: Final = "trtc_records_sandbox"
+
+
+def sync(
+    *,
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="URL",
+            envvar="TRTC_SYNC_TO",
+            help="Where to: duckdb:///calls.duckdb, postgresql://user:password@host/database, or a dlt destination "
+            "that is configured as dlt documents it (bigquery, snowflake). A password belongs into the variable.",
+        ),
+    ] = DEFAULT_TARGET,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The schema that holds the table call_records.",
+            show_default=f"{_DATASET}; with --sandbox {_SANDBOX_DATASET}",
+        ),
+    ] = None,
+    since: Since = None,
+    overlap: Annotated[
+        timedelta | None,
+        typer.Option(
+            parser=read_length,
+            metavar="LENGTH",
+            help="How far to look back from where the last run ended: longer than any call.",
+            show_default="24h",
+        ),
+    ] = None,
+    page_size: PageSize = 100,
+    sandbox: SandboxFlag = False,
+) -> ExitCode:
+    """Bring the table call_records of a database up to date, each record once.
+
+    Run it every day, as the service keeps records for 7 days only. It goes on where the last run ended; --since is for
+    the first run, or to read more again. Killed or repeated, it leaves no record out and none twice.
+    """
+    make_window(since, None)
+    sync_call_records = _import_sync()
+    options: dict[str, Any] = {"since": since, "page_size": page_size}
+    options["dataset"] = dataset or (_SANDBOX_DATASET if sandbox else _DATASET)
+    if overlap is not None:
+        options["overlap"] = overlap
+    started = time.monotonic()
+    with ExitStack() as stack:
+        make_client = stack.enter_context(choose_client(sandbox=sandbox))
+        incomplete = stack.enter_context(show_warnings())
+        with show_progress() as advance:
+            try:
+                report = sync_call_records(to, make_client, on_page=advance, **options)
+            except TargetError as error:
+                raise CommandError(f"--{error}") from error
+    for line in _make_lines(report, time.monotonic() - started):
+        note(line)
+    return incomplete()
+
+
+def _import_sync() -> Callable[..., SyncReport]:
+    """Return the function that syncs.
+
+    Raises:
+        CommandError: The extra is not installed.
+    """
+    try:
+        from trtc_records.integrations.dlt import sync_call_records  # noqa: PLC0415  (the extra may be missing)
+    except ImportError as error:
+        raise CommandError(str(error)) from error
+    return sync_call_records
+
+
+def _make_lines(report: SyncReport, seconds: float) -> Iterator[str]:
+    noun = "call record" if report.read == 1 else "call records"
+    news = "" if report.added is None else f": {report.added:,} new, {report.seen_before:,} seen before"
+    yield f"Synced {report.read:,} {noun} to {report.destination} in {seconds:.1f} s{news}"
+    start = "the 7 days that the service keeps," if report.start_time is None else show_time(report.start_time)
+    yield f"  window    {start} to {show_time(report.end_time)}"
+    last = report.previous_end_time
+    yield f"  last run  {'none' if last is None else f'complete until {show_time(last)}'}"
+    yield f"  table     {report.table}" + ("" if report.total is None else f", {report.total:,} in all")

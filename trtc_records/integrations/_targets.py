@@ -1,0 +1,114 @@
+"""Read where to sync to: a URL, or the name of one of dlt's destinations. Passwords do not get into any message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import attrs
+
+from trtc_records._errors import ConfigurationError
+
+__all__ = ["DEFAULT_TARGET", "Target", "TargetError", "read_target"]
+
+DEFAULT_TARGET: Final = "duckdb:///calls.duckdb"
+_EXAMPLES: Final = (
+    "duckdb:///calls.duckdb (a file here), duckdb:////data/calls.duckdb (an absolute path), "
+    "postgresql://user:password@host/database, or the name of a dlt destination such as bigquery"
+)
+
+_BY_SCHEME: Final = {
+    "clickhouse": "clickhouse",
+    "duckdb": "duckdb",
+    "mariadb": "sqlalchemy",
+    "mssql": "mssql",
+    "mysql": "sqlalchemy",
+    "postgres": "postgres",
+    "postgresql": "postgres",
+    "redshift": "redshift",
+    "snowflake": "snowflake",
+    "sqlite": "sqlalchemy",
+    "trino": "sqlalchemy",
+}
+"""Which of dlt's destinations takes URLs of a scheme; what follows a + in a scheme is a SQLAlchemy driver."""
+
+
+class TargetError(ConfigurationError):
+    """Where to sync to cannot be used."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"to: {reason}")
+
+
+@attrs.frozen
+class Target:
+    """Name a destination."""
+
+    name: str
+    """Its name in dlt."""
+    credentials: str | None = attrs.field(repr=False)
+    """What dlt is given; ``None`` for what its own configuration says."""
+    shown: str
+    """What people may see."""
+    secrets: tuple[str, ...] = attrs.field(repr=False, default=())
+    """What no message may hold."""
+
+    def conceal(self, text: str) -> str:
+        """Return *text* without the secrets."""
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def read_target(text: str) -> Target:
+    """Return what *text* names.
+
+    Raises:
+        TargetError: It names nothing that can be synced to; the message gives examples.
+    """
+    if "://" not in text:
+        if not text.isidentifier():
+            # It is not shown: who knows what was pasted.
+            raise _refuse("not a URL; for a file, write duckdb:/// before its path")
+        return Target(text, None, text)
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        raise _refuse("not a URL; a password has to be percent-encoded") from None
+    base = url.scheme.partition("+")[0]
+    if base not in _BY_SCHEME:
+        raise _refuse(f"'{url.scheme}://' is not known")
+    if base == "duckdb":
+        return _read_file(url)
+    if "@" in url.path + url.query + url.fragment:
+        raise _refuse("an @ behind the host; the user's name and the password have to be percent-encoded")
+    name = "sqlalchemy" if "+" in url.scheme else _BY_SCHEME[base]
+    user = f"{url.username}@" if url.username else ""
+    shown = f"{url.scheme}://{user}{url.hostname or ''}{'' if port is None else f':{port}'}{url.path}"
+    credentials = text
+    if name == "postgres":
+        if not url.hostname or not url.path.strip("/"):
+            raise _refuse("the host or the database is missing")
+        if url.password is None:
+            # dlt insists on a password; libpq takes an empty one for none, and looks at PGPASSWORD and .pgpass.
+            credentials = url._replace(netloc=f"{user.removesuffix('@')}:@{url.netloc.rpartition('@')[2]}").geturl()
+    password = url.password or ""
+    secrets = sorted({password, unquote(password), url.query} - {""}, key=len, reverse=True)
+    return Target(name, credentials, shown, tuple(secrets))
+
+
+def _read_file(url: SplitResult) -> Target:
+    if url.netloc:
+        raise _refuse("three slashes stand before the path of a file")
+    path = unquote(url.path)[1:]
+    if path in {"", ":memory:"}:
+        raise _refuse("the path of a file is missing")
+    if not (parent := Path(path).resolve().parent).is_dir():
+        raise TargetError(f"there is no directory '{parent}'")
+    return Target("duckdb", str(Path(path).resolve()), f"duckdb:///{path}")
+
+
+def _refuse(reason: str) -> TargetError:
+    return TargetError(f"{reason}: pass {_EXAMPLES}")

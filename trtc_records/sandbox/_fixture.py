@@ -1,0 +1,29 @@
+"""What the pytest fixture ``trtc_sandbox`` hands to a test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trtc_records.sandbox._server import Sandbox
+
+if TYPE_CHECKING:
+    from trtc_records import CallRecordsClient
+
+__all__ = ["SandboxFixture"]
+
+
+class SandboxFixture(Sandbox):
+    """A running sandbox with clients for it: what the pytest fixture ``trtc_sandbox`` is.
+
+    The arguments are those of :class:`Sandbox`.
+    """
+
+    def client(self, **arguments: Any) -> CallRecordsClient:
+        """Return a new client that talks to this sandbox; close it, best with ``async with``.
+
+        Args:
+            **arguments: Arguments of ``CallRecordsClient``; they win over the sandbox's credentials.
+        """
+        from trtc_records import CallRecordsClient  # noqa: PLC0415  (what serves does not need it; only this does)
+
+        return CallRecordsClient(**{**self.credentials, **arguments})
