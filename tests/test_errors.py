@@ -92,8 +92,8 @@ def test_the_drawing_shows_the_tree() -> None:
 REPEATED = "The walk would not end, so it stops here; ask the vendor's support, or try another page_size"
 ERRORS = {
     "ConfigurationError": (
-        ConfigurationError("page=0: pass a whole number from 1"),
-        "page=0: pass a whole number from 1",
+        ConfigurationError("page=0: pass a whole number, 1 or more"),
+        "page=0: pass a whole number, 1 or more",
     ),
     "ClientClosedError": (ClientClosedError("the client is closed"), "the client is closed"),
     "APIError": (APIError(99999), "error 99999"),
@@ -110,7 +110,7 @@ ERRORS = {
     "ServerError": (ServerError(101001, "oops", "Id-1", "Retry"), "error 101001: oops (RequestId Id-1). Retry"),
     "TransportError": (TransportError("connection refused"), "connection refused"),
     "TransportError, whole": (TransportError("HTTP status 429", 429, 2.0, retryable=False), "HTTP status 429"),
-    "ResponseDecodeError": (ResponseDecodeError("is missing"), "$: is missing, got None"),
+    "ResponseDecodeError": (ResponseDecodeError("is missing"), "$: is missing"),
     "ResponseDecodeError, whole": (
         ResponseDecodeError("expected an integer", "$.Response.Page", [{"a": 1}], "Id-1", retryable=True),
         "$.Response.Page: expected an integer, got [{'a': 1}] (RequestId Id-1)",

@@ -56,7 +56,7 @@ def check_text(name: str, value: object, remedy: str) -> str:
 def check_count(name: str, value: object) -> int:
     """Return a whole number from 1, or say what is wrong with it."""
     if type(value) is not int or not 1 <= value <= _LARGEST:
-        raise ConfigurationError(f"{name}={shorten(value)}: pass a whole number from 1")
+        raise ConfigurationError(f"{name}={shorten(value)}: pass a whole number, 1 or more")
     return value
 
 
@@ -77,7 +77,7 @@ def check_base_url(region: Region | str | None, base_url: str | None) -> httpx.U
     if (region is None) == (base_url is None):
         given = "neither" if region is None else "both"
         raise ConfigurationError(
-            f"region and base_url: {given} given; pass region= (one of {_region_names()}) or base_url="
+            f"region and base_url: {given} given; pass one of them, region= (one of {_region_names()}) or base_url="
         )
     if base_url is None:
         return httpx.URL(f"https://{_check_region(region).host}")
@@ -178,6 +178,8 @@ def _check_time(name: str, value: object) -> int | None:
         value = max((value - _EPOCH) // timedelta(seconds=1), 0)
     if type(value) is int and 0 <= value <= _LARGEST_TIME:
         return value
+    if type(value) is int:
+        raise ConfigurationError(f"{name}={shorten(value)}: out of range for Unix seconds; are these milliseconds?")
     raise ConfigurationError(f"{name}={shorten(value)}: pass an aware datetime or Unix seconds as an int")
 
 

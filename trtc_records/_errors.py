@@ -173,7 +173,9 @@ class ResponseDecodeError(CallRecordsError):
         self.retryable = retryable
 
     def __str__(self) -> str:
-        text = f"{self.path}: {self.reason}, got {shorten(self.value)}"
+        text = f"{self.path}: {self.reason}"
+        if self.reason != "is missing":
+            text += f", got {shorten(self.value)}"
         return f"{text} (RequestId {self.request_id})" if self.request_id else text
 
     def __repr__(self) -> str:

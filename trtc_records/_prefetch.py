@@ -21,6 +21,11 @@ FetchPage = Callable[[int], Coroutine[Any, Any, CallRecordPage]]
 _MOST_RECORDS_HELD: Final = 38_400
 """384 pages of 100 records: the quota of a second, from a server a second away, and as many as wait for a late one."""
 
+_MOST_STARTED: Final = 16
+_START_PERIOD: Final = 0.05
+"""16 requests per 50 ms: more than the quota, and few enough that opening hundreds of connections at the start of a
+far walk does not keep the event loop from sending."""
+
 
 class Prefetcher:
     """Request pages up to a planned last one, and page 1 once more after it.
@@ -41,6 +46,7 @@ class Prefetcher:
         self._page_length = 1
         self._looks_again = False
         self._stopped = False
+        self._resume: asyncio.TimerHandle | None = None
         self._least_total = math.inf
         self._greatest_total = 0.0
         self.records_arrived = False
@@ -96,6 +102,8 @@ class Prefetcher:
     async def aclose(self) -> None:
         """Cancel what is under way and wait until it is gone."""
         self._stopped = True
+        if self._resume is not None:
+            self._resume.cancel()
         tasks = [*self._pages.values(), *self._under_way]
         for task in tasks:
             task.cancel()
@@ -127,16 +135,28 @@ class Prefetcher:
         self._top_up()
 
     def _top_up(self) -> None:
-        while (
+        started = 0
+        while self._has_room() and started < _MOST_STARTED:
+            self._pages[self._next] = self._start(self._next)
+            self._next += 1
+            started += 1
+        if self._has_room() and self._resume is None:
+            self._resume = asyncio.get_running_loop().call_later(_START_PERIOD, self._go_on)
+        if self._looks_again and self._next > self._last and self._second_look is None and not self._stopped:
+            self._second_look = self._start(1)
+
+    def _has_room(self) -> bool:
+        """Tell whether one more page may be requested ahead now."""
+        return (
             not self._stopped
             and self._next <= self._last
             and len(self._under_way) < self._depth()
             and len(self._pages) * self._page_length < _MOST_RECORDS_HELD
-        ):
-            self._pages[self._next] = self._start(self._next)
-            self._next += 1
-        if self._looks_again and self._next > self._last and self._second_look is None and not self._stopped:
-            self._second_look = self._start(1)
+        )
+
+    def _go_on(self) -> None:
+        self._resume = None
+        self._top_up()
 
 
 async def _result_of(task: asyncio.Task[CallRecordPage]) -> CallRecordPage:
