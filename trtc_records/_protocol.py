@@ -14,7 +14,7 @@ from urllib.parse import quote
 import attrs
 
 from trtc_records._error_codes import NO_RECORDS, error_from_code
-from trtc_records._errors import ResponseDecodeError, TransportError
+from trtc_records._errors import CallRecordNotFoundError, ResponseDecodeError, TransportError
 from trtc_records._models import CallRecord, CallRecordPage
 from trtc_records._wire import read_integer, record_from_json, records_from_json
 
@@ -97,18 +97,10 @@ def read_page(answer: Answer, requested: int, *, keep_invalid: bool = False) -> 
         TransportError: The status is not 200.
         ResponseDecodeError: The answer is not the contract.
     """
-    envelope = _read_envelope(answer)
-    request_id = _read_request_id(envelope)
-    code = _read_code(envelope, request_id)
-    if code == NO_RECORDS:
-        return CallRecordPage(records=(), page=0, request_id=request_id)
-    if code:
-        raise error_from_code(code, _read_info(envelope), request_id)
-    response = envelope.get("Response")
-    if response is None:
-        response = {}
-    if not isinstance(response, dict):
-        raise ResponseDecodeError("expected an object", "$.Response", response, request_id)
+    try:
+        response, request_id = _read_response(answer)
+    except CallRecordNotFoundError as error:
+        return CallRecordPage(records=(), page=0, request_id=error.request_id)
     raw_records = response.get("CallRecordList")
     if raw_records is None:
         raw_records = []
@@ -138,18 +130,26 @@ def read_record(answer: Answer) -> CallRecord:
         TransportError: The status is not 200.
         ResponseDecodeError: The answer is not the contract.
     """
+    response, request_id = _read_response(answer)
+    raw = response.get("CallRecord")
+    if raw is None:
+        raise error_from_code(NO_RECORDS, "the answer holds no record", request_id)
+    return record_from_json(raw, path="$.Response.CallRecord", request_id=request_id)
+
+
+def _read_response(answer: Answer) -> tuple[dict[str, Any], str]:
+    """Return what an answer holds, nothing if it is left out, and the RequestId; raise what it reports."""
     envelope = _read_envelope(answer)
     request_id = _read_request_id(envelope)
     code = _read_code(envelope, request_id)
     if code:
         raise error_from_code(code, _read_info(envelope), request_id)
     response = envelope.get("Response")
-    if response is not None and not isinstance(response, dict):
+    if response is None:
+        return {}, request_id
+    if not isinstance(response, dict):
         raise ResponseDecodeError("expected an object", "$.Response", response, request_id)
-    raw = response.get("CallRecord") if response else None
-    if raw is None:
-        raise error_from_code(NO_RECORDS, "the answer holds no record", request_id)
-    return record_from_json(raw, path="$.Response.CallRecord", request_id=request_id)
+    return response, request_id
 
 
 def _read_envelope(answer: Answer) -> dict[str, Any]:
