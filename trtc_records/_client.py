@@ -147,7 +147,7 @@ class CallRecordsClient:
         )
         self.sdk_app_id = sdk_app_id
         """The application's id."""
-        self.base_url = str(url)
+        self.base_url: str = str(url)
         """Where requests go."""
         self._max_in_flight = max_in_flight
         self._walks: set[Prefetcher] = set()

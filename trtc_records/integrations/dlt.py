@@ -62,11 +62,11 @@ try:
     from dlt.common.exceptions import MissingDependencyException
     from dlt.extract import DltSource
     from dlt.pipeline.exceptions import PipelineStepFailed
-except ModuleNotFoundError as error:
-    _missing = (error.name or "").partition(".")[0]
+except ModuleNotFoundError as _error:
+    _missing = (_error.name or "").partition(".")[0]
     if _missing not in {"dlt", "pyarrow"}:
         raise
-    raise ImportError(f"syncing needs {_missing}, which is not installed: pip install 'trtc-records[dlt]'") from error
+    raise ImportError(f"syncing needs {_missing}, which is not installed: pip install 'trtc-records[dlt]'") from _error
 
 from trtc_records.export.arrow import ARROW_SCHEMA, to_arrow
 

@@ -48,13 +48,13 @@ try:
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
     from redis.exceptions import RedisClusterException, RedisError
-except ModuleNotFoundError as error:
-    _missing = (error.name or "").partition(".")[0]
+except ModuleNotFoundError as _error:
+    _missing = (_error.name or "").partition(".")[0]
     if _missing not in {"pyrate_limiter", "redis"}:
         raise
     raise ImportError(
         f"the shared quota needs {_missing}, which is not installed: pip install 'trtc-records[redis]'"
-    ) from error
+    ) from _error
 
 __all__ = ["RedisRateLimiter"]
 

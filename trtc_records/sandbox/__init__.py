@@ -12,13 +12,13 @@ It is as strict as the service and keeps its quota; what the vendor's page leave
 try:
     from trtc_records.sandbox._fixture import SandboxFixture
     from trtc_records.sandbox._server import Sandbox, serve
-except ModuleNotFoundError as error:
-    _missing = (error.name or "").partition(".")[0]
+except ModuleNotFoundError as _error:
+    _missing = (_error.name or "").partition(".")[0]
     if _missing not in {"starlette", "uvicorn"}:
         raise
     raise ImportError(
         f"the sandbox needs {_missing}, which is not installed: pip install 'trtc-records[sandbox]'"
-    ) from error
+    ) from _error
 from trtc_records.sandbox._app import Stats
 from trtc_records.sandbox._data import make_records
 from trtc_records.sandbox._options import Behaviour, Drift, Faults
