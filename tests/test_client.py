@@ -6,6 +6,7 @@ import asyncio
 import gc
 import importlib.util
 import inspect
+import json
 import ssl
 import time
 import warnings
@@ -689,3 +690,17 @@ async def test_no_proxy_sees_a_plain_request(make_client: MakeClient) -> None:
     """Over http:// the whole URL, credential included, would go to the proxy in the clear."""
     with pytest.raises(ConfigurationError, match="a proxy would see the credential"):
         make_client(base_url="http://127.0.0.1:1", transport=LaneTransport(proxy="http://127.0.0.1:3128"))
+
+
+async def test_a_connection_that_the_server_closed_is_replaced(make_client: MakeClient) -> None:
+    """A server may hang up between two requests without a word: the second goes over a new connection, at once."""
+
+    async def handle(request: Request) -> Reply:
+        return Reply(json.dumps(await _lookup(request)).encode(), close=True)
+
+    async with serve(handle) as server, make_client(base_url=server.base_url) as client:
+        for number in range(3):
+            assert (await client.get_record(call_id(number))).call_id == call_id(number)
+            await asyncio.sleep(0.05)
+        assert server.connections == 3
+        assert len(server.requests) == 3

@@ -127,9 +127,7 @@ class LaneTransport:
         return lane
 
     def _give_back(self, lane: _Lane) -> None:
-        if lane not in self._busy:
-            return  # the transport was closed meanwhile
-        self._busy.remove(lane)
+        self._busy.discard(lane)
         loop = asyncio.get_running_loop()
         self._idle.append((loop.time(), lane))
         if self._sweep is None:
