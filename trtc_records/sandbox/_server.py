@@ -30,6 +30,7 @@ from trtc_records.sandbox._store import RecordStore
 __all__ = ["Sandbox", "serve"]
 
 _FAKE_KEY: Final = "5a17d80c" * 8  # as long as a real one
+_LAST_TURNS: Final = 5  # of the event loop: a connection that was just accepted is made known some turns later
 _KEEP_ALIVE: Final = 75  # seconds that an idle connection stays open, as gateways commonly have it
 _BACKLOG: Final = 2_048
 _DATE_INTERVAL: Final = 1.0  # seconds between two refreshes of the Date header
@@ -277,7 +278,10 @@ class _Server(uvicorn.Server):
             server.close()
         for listener in sockets or ():
             listener.close()
-        while self.server_state.connections or self.server_state.tasks:
+        quiet_turns = 0
+        while quiet_turns < _LAST_TURNS:
             for connection in list(self.server_state.connections):
                 connection.transport.abort()
+            busy = self.server_state.connections or self.server_state.tasks
+            quiet_turns = 0 if busy else quiet_turns + 1
             await asyncio.sleep(0)
