@@ -29,14 +29,14 @@ from trtc_records.sandbox import Faults, SandboxFixture, make_records
 def run(pytester: pytest.Pytester, code: str, arguments: tuple[str, ...] = ALONE) -> pytest.RunResult:
     """Run a user's test module."""
     pytester.makepyfile(HEADER + code)
-    return pytester.runpytest_inprocess(*arguments)
+    return pytester.runpytest_subprocess(*arguments)
 
 
 @pytest.mark.parametrize("example", re.findall(r"^```python\n(.*?)^```$", HOWTO, re.MULTILINE | re.DOTALL))
 def test_examples_of_the_page_pass(pytester: pytest.Pytester, example: str) -> None:
     """Every example of the how-to page is a test module that passes as it stands."""
     pytester.makepyfile(example)
-    result = pytester.runpytest_inprocess(*ALONE)
+    result = pytester.runpytest_subprocess(*ALONE)
     result.assert_outcomes(passed=example.count("def test_"))
 
 
@@ -164,7 +164,7 @@ def test_missing_extra_is_named(pytester: pytest.Pytester, module: str) -> None:
 
 def test_marker_is_listed(pytester: pytest.Pytester) -> None:
     """``pytest --markers`` explains the marker."""
-    pytester.runpytest_inprocess(*ALONE, "--markers").stdout.fnmatch_lines(["@pytest.mark.trtc_sandbox(*"])
+    pytester.runpytest_subprocess(*ALONE, "--markers").stdout.fnmatch_lines(["@pytest.mark.trtc_sandbox(*"])
 
 
 def test_unused_plugin_loads_nothing(pytester: pytest.Pytester) -> None:
