@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 import attrs
@@ -57,11 +57,11 @@ class Ledger:
 
     def knows_start(self, page: CallRecordPage) -> bool:
         """Tell whether the first record on *page* was yielded."""
-        return any(self._knows_id(key) for key in islice(_entries(page), 1))
+        return any(self._knows_id(_key(entry)) for entry in islice(_on_page(page), 1))
 
     def has_news(self, page: CallRecordPage) -> bool:
         """Tell whether *page* holds a record that was not yielded."""
-        return any(not self._knows_id(key) for key in _entries(page))
+        return any(not self._knows_id(_key(entry)) for entry in _on_page(page))
 
     def fell(self, page: CallRecordPage) -> bool:
         """Tell whether *page* says that there are fewer records than the page taken before it said."""
@@ -75,8 +75,7 @@ class Ledger:
         if not all(known.isdisjoint(unique) for known in self._memory):
             unique = {key: entry for key, entry in unique.items() if not self._knows_id(key)}
         if len(unique) != page.size:
-            entries: list[CallRecord | InvalidRecord] = [*page.records, *page.invalid]
-            self._repeated += sum(_key(entry) in unique for entry in entries) - len(unique)
+            self._repeated += sum(_key(entry) in unique for entry in _on_page(page)) - len(unique)
         self._yielded += len(unique)
         if unique:
             self.stale_pages = 0
@@ -130,10 +129,12 @@ class Ledger:
 
 def _entries(page: CallRecordPage) -> dict[str, CallRecord | InvalidRecord]:
     """Return what is on *page* by what tells one record from another."""
-    entries: dict[str, CallRecord | InvalidRecord] = {record.call_id: record for record in page.records}
-    for entry in page.invalid:
-        entries[_key(entry)] = entry
-    return entries
+    return {_key(entry): entry for entry in _on_page(page)}
+
+
+def _on_page(page: CallRecordPage) -> Iterable[CallRecord | InvalidRecord]:
+    """Return what is on *page*, read or not."""
+    return chain(page.records, page.invalid)
 
 
 def _key(entry: CallRecord | InvalidRecord) -> str:
