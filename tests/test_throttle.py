@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from bisect import bisect_left
 
 import pytest
-from virtual_time import run
+from virtual_time import VirtualLoop, run
 
 from trtc_records import ConfigurationError, LocalRateLimiter, RateLimiter
 from trtc_records._throttle import shared_limiter
@@ -15,7 +16,7 @@ from trtc_records._throttle import shared_limiter
 def busiest(times: list[float], window: float = 1.0) -> int:
     """Return the most times within any window."""
     times = sorted(times)
-    return max(sum(start <= time < start + window for time in times) for start in times)
+    return max(bisect_left(times, start + window) - first for first, start in enumerate(times))
 
 
 async def take(limiter: LocalRateLimiter, count: int) -> list[float]:
@@ -36,13 +37,31 @@ def test_no_second_holds_more_than_the_rate(rate: int) -> None:
     times = run(take(LocalRateLimiter(rate), 3 * rate + 3))
     assert busiest(times) <= rate
     if rate >= 50:
-        assert busiest(times) <= rate - rate // 50
+        assert busiest(times) <= 0.975 * rate
 
 
-def test_the_quota_is_used_to_96_percent() -> None:
-    """A thousand permits of the service's quota take no longer than the pace says."""
-    times = run(take(LocalRateLimiter(), 1000))
-    assert 1000 / (times[-1] - times[0]) >= 192
+def test_the_quota_is_used_to_95_percent() -> None:
+    """Many permits take no longer than the pace says, and in the long run no less than 4 % below the quota."""
+    times = run(take(LocalRateLimiter(), 4000))
+    assert 191 <= 4000 / (times[-1] - times[0]) <= 193
+
+
+def test_what_a_busy_loop_left_behind_is_made_up_for() -> None:
+    """A pause of 60 ms now and then, as of a garbage collector, costs nothing of the quota and causes no burst."""
+
+    async def main() -> list[float]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        taking = asyncio.create_task(take(LocalRateLimiter(), 4000))
+        for _ in range(4):
+            await asyncio.sleep(4)
+            loop.stall(0.06)
+        return await taking
+
+    times = run(main())
+    assert 4000 / (times[-1] - times[0]) >= 191
+    assert busiest(times) <= 195
+    assert busiest(times, window=0.1) <= 22
 
 
 def test_an_idle_limiter_saves_up_no_burst() -> None:
@@ -54,7 +73,7 @@ def test_an_idle_limiter_saves_up_no_burst() -> None:
         await asyncio.sleep(3600)
         return await take(limiter, 500)
 
-    assert busiest(run(main())) <= 196
+    assert busiest(run(main())) <= 195
 
 
 def test_waiters_are_served_first_come_first_served() -> None:

@@ -32,6 +32,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.now
 
+    def stall(self, seconds: float) -> None:
+        """Let time pass as if a callback had been busy for so long."""
+        self._jumping.now += seconds
+
 
 def run(main: Coroutine[Any, Any, Result]) -> Result:
     """Run *main* to its end."""

@@ -2,13 +2,14 @@
 
 The service's limit is 200 calls per second and SDKAppID (https://trtc.io/document/68931).
 
-aiolimiter paces: a bucket of 4 that refills at 192 per second lets at most 196 through in any second
-(`AsyncLimiter(200, 1)` would let 399 through in the first one, mjpieters/aiolimiter#298) and makes up for
-an event loop that was busy for up to 20 ms. The 4 that are left over are for requests that bunch up on
-the way: a server that stalls for 20 ms counts what it missed in the second after.
+At most 195 go in any second, which a log of the last permits ensures for all event loops and threads of the
+process. The 5 that are left over are for requests that bunch up on the way: a server that stalls for 25 ms counts
+what it missed in the second after.
 
-A pacer belongs to one event loop. A log of the last permits, shared by all loops and threads of the
-process, keeps the sum of them below the same bound.
+Two of aiolimiter's limiters pace each event loop below that bound (one of 200 per second would let 399 through in
+its first, mjpieters/aiolimiter#298). The first allows 192 per second in the long run, and keeps up to 20 that a busy
+loop could not use, a pause of the garbage collector's for instance. The second lets these follow two by two, so that
+they are no burst.
 """
 
 from __future__ import annotations
@@ -29,7 +30,11 @@ __all__ = ["QUOTA", "AdaptiveRateLimiter", "LocalRateLimiter", "RateLimiter", "a
 QUOTA: Final = 200
 """Calls per second that the service allows to an app."""
 
-_BUCKET_SHARE: Final = 0.02
+_DISTANCE: Final = 0.025  # of the rate: what the most permits of a second stay below it
+_SUSTAINED: Final = 0.983  # of that most: what goes out in the long run
+_CATCHING_UP: Final = 1.02  # of that most: how fast those follow that a busy loop left behind
+_RESERVE: Final = 0.1  # of the rate: how many these may be
+_AT_ONCE: Final = 0.01  # of the rate
 
 
 @runtime_checkable
@@ -70,10 +75,9 @@ class LocalRateLimiter:
         if type(rate) is not int or rate < 1:
             raise ConfigurationError(f"rate={shorten(rate)}: pass a whole number of calls per second, 1 or more")
         self.rate = rate
-        self._bucket = max(1.0, rate * _BUCKET_SHARE)
-        self._pace = max(rate - 2 * self._bucket, rate / 2)
-        self._brake = Brake(self._pace)
-        self._permits = _PermitLog(max(1, int(self._pace + self._bucket)))
+        self._most = max(rate - max(1.0, rate * _DISTANCE), rate / 2)
+        self._brake = Brake(self._most * _SUSTAINED)
+        self._permits = _PermitLog(max(1, int(self._most)))
         self._pacers: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pacer] = WeakKeyDictionary()
 
     def __repr__(self) -> str:
@@ -84,9 +88,10 @@ class LocalRateLimiter:
         loop = asyncio.get_running_loop()
         pacer = self._pacers.get(loop)
         if pacer is None:
-            pacer = self._pacers[loop] = _Pacer(self._bucket, self._pace)
+            pacer = self._pacers[loop] = _Pacer(self.rate, self._most)
         async with pacer.turn:
-            await pacer.limiter.acquire()
+            await pacer.sustained.acquire()
+            await pacer.catching_up.acquire()
             while (wait := self._brake.take(loop.time())) > 0:  # noqa: ASYNC110 - the clock is what it waits for
                 await asyncio.sleep(wait)
             while (wait := self._permits.take(loop.time())) > 0:  # noqa: ASYNC110 - the clock is what it waits for
@@ -131,9 +136,11 @@ def adapt(limiter: RateLimiter) -> AdaptiveRateLimiter:
 class _Pacer:
     """Pace one event loop; the lock makes waiters take turns, which aiolimiter alone does not promise."""
 
-    def __init__(self, bucket: float, pace: float) -> None:
+    def __init__(self, rate: int, most: float) -> None:
         self.turn = asyncio.Lock()
-        self.limiter = AsyncLimiter(bucket, bucket / pace)
+        reserve, at_once = max(1.0, rate * _RESERVE), max(1.0, rate * _AT_ONCE)
+        self.sustained = AsyncLimiter(reserve, reserve / (most * _SUSTAINED))
+        self.catching_up = AsyncLimiter(at_once, at_once / (most * _CATCHING_UP))
 
 
 class _PermitLog:
