@@ -316,6 +316,14 @@ async def test_a_bad_environment_is_refused(change: dict[str, str], names: str) 
         CallRecordsClient.from_env({**environ, **change})
 
 
+async def test_an_empty_environment_is_told_all_that_it_lacks() -> None:
+    """Whoever sets up a job needs one run to learn what to set, not four."""
+    with pytest.raises(ConfigurationError) as caught:
+        CallRecordsClient.from_env({})
+    for name in ("TRTC_SDK_APP_ID", "TRTC_IDENTIFIER", "TRTC_SECRET_KEY or TRTC_USER_SIG", "TRTC_REGION or"):
+        assert name in str(caught.value)
+
+
 async def test_a_closed_client_says_so(make_client: MakeClient) -> None:
     """Every use after aclose() is one clear error; closing twice is none."""
     client = make_client(base_url="http://127.0.0.1:9")

@@ -23,11 +23,13 @@ FLOORS: Final = (
     {"_protocol", "_walk"},
     {"_error_codes", "_lanes", "_ledger", "_prefetch", "_wire"},
     {"_credentials", "_models", "_retry", "_throttle", "_warn"},
-    {"_brake", "_errors", "_latency", "_usersig", "_version"},
+    {"_brake", "_usersig"},
+    {"_checks", "_latency"},
+    {"_errors", "_version"},
 )
 """The core, top floor first."""
 
-PURE: Final = ("_error_codes", "_errors", "_ledger", "_models", "_protocol", "_usersig", "_wire")
+PURE: Final = ("_checks", "_error_codes", "_errors", "_ledger", "_models", "_protocol", "_usersig", "_wire")
 """What decides without I/O."""
 IO: Final = {"aiolimiter", "anyio", "asyncio", "httpcore", "httpx", "socket", "ssl", "stamina"}
 
@@ -35,7 +37,17 @@ ROOMS: Final = {
     "export": {"_models"},
     "summary": {"_models"},
     "sandbox": {"_errors", "_models", "_usersig", "_wire"},
-    "integrations": {"_arguments", "_client", "_errors", "_models", "_throttle", "_warn", "export"},
+    "integrations": {
+        "_arguments",
+        "_brake",
+        "_checks",
+        "_client",
+        "_errors",
+        "_models",
+        "_throttle",
+        "_warn",
+        "export",
+    },
     "cli": {"", "export", "integrations", "sandbox", "summary"},
 }
 """What each room may import besides itself; "" is the package root, the public names."""

@@ -15,15 +15,16 @@ import TLSSigAPIv2  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trtc_records._errors import ConfigurationError
 from trtc_records._usersig import UserSigClaims, mint_user_sig, read_user_sig, verify_user_sig
 
 KEY = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e"
 ISSUED = 1_739_960_242
 
 APP_IDS = st.integers(1, 2**32)
-IDENTIFIERS = st.text(max_size=40)
-KEYS = st.text(max_size=64)
-LIFETIMES = st.integers(0, 10**9)
+IDENTIFIERS = st.text(min_size=1, max_size=40).filter(str.strip)
+KEYS = st.text(min_size=1, max_size=64).filter(str.strip)
+LIFETIMES = st.integers(1, 10**9)
 TIMES = st.integers(0, 2**33)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -115,11 +116,34 @@ def test_a_user_sig_is_signed_for_a_day_from_now_by_default() -> None:
     assert (claims.issued_at, claims.lifetime, claims.expires_at) == (ISSUED, 86_400, ISSUED + 86_400)
 
 
-@given(IDENTIFIERS, st.binary(max_size=40))
+@given(IDENTIFIERS, st.binary(min_size=1, max_size=40))
 def test_a_user_sig_needs_only_the_vendors_alphabet(identifier: str, key: bytes) -> None:
     """The three characters that URLs would escape are replaced; the rest are letters and digits."""
     user_sig = mint_user_sig(1, identifier, key.hex(), issued_at=ISSUED)
     assert set(user_sig) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789*-_")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sdk_app_id": "1400000000"}, "sdk_app_id='1400000000': pass"),
+        ({"identifier": " "}, "identifier=' ': pass"),
+        ({"identifier": "\udc80"}, r"identifier='\\udc80': pass"),
+        ({"lifetime": 0}, "lifetime=0: pass"),
+        ({"lifetime": 3600.0}, r"lifetime=3600\.0: pass"),
+        ({"issued_at": -1}, "issued_at=-1: pass"),
+        ({"issued_at": "now"}, "issued_at='now': pass"),
+        ({"secret_key": ""}, "secret_key: pass"),
+        ({"secret_key": None}, "secret_key: pass"),
+        ({"secret_key": KEY.encode()}, "secret_key: pass"),
+    ],
+)
+def test_what_cannot_be_signed_is_refused(changes: dict[str, Any], message: str) -> None:
+    """The message names the argument, its value unless it is the key, and the remedy."""
+    arguments = {"sdk_app_id": 1, "identifier": "administrator", "secret_key": KEY, **changes}
+    with pytest.raises(ConfigurationError, match=f"^{message}") as caught:
+        mint_user_sig(**arguments)
+    assert KEY not in str(caught.value)
 
 
 # -- Verification ------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Check what callers pass, before anything is sent; each message names the argument, the value and the remedy."""
+"""Check what a client and its walks are told, before anything is sent: where to send, and what to ask for."""
 
 from __future__ import annotations
 
@@ -10,22 +10,13 @@ from typing import Final
 
 import httpx
 
+from trtc_records._checks import check_count, check_text
 from trtc_records._errors import ConfigurationError, RetentionWarning, shorten
 from trtc_records._models import CallResult, CallType, Region
 from trtc_records._protocol import Query
-from trtc_records._usersig import is_signable
 from trtc_records._warn import warn_caller
 
-__all__ = [
-    "check_base_url",
-    "check_call_id",
-    "check_count",
-    "check_query",
-    "check_sdk_app_id",
-    "check_seconds",
-    "check_text",
-    "pin_window",
-]
+__all__ = ["check_base_url", "check_call_id", "check_query", "pin_window"]
 
 RETENTION: Final = 7 * 86_400
 """Seconds for which the service keeps a record."""
@@ -35,36 +26,7 @@ EDGE_MARGIN: Final = 60
 full quota reads a million records in less."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LARGEST: Final = 2**31 - 1
 _LARGEST_TIME: Final = 253_402_300_799  # the last second of the year 9999
-
-
-def check_sdk_app_id(value: object) -> int:
-    """Return the SDKAppID, or say what is wrong with it."""
-    if type(value) is not int or value < 1:
-        raise ConfigurationError(f"sdk_app_id={shorten(value)}: pass the app's SDKAppID, an integer above 0")
-    return value
-
-
-def check_text(name: str, value: object, remedy: str) -> str:
-    """Return a non-empty text, or say what is wrong with it."""
-    if not isinstance(value, str) or not value.strip() or not is_signable(value):
-        raise ConfigurationError(f"{name}={shorten(value)}: {remedy}")
-    return value
-
-
-def check_count(name: str, value: object) -> int:
-    """Return a whole number from 1, or say what is wrong with it."""
-    if type(value) is not int or not 1 <= value <= _LARGEST:
-        raise ConfigurationError(f"{name}={shorten(value)}: pass a whole number, 1 or more")
-    return value
-
-
-def check_seconds(name: str, value: object) -> float:
-    """Return a time above 0, or say what is wrong with it."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LARGEST:
-        raise ConfigurationError(f"{name}={shorten(value)}: pass a number of seconds above 0")
-    return float(value)
 
 
 def check_call_id(value: object) -> str:
@@ -208,4 +170,4 @@ def _is_loopback(host: str) -> bool:
 
 
 def _show_time(seconds: int) -> str:
-    return datetime.fromtimestamp(max(seconds, 0), UTC).isoformat()
+    return datetime.fromtimestamp(max(seconds, 0), UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

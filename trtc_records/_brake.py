@@ -9,12 +9,14 @@ from __future__ import annotations
 import threading
 from typing import Final
 
-__all__ = ["Brake"]
+__all__ = ["BACK_OFF", "LEAST_SHARE", "PAUSE", "RECOVERY", "Brake"]
 
-_PAUSE: Final = 1.0  # seconds: the window in which the service counts
-_BACK_OFF: Final = 0.5
-_RECOVERY: Final = 0.05  # of the full rate, per second: from the half to the whole in ten
-_LEAST_SHARE: Final = 0.02
+PAUSE: Final = 1.0
+"""Seconds: the window in which the service counts."""
+BACK_OFF: Final = 0.5
+RECOVERY: Final = 0.05
+"""Of the full rate, per second: from the half to the whole in ten."""
+LEAST_SHARE: Final = 0.02
 
 
 class Brake:
@@ -36,8 +38,8 @@ class Brake:
         with self._lock:
             if now < self._resumed_at:
                 return
-            self._share = max(self._share_at(now) * _BACK_OFF, _LEAST_SHARE)
-            self._resumed_at = self._next_at = now + _PAUSE
+            self._share = max(self._share_at(now) * BACK_OFF, LEAST_SHARE)
+            self._resumed_at = self._next_at = now + PAUSE
 
     def take(self, now: float) -> float:
         """Take a permit and return 0, or return the seconds to wait before asking again."""
@@ -50,4 +52,4 @@ class Brake:
             return 0.0
 
     def _share_at(self, now: float) -> float:
-        return min(1.0, self._share + _RECOVERY * max(now - self._resumed_at, 0.0))
+        return min(1.0, self._share + RECOVERY * max(now - self._resumed_at, 0.0))

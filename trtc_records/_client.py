@@ -12,16 +12,8 @@ from typing import Any, Final, Self, TypeVar
 
 import httpx
 
-from trtc_records._arguments import (
-    check_base_url,
-    check_call_id,
-    check_count,
-    check_query,
-    check_sdk_app_id,
-    check_seconds,
-    check_text,
-    pin_window,
-)
+from trtc_records._arguments import check_base_url, check_call_id, check_query, pin_window
+from trtc_records._checks import check_count, check_sdk_app_id, check_seconds, check_text
 from trtc_records._credentials import Credential, Secret, UserSigProvider, hide
 from trtc_records._error_codes import USER_SIG_EXPIRED
 from trtc_records._errors import (
@@ -403,17 +395,19 @@ def _read_environment(environ: Mapping[str, str], given: Collection[str]) -> dic
         for name, variable in _VARIABLES.items()
         if environ.get(variable) and name not in given and _RIVALS.get(name) not in given
     }
+    problems = []
     for name, rival in (("sdk_app_id", None), ("identifier", None), ("secret_key", "user_sig"), ("region", "base_url")):
         names = [name] if rival is None else [name, rival]
         variables = " or ".join(_VARIABLES[each] for each in names)
         found = [each for each in names if each in arguments or each in given]
         if not found:
-            return f"{variables} is not set: set it, or pass {' or '.join(f'{each}=' for each in names)}"
+            problems.append(f"{variables} is not set: set it, or pass {' or '.join(f'{each}=' for each in names)}")
         if len(found) > 1:
-            return f"{variables}: both are set; unset one of them"
+            problems.append(f"{variables}: both are set; unset one of them")
     if "sdk_app_id" in arguments:
         text = str(arguments["sdk_app_id"]).strip()
         if not (text.isascii() and text.isdecimal() and len(text) < _LONGEST_SDK_APP_ID):
-            return f"{_VARIABLES['sdk_app_id']}={shorten(text)}: set it to the app's SDKAppID, an integer above 0"
-        arguments["sdk_app_id"] = int(text)
-    return arguments
+            problems.append(f"{_VARIABLES['sdk_app_id']}={shorten(text)}: set it to the SDKAppID, an integer above 0")
+        else:
+            arguments["sdk_app_id"] = int(text)
+    return "; ".join(problems) or arguments

@@ -12,8 +12,9 @@ from typing import Any, Final, NoReturn
 
 import anyio
 
+from trtc_records._checks import is_text
 from trtc_records._errors import ConfigurationError
-from trtc_records._usersig import DAY, is_signable, mint_user_sig, read_user_sig
+from trtc_records._usersig import DAY, mint_user_sig, read_user_sig
 
 __all__ = ["Credential", "Secret", "UserSigProvider", "hide"]
 
@@ -36,8 +37,7 @@ class Secret:
     @property
     def is_text(self) -> bool:
         """Tell whether it is a string with something in it that can be sent."""
-        value = self._reveal()
-        return isinstance(value, str) and bool(value.strip()) and is_signable(value)
+        return is_text(self._reveal())
 
     def reveal(self) -> str:
         """Return the text."""

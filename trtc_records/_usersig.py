@@ -15,7 +15,10 @@ import zlib
 
 import attrs
 
-__all__ = ["UserSigClaims", "is_signable", "mint_user_sig", "read_user_sig", "verify_user_sig"]
+from trtc_records._checks import check_count, check_sdk_app_id, check_text, is_text
+from trtc_records._errors import ConfigurationError, shorten
+
+__all__ = ["UserSigClaims", "mint_user_sig", "read_user_sig", "verify_user_sig"]
 
 DAY = 86_400
 _TO_URL = str.maketrans("+/=", "*-_")
@@ -53,8 +56,19 @@ def mint_user_sig(
         secret_key: The app's secret key, from the vendor's console.
         lifetime: Seconds until it expires; a day by default, the least that the vendor advises.
         issued_at: Unix seconds; now by default.
+
+    Raises:
+        ConfigurationError: An argument cannot be used. The message does not repeat the key.
     """
     issued_at = int(time.time()) if issued_at is None else issued_at
+    check_sdk_app_id(sdk_app_id)
+    check_text("identifier", identifier, "pass the user id of an app administrator")
+    check_count("lifetime", lifetime)
+    if type(issued_at) is not int or issued_at < 0:
+        raise ConfigurationError(f"issued_at={shorten(issued_at)}: pass Unix seconds as an int")
+    if not is_text(secret_key):
+        del secret_key  # from what an error reporter collects
+        raise ConfigurationError("secret_key: pass the app's secret key, a non-empty string")
     claims = {
         "TLS.ver": "2.0",
         "TLS.identifier": identifier,
@@ -102,15 +116,6 @@ def verify_user_sig(user_sig: str, secret_key: str) -> UserSigClaims:
     if not hmac.compare_digest(expected.encode(), claims.signature.encode()):
         raise ValueError("the UserSig is signed with another key")
     return claims
-
-
-def is_signable(text: str) -> bool:
-    """Tell whether *text* is Unicode, which what an environment variable holds may not be."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _signature(sdk_app_id: int, identifier: str, secret_key: str, issued_at: int, lifetime: int) -> str:

@@ -59,10 +59,7 @@ def usersig(
     app = _get("TRTC_SDK_APP_ID").strip()
     if not (app.isascii() and app.isdecimal() and int(app)):
         raise CommandError("TRTC_SDK_APP_ID is not an SDKAppID", "set it to an integer above 0")
-    try:
-        user_sig = mint_user_sig(int(app), who, _get("TRTC_SECRET_KEY"), lifetime=seconds, issued_at=issued_at)
-    except UnicodeEncodeError:
-        raise CommandError("the identifier or the secret key is not Unicode", "check the variables") from None
+    user_sig = mint_user_sig(int(app), who, _get("TRTC_SECRET_KEY"), lifetime=seconds, issued_at=issued_at)
     if output is None:
         print(user_sig)
         sys.stdout.flush()

@@ -38,7 +38,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Literal, NamedTuple, Self
 
-from trtc_records._arguments import check_count, check_sdk_app_id, check_seconds, check_text
+from trtc_records._brake import BACK_OFF, LEAST_SHARE, PAUSE, RECOVERY
+from trtc_records._checks import check_count, check_sdk_app_id, check_seconds, check_text
 from trtc_records._errors import ConfigurationError, LimiterUnavailableError, shorten
 from trtc_records._throttle import QUOTA, LocalRateLimiter
 
@@ -74,18 +75,15 @@ _RETRY_EVERY: Final = 1.0  # seconds between attempts to return to Redis
 _OVERLAP: Final = 2.0  # seconds after the return in which both limits hold: others may still be counting by themselves
 _TRUST_CLOCK: Final = 10.0  # seconds
 
-_PAUSE: Final = 1_000_000  # microseconds; this and the three below as a single process slows down: _brake.py
-_BACK_OFF: Final = 0.5
-_RECOVERY: Final = 0.05  # of the full pace, per second
-_LEAST_SHARE: Final = 0.02
+_STANDSTILL: Final = int(PAUSE * 1_000_000)  # microseconds
 
 _NOW_AND_SHARE: Final = f"""
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local stored = redis.call('HMGET', KEYS[1], 'tat1', 'share', 'resumed')
 local resumed = tonumber(stored[3] or 0)
-if resumed > now + {_PAUSE} then resumed = 0 end  -- the clock was set back
-local share = math.min(1, (stored[2] or 1) + {_RECOVERY} * math.max(now - resumed, 0) / 1000000)
+if resumed > now + {_STANDSTILL} then resumed = 0 end  -- the clock was set back
+local share = math.min(1, (stored[2] or 1) + {RECOVERY} * math.max(now - resumed, 0) / 1000000)
 """
 
 # The library's script reads KEYS and ARGV: now in ms, weight, time to live in ms, 1, µs per permit, burst.
@@ -94,7 +92,7 @@ _LEASE: Final = f"""
 local emission = math.ceil(ARGV[5] / share)
 local burst = math.max(1, math.floor({_LINE} / emission))
 local weight = math.min(ARGV[2], burst)
-local furthest = now + math.max({_PAUSE}, burst * emission)
+local furthest = now + math.max({_STANDSTILL}, burst * emission)
 if stored[1] and tonumber(stored[1]) > furthest then  -- likewise
     redis.call('HSET', KEYS[1], 'tat1', string.format('%.0f', furthest))
 end
@@ -109,8 +107,8 @@ return {{verdict[1], verdict[2], weight, emission, tat or '0', string.format('%.
 _REFUSED: Final = f"""
 {_NOW_AND_SHARE}
 if now < resumed then return 0 end
-local again = string.format('%.0f', now + {_PAUSE})
-local less = string.format('%.6f', math.max(share * {_BACK_OFF}, {_LEAST_SHARE}))
+local again = string.format('%.0f', now + {_STANDSTILL})
+local less = string.format('%.6f', math.max(share * {BACK_OFF}, {LEAST_SHARE}))
 redis.call('HSET', KEYS[1], 'share', less, 'resumed', again, 'tat1', again)
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return 1
@@ -342,7 +340,7 @@ class _Line:
         if self._away:
             assert self._fallback is not None
             self._fallback.refused()
-        elif self._telling is None and self.loop.time() - self._refused_at > _PAUSE / 1e6:
+        elif self._telling is None and self.loop.time() - self._refused_at > PAUSE:
             self._refused_at = self.loop.time()
             self._telling = self.loop.create_task(self._tell())
 
