@@ -12,40 +12,14 @@ import pytest
 from cattrs import ClassValidationError
 from hypothesis import given
 from hypothesis import strategies as st
+from records import RAW_RECORDS, RECORDS
 
 from trtc_records import _wire
 from trtc_records._errors import ResponseDecodeError
 from trtc_records._models import CallRecord, CallResult, CallType, MediaType, RoomIdType
 from trtc_records._wire import read_integer, record_from_json, record_to_json
 
-RAW = {
-    "CallId": "04c9a0ac-8e38-4a19-be45-349c5ce7911b",
-    "Caller_Account": "147",
-    "MediaType": "Audio",
-    "CallType": "SingleCall",
-    "StartTime": 1739960242,
-    "EndTime": 1739960245,
-    "AcceptTime": 1739960244,
-    "CallResult": "NormalEnd",
-    "CalleeList_Account": ["147", "369"],
-    "RoomId": "roomid-1434",
-    "RoomIdType": 2,
-}
-"""The first record of the vendor's sample."""
-
-RECORD = CallRecord(
-    call_id="04c9a0ac-8e38-4a19-be45-349c5ce7911b",
-    caller="147",
-    callees=("147", "369"),
-    media_type=MediaType.AUDIO,
-    call_type=CallType.SINGLE_CALL,
-    call_result=CallResult.NORMAL_END,
-    start_time=datetime(2025, 2, 19, 10, 17, 22, tzinfo=UTC),
-    accept_time=datetime(2025, 2, 19, 10, 17, 24, tzinfo=UTC),
-    end_time=datetime(2025, 2, 19, 10, 17, 25, tzinfo=UTC),
-    room_id="roomid-1434",
-    room_id_type=RoomIdType.STRING,
-)
+RAW, RECORD = RAW_RECORDS[0], RECORDS[0]
 
 OPTIONAL = ("AcceptTime", "CalleeList_Account", "RoomId", "RoomIdType")
 REQUIRED = tuple(name for name in RAW if name not in OPTIONAL)
