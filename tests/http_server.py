@@ -74,14 +74,14 @@ class Server:
 async def serve(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     """Serve on a free port of this machine, over TLS if there is a context for it."""
     server = Server()
-    connections: set[asyncio.Task[None]] = set()
+    connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.connections += 1
         server.open_connections += 1
         task = asyncio.current_task()
         assert task is not None
-        connections.add(task)
+        connections[task] = writer
         number = server.connections
         try:
             while (request := await _read_request(reader, number)) is not None:
@@ -97,7 +97,7 @@ async def serve(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIte
             pass  # the client went, or the test ends
         finally:
             server.open_connections -= 1
-            connections.discard(task)
+            del connections[task]
             writer.close()
 
     listener = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
@@ -107,10 +107,12 @@ async def serve(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIte
         yield server
     finally:
         listener.close()
-        for task in connections:
+        await asyncio.sleep(0.01)  # what was accepted by then gets its task
+        for task, writer in list(connections.items()):
             task.cancel()
+            writer.transport.abort()
         await asyncio.gather(*connections)
-        await asyncio.sleep(0.02)  # the loop closes the sockets
+        await asyncio.sleep(0.01)  # the loop closes the sockets
 
 
 async def _read_request(reader: asyncio.StreamReader, connection: int) -> Request | None:

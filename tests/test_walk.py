@@ -72,8 +72,8 @@ class Service:
         )
 
 
-async def collect(service: Service, depth: int = 8) -> list[str]:
-    source = Prefetcher(service.fetch, lambda: depth)
+async def collect(service: Service, depth: int = 8, *, is_far: bool = False) -> list[str]:
+    source = Prefetcher(service.fetch, lambda: depth, lambda: is_far)
     try:
         async with aclosing(walk(source)) as pages:
             return [record.call_id async for page in pages for record in page.records]
@@ -92,9 +92,10 @@ def ids(numbers: list[int]) -> list[str]:
     depth=st.integers(1, 10),
     seed=st.integers(0, 1000),
     knows_total=st.booleans(),
+    is_far=st.booleans(),
 )
 def test_each_record_of_a_quiet_service_comes_once(
-    count: int, page_size: int, ending: str, depth: int, seed: int, knows_total: bool
+    count: int, page_size: int, ending: str, depth: int, seed: int, knows_total: bool, is_far: bool
 ) -> None:
     """Any number, page size, cap, order and way of ending: each record once, in order, in at most two requests more."""
     chance = random.Random(seed)
@@ -103,7 +104,7 @@ def test_each_record_of_a_quiet_service_comes_once(
     service = Service(list(numbers), page_size=page_size, ending=ending, latency=chance.random, knows_total=knows_total)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert run(collect(service, depth)) == ids(numbers)
+        assert run(collect(service, depth, is_far=is_far)) == ids(numbers)
     assert len(service.requested) <= -(-count // page_size) + 2
 
 
@@ -198,6 +199,20 @@ def test_a_record_that_leaves_as_another_arrives_is_warned_about() -> None:
     assert len(found) == len(set(found))
 
 
+@pytest.mark.parametrize(("is_far", "round_trips"), [(False, 3), (True, 2)])
+def test_the_second_look_waits_for_the_last_pages_where_that_is_not_felt(is_far: bool, round_trips: int) -> None:
+    """Near, it comes behind all answers and sees what moved under them; far, it goes along with the last requests."""
+    service = Service(list(range(30)), page_size=10, latency=lambda: 0.5)
+
+    async def main() -> float:
+        await collect(service, is_far=is_far)
+        return asyncio.get_running_loop().time() - 1000
+
+    assert run(main()) == pytest.approx(round_trips, abs=0.01)
+    assert sorted(service.requested) == [1, 1, 2, 3, 4]
+    assert service.requested[-1] == 1
+
+
 def test_an_end_that_comes_too_early_is_read_again() -> None:
     """A page that is empty for a moment does not cut the walk short."""
     service = Service(list(range(50)), page_size=10)
@@ -255,6 +270,19 @@ def test_a_service_that_starts_over_is_an_error() -> None:
         run(collect(service))
 
 
+def test_a_page_of_known_records_that_moved_is_no_error() -> None:
+    """As many leave as arrive, so no TotalNum shows it; but page 1 no longer holds what page 2 does."""
+    service = Service([3, 2, 1], page_size=2)
+
+    def change(current: list[int]) -> None:
+        if service.requested == [1]:
+            current[:] = [4, 3, 2]
+
+    service.change = change
+    with pytest.warns(IncompleteWalkWarning, match="left the list while others arrived"):
+        assert run(collect(service, depth=1)) == ids([3, 2, 4])
+
+
 def test_a_service_that_grows_and_repeats_is_an_error_too() -> None:
     """Arrivals explain some pages of known records, not any number of them."""
     service = Service(list(range(50)), page_size=10)
@@ -292,7 +320,7 @@ def test_a_failing_page_is_raised_where_it_stands() -> None:
 
     async def main() -> list[str]:
         found = []
-        source = Prefetcher(service.fetch, lambda: 8)
+        source = Prefetcher(service.fetch, lambda: 8, lambda: False)
         with pytest.raises(ServerError):
             async for page in walk(source):
                 found += [record.call_id for record in page.records]
@@ -308,7 +336,7 @@ def test_no_more_records_are_held_than_the_bound_says() -> None:
     service = Service(list(range(60_000)), page_size=500)
 
     async def main() -> None:
-        source = Prefetcher(service.fetch, lambda: 200)
+        source = Prefetcher(service.fetch, lambda: 200, lambda: False)
         async with aclosing(walk(source)) as pages:
             await anext(pages)
             await anext(pages)

@@ -254,7 +254,11 @@ class CallRecordsClient:
         if pinned is None:
             return
         keep_invalid = on_invalid is not None
-        source = Prefetcher(lambda page: self._get_page(pinned, page, keep_invalid=keep_invalid), self._depth)
+        source = Prefetcher(
+            lambda page: self._get_page(pinned, page, keep_invalid=keep_invalid),
+            self._depth,
+            lambda: self._sender.latency.is_far,
+        )
         self._walks.add(source)
         try:
             async for page in walk(source):

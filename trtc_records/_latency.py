@@ -11,6 +11,8 @@ __all__ = ["Latency"]
 _MEAN_GAIN: Final = 1 / 8
 _DEVIATION_GAIN: Final = 1 / 4
 
+_FAR: Final = 0.25  # seconds
+
 
 class Latency:
     """Smooth the time from a request's first byte to its answer's last."""
@@ -26,6 +28,11 @@ class Latency:
             return
         self._deviation += _DEVIATION_GAIN * (abs(seconds - self._mean) - self._deviation)
         self._mean += _MEAN_GAIN * (seconds - self._mean)
+
+    @property
+    def is_far(self) -> bool:
+        """Tell whether one more round trip would be felt."""
+        return (self._mean or 0.0) > _FAR
 
     def requests_in_flight(self, rate: float) -> int:
         """Return how many requests have to be on their way to send *rate* per second."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain, islice
 from typing import Final
@@ -17,7 +17,7 @@ import attrs
 
 from trtc_records._models import CallRecord, CallRecordPage, InvalidRecord
 
-__all__ = ["Ledger", "total_fell"]
+__all__ = ["Ledger", "hold_the_same", "total_fell"]
 
 _GENERATION: Final = 20_000
 """Ids in each of two generations that are remembered: pages drift by some records, not by 20,000."""
@@ -67,6 +67,13 @@ class Ledger:
         """Tell whether *page* says that there are fewer records than the page taken before it said."""
         return 0 < (page.total_num or 0) < (self._last_total or 0)
 
+    def take_news(self, pages: Iterable[CallRecordPage]) -> Iterator[CallRecordPage]:
+        """Enter *pages*, and yield those that bring something new, with no more than that."""
+        for page in pages:
+            news = self.take(page)
+            if news.size:
+                yield news
+
     def take(self, page: CallRecordPage) -> CallRecordPage:
         """Enter *page*, and return it with the records that are new."""
         self._note_total(page)
@@ -92,17 +99,23 @@ class Ledger:
         """Return how many more pages of *page_length* records follow after *positions* records."""
         return math.ceil(max((self._last_total or 0) - positions, 0) / max(page_length, 1))
 
-    def compare_first_page(self, again: CallRecordPage) -> tuple[bool, bool]:
-        """Tell whether records have left the list, and whether some have arrived, from another look at page 1."""
-        before, now = self._first_page, list(_entries(again))
+    def lost_sight(self, looks: Sequence[CallRecordPage]) -> bool:
+        """Tell whether arrivals may have pushed all records of page 1 beyond *looks*, which are the first pages now."""
+        now = _ids_on(looks)
+        return looks[-1].size > 0 and len(now) <= self._growth(looks) and not set(now).intersection(self._first_page)
+
+    def compare_start(self, looks: Sequence[CallRecordPage]) -> tuple[bool, bool]:
+        """Tell whether records have left the list, and whether some have arrived, from its first pages now."""
+        before, now = self._first_page, _ids_on(looks)
         kept = set(before).intersection(now)
-        growth = (again.total_num or 0) - (self._first_total or 0)
         if not kept:
-            # Arrivals have pushed all of them off, or so many have left that nothing is sure.
-            return growth < len(before), True
+            return True, True  # so many have left that nothing is sure
         # What follows the last record kept says nothing: arrivals push records to page 2, departures pull them back.
         left = _count_strangers(before, kept)
-        return left > 0, growth > -left or _count_strangers(now, kept) > 0
+        return left > 0, self._growth(looks) > -left or _count_strangers(now, kept) > 0
+
+    def _growth(self, looks: Sequence[CallRecordPage]) -> int:
+        return (looks[-1].total_num or 0) - (self._first_total or 0)
 
     def _knows_id(self, call_id: str) -> bool:
         return any(call_id in known for known in self._memory)
@@ -132,6 +145,10 @@ def _entries(page: CallRecordPage) -> dict[str, CallRecord | InvalidRecord]:
     return {_key(entry): entry for entry in _on_page(page)}
 
 
+def _ids_on(pages: Iterable[CallRecordPage]) -> list[str]:
+    return list(dict.fromkeys(chain.from_iterable(map(_entries, pages))))
+
+
 def _on_page(page: CallRecordPage) -> Iterable[CallRecord | InvalidRecord]:
     """Return what is on *page*, read or not."""
     return chain(page.records, page.invalid)
@@ -146,6 +163,11 @@ def _count_strangers(call_ids: Sequence[str], kept: AbstractSet[str]) -> int:
     """Return how many ids that are not in *kept* stand before the last one that is."""
     last = max(index for index, call_id in enumerate(call_ids) if call_id in kept)
     return last + 1 - len(kept)
+
+
+def hold_the_same(one: CallRecordPage, other: CallRecordPage) -> bool:
+    """Tell whether two pages hold the same records, in whatever order."""
+    return _entries(one).keys() == _entries(other).keys()
 
 
 def total_fell(earlier: CallRecordPage, later: CallRecordPage) -> bool:

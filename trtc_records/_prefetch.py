@@ -33,11 +33,14 @@ class Prefetcher:
     Args:
         fetch: Requests one page.
         depth: Returns how many requests should be under way now.
+        is_far: Tells whether an answer takes so long that the second look goes along with the last pages, rather
+            than behind their answers, where it would see all that has moved under them.
     """
 
-    def __init__(self, fetch: FetchPage, depth: Callable[[], int]) -> None:
+    def __init__(self, fetch: FetchPage, depth: Callable[[], int], is_far: Callable[[], bool]) -> None:
         self._fetch = fetch
         self._depth = depth
+        self._is_far = is_far
         self._pages: dict[int, asyncio.Task[CallRecordPage]] = {}
         self._second_look: asyncio.Task[CallRecordPage] | None = None
         self._under_way: set[asyncio.Task[CallRecordPage]] = set()
@@ -142,7 +145,8 @@ class Prefetcher:
             started += 1
         if self._has_room() and self._resume is None:
             self._resume = asyncio.get_running_loop().call_later(_START_PERIOD, self._go_on)
-        if self._looks_again and self._next > self._last and self._second_look is None and not self._stopped:
+        all_requested = self._next > self._last and not self._stopped
+        if self._looks_again and all_requested and self._second_look is None and self._is_far():
             self._second_look = self._start(1)
 
     def _has_room(self) -> bool:

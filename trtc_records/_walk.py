@@ -7,9 +7,10 @@ The service pages by number over data that may move. What is done about it:
 - Records yielded lately are not yielded again (arrivals push records to later pages).
 - A TotalNum that falls from one page to the next means that records moved to earlier pages, over an edge
   that was read already: the pages around it are read again until they agree.
-- A page that brings nothing new is read again; if it stays, it is an error and no endless loop.
+- A page that brings nothing new is read again. If it stays, and is what the page before it or page 1 is now, it
+  is an error and no endless loop.
 - Page 1 is looked at once more at the end: it shows whether records left the list in the same moment as
-  others arrived, which no TotalNum shows.
+  others arrived, which no TotalNum shows. If it holds nothing of what it held, the pages behind it are looked at too.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Final
 import anyio
 
 from trtc_records._errors import IncompleteWalkWarning, RepeatedPageError
-from trtc_records._ledger import Ledger, total_fell
+from trtc_records._ledger import Ledger, hold_the_same, total_fell
 from trtc_records._models import CallRecordPage
 from trtc_records._prefetch import Prefetcher
 from trtc_records._warn import warn_caller
@@ -61,10 +62,8 @@ async def walk(source: Prefetcher) -> AsyncGenerator[CallRecordPage, None]:
         else:
             reads, settled = await _read(source, ledger, number)
             agreed = agreed and settled
-        for read in reads:
-            fresh = ledger.take(read)
-            if fresh.size:
-                yield fresh
+        for fresh in ledger.take_news(reads):
+            yield fresh
         page = reads[-1]
         early_end = page if _is_end(page) and ledger.missing and not paused else None
         if early_end is not None:
@@ -86,30 +85,49 @@ async def walk(source: Prefetcher) -> AsyncGenerator[CallRecordPage, None]:
     elif not agreed:
         _warn_incomplete("records kept leaving the list while the pages around them were read again")
     elif ledger.pages > 1:
-        first_page = await source.take_second_look()
-        left, arrived = ledger.compare_first_page(first_page)
-        fresh = ledger.take(first_page)
-        if fresh.size:
+        looks, has_hidden_moves = await _look_again(source, ledger)
+        for fresh in ledger.take_news(looks):
             yield fresh
-        if (left or source.records_left) and (arrived or source.records_arrived):
+        if has_hidden_moves:
             _warn_incomplete("records left the list while others arrived, so TotalNum cannot show every move")
+
+
+async def _look_again(source: Prefetcher, ledger: Ledger) -> tuple[list[CallRecordPage], bool]:
+    """Return the first pages as they are now, and whether records left while others arrived."""
+    looks = [await source.take_second_look()]
+    while ledger.lost_sight(looks):
+        looks.append(await source.read_again(len(looks) + 1))
+    left, arrived = ledger.compare_start(looks)
+    return looks, (left or source.records_left) and (arrived or source.records_arrived)
 
 
 async def _read(source: Prefetcher, ledger: Ledger, number: int) -> tuple[list[CallRecordPage], bool]:
     """Read page *number*, and again what does not fit; tell whether the reads agree in the end."""
-    page = await source.take(number)
-    if _repeats(ledger, page):
-        page = await source.read_again(number)
-        if _repeats(ledger, page):
-            # Data that moves may bring a whole page of known records, but not page after page.
-            ledger.stale_pages += 1
-            moved = source.records_arrived or source.records_left
-            if not moved or ledger.stale_pages > _MOST_STALE_PAGES:
-                raise RepeatedPageError(number, page.request_id)
+    reads = [await source.take(number)]
+    if _repeats(ledger, reads[-1]):
+        reads = [await source.read_again(number)]
+        if _repeats(ledger, reads[-1]):
+            reads = await _explain(source, ledger, number, reads[-1])
+    page = reads[-1]
     if ledger.fell(page):
-        reads, agreed = await _read_around(source, ledger, number)
-        return [page, *reads], agreed
-    return [page], True
+        around, agreed = await _read_around(source, ledger, number)
+        return [*reads, *around], agreed
+    return reads, True
+
+
+async def _explain(source: Prefetcher, ledger: Ledger, number: int, page: CallRecordPage) -> list[CallRecordPage]:
+    """Return the reads that show why *page* brings nothing new, it being the last, where the data moves."""
+    ledger.stale_pages += 1
+    if ledger.stale_pages > _MOST_STALE_PAGES:
+        raise RepeatedPageError(number, page.request_id)
+    if source.records_arrived or source.records_left:
+        return [page]
+    others = [await source.read_again(other) for other in sorted({1, number - 1})]
+    if any(hold_the_same(page, other) for other in others):
+        raise RepeatedPageError(number, page.request_id)
+    # As many have left as have arrived, which no TotalNum shows.
+    source.records_arrived = source.records_left = True
+    return [*others, page]
 
 
 async def _read_around(source: Prefetcher, ledger: Ledger, number: int) -> tuple[list[CallRecordPage], bool]:
