@@ -44,6 +44,7 @@ class Reply:
     headers: dict[str, str] = attrs.field(factory=dict)
     raw: bytes | None = None
     close: bool = False
+    seconds_per_byte: float = 0.0
 
 
 Handler = Callable[[Request], Awaitable[Reply | dict[str, Any]]]
@@ -89,8 +90,7 @@ async def serve(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIte
                 reply = await handler(request)
                 if isinstance(reply, dict):
                     reply = Reply(json.dumps(reply).encode())
-                writer.write(reply.raw if reply.raw is not None else _render(reply))
-                await writer.drain()
+                await _write(writer, reply)
                 if reply.raw is not None or reply.close:
                     break
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
@@ -127,6 +127,15 @@ async def _read_request(reader: asyncio.StreamReader, connection: int) -> Reques
     content = await reader.readexactly(int(headers.get("content-length", "0")))
     url = urlsplit(target)
     return Request(method, url.path, parse_qs(url.query), headers, content, connection, arrived_at)
+
+
+async def _write(writer: asyncio.StreamWriter, reply: Reply) -> None:
+    content = reply.raw if reply.raw is not None else _render(reply)
+    step = 1 if reply.seconds_per_byte else max(len(content), 1)
+    for start in range(0, len(content), step):
+        writer.write(content[start : start + step])
+        await writer.drain()
+        await asyncio.sleep(reply.seconds_per_byte)
 
 
 def _render(reply: Reply) -> bytes:

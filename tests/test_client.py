@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 import trustme
+import virtual_time
 from conftest import SECRET_KEY, MakeClient
 from http_server import Reply, Request, serve
 from records import ENDINGS, call_id, envelope, page_answer, raw_record
@@ -426,16 +427,48 @@ async def test_a_cancelled_client_goes_on_working(make_client: MakeClient) -> No
         assert (await client.get_record("call-000001")).call_id == "call-000001"
 
 
-async def test_a_slow_answer_is_a_transport_error(make_client: MakeClient) -> None:
+@pytest.mark.parametrize(("seconds", "seconds_per_byte"), [(30, 0), (0, 0.01)], ids=["none", "trickles"])
+async def test_a_slow_answer_is_a_transport_error(
+    make_client: MakeClient, seconds: float, seconds_per_byte: float
+) -> None:
     """One attempt takes no longer than the time-out says, even if bytes trickle in."""
 
-    async def handle(request: Request) -> dict[str, Any]:
-        await asyncio.sleep(30)
-        raise AssertionError
+    async def handle(request: Request) -> Reply:
+        await asyncio.sleep(seconds)
+        return Reply(b"{" * 1000, seconds_per_byte=seconds_per_byte)
 
     async with serve(handle) as server, make_client(base_url=server.base_url, timeout=0.1) as client:
         with pytest.raises(TransportError, match=r"no answer within 0\.1 s"):
             await client.get_record("x")
+
+
+@pytest.mark.parametrize(("connecting", "answering", "in_time"), [(0.4, 0.5, True), (0.6, 0.6, False)])
+def test_the_time_out_counts_connecting_and_answering_but_no_waiting_for_a_permit(
+    make_client: MakeClient, connecting: float, answering: float, in_time: bool
+) -> None:
+    """Both together have the time of one attempt, however long the limiter takes in between."""
+
+    class Slow:
+        async def acquire(self) -> None:
+            await asyncio.sleep(100)
+
+    class Channel:
+        async def exchange(self, *request: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+            await asyncio.sleep(connecting)
+            await request[-1]()
+            await asyncio.sleep(answering)
+            return 200, [], json.dumps(envelope({"CallRecord": raw_record(1)})).encode()
+
+    async def main() -> None:
+        client = make_client(base_url="https://service.example", timeout=1, limiter=Slow())
+        client._sender._channel = Channel()
+        if in_time:
+            await client.get_record("x")
+        else:
+            with pytest.raises(TransportError, match="no answer within 1 s"):
+                await client.get_record("x")
+
+    virtual_time.run(main())
 
 
 async def test_a_refused_connection_is_a_transport_error(make_client: MakeClient) -> None:

@@ -7,14 +7,17 @@ import gzip
 import json
 import logging
 import random
+import re
 import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httpx
 import pytest
 import stamina
+import virtual_time
 from conftest import MakeClient
 from http_server import Reply, Request, serve
 from records import ENDINGS, call_id, envelope, page_answer, raw_record
@@ -155,17 +158,51 @@ async def test_what_cannot_succeed_is_asked_once(make_client: MakeClient) -> Non
     assert len(server.requests) == 1
 
 
-async def test_no_attempt_begins_after_the_total_time(make_client: MakeClient) -> None:
-    """total_timeout bounds the tries, however many attempts are left."""
-    async with (
-        serve(flaky_pages(10, [FAULTS["code 101001"]], 1.0)) as server,
-        make_client(base_url=server.base_url, attempts=100, total_timeout=0.5) as client,
-    ):
-        started = time.monotonic()
-        with pytest.raises(ServerError):
+@pytest.mark.parametrize(
+    ("seconds", "headers", "total_timeout", "attempts"),
+    [
+        pytest.param(30, {}, 60, range(5, 7), id="time-outs"),
+        pytest.param(10, {}, 25, range(2, 4), id="slow answers"),
+        pytest.param(0, {}, 1, range(1, 5), id="quick answers"),
+        pytest.param(0, {"Retry-After": "50"}, 60, range(2, 3), id="Retry-After"),
+        pytest.param(0, {"Retry-After": "70"}, 60, range(1, 2), id="Retry-After beyond"),
+    ],
+)
+def test_no_attempt_begins_after_the_total_time(
+    make_client: MakeClient,
+    caplog: pytest.LogCaptureFixture,
+    seconds: float,
+    headers: dict[str, str],
+    total_timeout: float,
+    attempts: range,
+) -> None:
+    """total_timeout bounds the tries, however many are left; the log tells which was the last."""
+    caplog.set_level(logging.INFO, logger="trtc_records")
+    begun: list[float] = []
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        begun.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(seconds)
+        return httpx.Response(502, headers=headers)
+
+    async def main() -> float:
+        client = make_client(
+            base_url="https://service.example",
+            transport=httpx.MockTransport(answer),
+            attempts=100,
+            timeout=11,
+            total_timeout=total_timeout,
+        )
+        with pytest.raises(TransportError):
             await client.get_page()
-        assert time.monotonic() - started < 5
-    assert 1 < len(server.requests) < 10
+        return asyncio.get_running_loop().time()
+
+    ended = virtual_time.run(main())
+    assert begun[-1] - begun[0] < total_timeout
+    assert ended - begun[-1] <= 11.001
+    assert len(begun) in attempts
+    levels = [record.levelno for record in caplog.records if record.name == "trtc_records"]
+    assert levels == [*[logging.INFO] * (len(begun) - 1), logging.WARNING]
 
 
 async def test_retry_after_is_respected(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +239,8 @@ async def test_attempts_are_logged(make_client: MakeClient, caplog: pytest.LogCa
         with pytest.raises(ServerError):
             await client.get_page()
     first, last = (record for record in caplog.records if record.name == "trtc_records")
-    assert first.getMessage().startswith("attempt 1 of 2 failed, the next follows in 0.2")
+    assert re.match(r"attempt 1 of 2 failed, the next follows in [01]\.\d\d s: ", first.getMessage())
+    assert 0.2 <= first.trtc_wait <= 1.2  # type: ignore[attr-defined]
     assert (first.trtc_code, first.trtc_request_id, first.trtc_attempt) == (101001, "Id-test-O-Seq-1", 1)  # type: ignore[attr-defined]
     assert last.levelno == logging.WARNING
     assert "and was the last" in last.getMessage()

@@ -5,7 +5,10 @@ Every attempt passes the limiter, because the limiter sits below, at the transpo
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import math
+import random
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
@@ -24,6 +27,7 @@ logger.addHandler(logging.NullHandler())
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 _FIRST_WAIT: Final = 0.2  # seconds; doubled each time
+_JITTER: Final = 1.0  # added at the most
 _LONGEST_WAIT: Final = 5.0
 _REFUSED_WAIT: Final = 0.01  # the limiter itself makes a refused request wait
 
@@ -42,22 +46,30 @@ class Retrier:
 
     async def __call__(self, request: Callable[[], Awaitable[Result]]) -> Result:
         """Return what *request* returns, or raise what its last attempt raised."""
+        loop = asyncio.get_running_loop()
+        deadline = math.inf if self._total_timeout is None else loop.time() + self._total_timeout
         failure: CallRecordsError | None = None
         try:
             return await request()
         except CallRecordsError as error:
-            if self._attempts == 1 or self._wait_for(error) is False:
+            if self._attempts == 1 or not error.retryable:
                 raise
             failure = error
         # The first attempt went without stamina, which costs as much as the request itself; from here on it
         # sees them all.
+        wait: float | None = None
+
+        def wait_for(_: Exception) -> bool | float:
+            return False if wait is None else wait
+
         async for attempt in stamina.retry_context(
-            on=self._wait_for,
+            on=wait_for,
             attempts=self._attempts,
-            timeout=self._total_timeout,
+            timeout=None,  # stamina's would look back only, and let an attempt begin after it
             wait_initial=_FIRST_WAIT,
             wait_max=_LONGEST_WAIT,
         ):
+            wait = None
             with attempt:
                 try:
                     if failure is not None:
@@ -65,35 +77,34 @@ class Retrier:
                         raise first
                     return await request()
                 except CallRecordsError as error:
-                    self._log(error, attempt)
+                    wait = self._choose_wait(error, attempt, deadline - loop.time())
+                    self._log(error, attempt.num, wait)
                     raise
         raise AssertionError("stamina returns or raises")  # pragma: no cover
 
-    def _wait_for(self, error: Exception) -> bool | float:
-        """Tell stamina whether to try again and, where that is known, after how many seconds."""
-        if not isinstance(error, CallRecordsError) or not error.retryable:
-            return False
+    def _choose_wait(self, error: CallRecordsError, attempt: stamina.Attempt, time_left: float) -> float | None:
+        """Return the seconds until the next attempt, or ``None`` if there is none that may succeed in time."""
+        if not error.retryable or attempt.num >= self._attempts:
+            return None
         if isinstance(error, RateLimitedError):
-            return _REFUSED_WAIT
-        if isinstance(error, TransportError) and error.retry_after is not None:
-            in_time = self._total_timeout is None or error.retry_after < self._total_timeout
-            return error.retry_after if in_time else False
-        return True
+            wait = _REFUSED_WAIT
+        elif isinstance(error, TransportError) and error.retry_after is not None:
+            wait = error.retry_after
+        else:
+            wait = min(attempt.next_wait + random.uniform(0, _JITTER), _LONGEST_WAIT)
+        return wait if wait < time_left else None
 
-    def _log(self, error: CallRecordsError, attempt: stamina.Attempt) -> None:
-        wait = self._wait_for(error)
-        again = wait is not False and attempt.num < self._attempts
-        seconds = attempt.next_wait if wait is True else float(wait)
+    def _log(self, error: CallRecordsError, attempt: int, wait: float | None) -> None:
         logger.log(
-            logging.INFO if again else logging.WARNING,
+            logging.WARNING if wait is None else logging.INFO,
             "attempt %d of %d failed, %s: %s",
-            attempt.num,
+            attempt,
             self._attempts,
-            f"the next follows in {seconds:.2f} s or more" if again else "and was the last",
+            "and was the last" if wait is None else f"the next follows in {wait:.2f} s",
             error,
             extra={
-                "trtc_attempt": attempt.num,
-                "trtc_wait": seconds if again else None,
+                "trtc_attempt": attempt,
+                "trtc_wait": wait,
                 "trtc_code": error.code if isinstance(error, APIError) else None,
                 "trtc_request_id": getattr(error, "request_id", ""),
             },

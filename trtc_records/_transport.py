@@ -113,10 +113,12 @@ class Sender:
 
                 async def take_permit() -> None:
                     nonlocal sent_at
+                    due = clock.when() or 0.0
                     clock.reschedule(None)
+                    asked_at = loop.time()
                     await self._limiter.acquire()
                     sent_at = loop.time()
-                    clock.reschedule(sent_at + self._timeout)
+                    clock.reschedule(due + sent_at - asked_at)
 
                 status, headers, body = await self._channel.exchange(
                     self._base_url,
