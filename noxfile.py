@@ -81,7 +81,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check types: all of it by mypy, the public face by pyright too."""
+    """Check types: the package and the typed tests by mypy, the public face by pyright too."""
     install_wheel(session, "[all]", *groups("types"))
     session.run("mypy")
     session.run("pyright")

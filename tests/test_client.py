@@ -551,11 +551,11 @@ async def test_a_path_before_the_api_is_kept(make_client: MakeClient) -> None:
 
 async def test_three_walks_and_lookups_share_a_client_fairly(make_client: MakeClient) -> None:
     """None starves: while three walks run, lookups answer, and the walks end about together."""
-    async with serve(_walk_or_lookup(4_000)) as server, make_client(base_url=server.base_url, limiter=None) as client:
+    async with serve(_walk_or_lookup(8_000)) as server, make_client(base_url=server.base_url, limiter=None) as client:
         ended: list[float] = []
 
         async def walk() -> None:
-            assert len(await ids_of(client)) == 4_000
+            assert len(await ids_of(client)) == 8_000
             ended.append(time.monotonic())
 
         started = time.monotonic()

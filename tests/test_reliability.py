@@ -117,8 +117,20 @@ async def test_a_walk_gets_through_a_bad_minute(make_client: MakeClient, name: s
     ):
         found = [record.call_id async for record in client.iter_records(page_size=50)]
     assert found == [call_id(number) for number in range(3_000)]
-    assert server.busiest_second <= 200
     assert len(server.requests) > 63
+
+
+@pytest.mark.usefixtures("quick_back_off")
+async def test_the_quota_holds_while_requests_fail(make_client: MakeClient) -> None:
+    """What is tried again counts: with 15 % failing at once, the server sees no more than 200 in any second."""
+    faults = [FAULTS["code 101001"], FAULTS["a 502 with HTML"], FAULTS["a reset connection"]]
+    async with (
+        serve(flaky_pages(3_000, faults, 0.15)) as server,
+        make_client(base_url=server.base_url, attempts=8, limiter=None) as client,
+    ):
+        assert len([record async for record in client.iter_records(page_size=5)]) == 3_000
+    assert len(server.requests) > 650
+    assert server.busiest_second <= 200
 
 
 @pytest.mark.usefixtures("quick_back_off")

@@ -76,7 +76,8 @@ class CallRecordsClient:
         base_url: Instead of *region*: where to send to. ``http://`` is taken for this machine only.
         limiter: Whose permit each request takes; by default one :class:`LocalRateLimiter` for all clients of
             this app and endpoint in this process.
-        timeout: Seconds that one attempt may take, waiting for a permit not counted. The vendor advises
+        timeout: Seconds that one attempt may take from connecting to the answer's last byte, waiting for a
+            permit not counted. The vendor advises
             more than the 3 that the service takes itself.
         attempts: How often to try a request that may succeed later, the first time included.
         total_timeout: Seconds after which a request is not tried again; ``None`` for no such bound.
@@ -173,7 +174,10 @@ class CallRecordsClient:
         owned = None
         if isinstance(redis_url, Secret) and "limiter" not in arguments:
             # Named here alone, and only on demand: nothing else in the core knows of an integration.
-            redis = importlib.import_module("trtc_records.integrations.redis")
+            try:
+                redis = importlib.import_module("trtc_records.integrations.redis")
+            except ImportError as error:
+                raise ConfigurationError(f"{_REDIS_URL} is set: {error}") from None
             owned = redis.RedisRateLimiter.from_url(redis_url.reveal(), sdk_app_id=arguments["sdk_app_id"])
             arguments["limiter"] = owned
         client = cls(**arguments)

@@ -65,7 +65,8 @@ class LocalRateLimiter:
 
     Args:
         rate: The most calls in any one second; by default what the service allows. The sustained rate is
-            4 % below it, the distance that keeps a second from holding more as the server counts it.
+            4 % below it, or one call per second below a small one, and half of it at the least: the distance that
+            keeps a second from holding more as the server counts it.
 
     Raises:
         ConfigurationError: *rate* is not a whole number above 0.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -9,8 +10,8 @@ import pytest
 from cli_process import EXTRAS
 
 
-def run_without(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as if *module* were not installed."""
+def run_without(module: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as if *module* were not installed, with *variables* in the environment."""
     code = (
         "import sys\n"
         f"class Missing:\n"
@@ -21,7 +22,14 @@ def run_without(module: str, *arguments: str) -> subprocess.CompletedProcess[str
         "from trtc_records.cli import main\n"
         f"sys.exit(main({list(arguments)!r}))\n"
     )
-    return subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=os.environ | variables,
+    )
 
 
 def test_missing_typer_says_what_to_install() -> None:
@@ -48,3 +56,13 @@ def test_missing_pyarrow_says_what_to_install() -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "pip install 'trtc-records[parquet]'" in done.stderr
     assert run_without("pyarrow", "export", "--sandbox", "--format", "csv").returncode == 0
+
+
+@pytest.mark.skipif(not EXTRAS, reason="needs the extra cli")
+@pytest.mark.parametrize("command", ["doctor", "get call-1"])
+def test_missing_redis_says_what_to_install(command: str) -> None:
+    """Whoever shares the quota through Redis is told what that takes."""
+    account = {"TRTC_SDK_APP_ID": "1", "TRTC_IDENTIFIER": "a", "TRTC_SECRET_KEY": "k", "TRTC_REGION": "seoul"}
+    done = run_without("redis", *command.split(), **account, TRTC_REDIS_URL="redis://127.0.0.1:1")
+    assert done.returncode == 2
+    assert "pip install 'trtc-records[redis]'" in done.stderr + done.stdout

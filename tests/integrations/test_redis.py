@@ -440,11 +440,11 @@ def test_a_cluster_serves(tmp_path: Path) -> None:
                 limiter = RedisRateLimiter(client, sdk_app_id=APP, rate=50)
                 async with limiter:
                     limiter.refused()
-                    times = await take(limiter, 10)
+                    times = await take(limiter, 40)
                     assert f":{server.port}" in repr(limiter)
                 return times
 
-        assert busiest(asyncio.run(main())) <= 50
+        assert busiest(asyncio.run(main())) <= 30  # half the rate, and what it recovers in a second
     finally:
         server.stop()
 
