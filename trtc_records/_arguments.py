@@ -87,7 +87,7 @@ def pin_window(query: Query, now: float | None = None) -> Query | None:
     """Return *query* with both ends of its window fixed; ``None`` where all that it asks for has expired.
 
     Warns:
-        RetentionWarning: The window begins before what the service still keeps.
+        RetentionWarning: The window begins, or even ends, before what the service still keeps.
 
     Raises:
         ConfigurationError: The window begins in the future.
@@ -102,6 +102,12 @@ def pin_window(query: Query, now: float | None = None) -> Query | None:
         warn_caller(
             f"records from before {_show_time(edge)} have expired: the service keeps them for 7 days, "
             f"and the query begins at {_show_time(start)}",
+            RetentionWarning,
+        )
+    elif end < edge:
+        warn_caller(
+            f"records from before {_show_time(edge)} have expired: the service keeps them for 7 days, "
+            f"and the query ends at {_show_time(end)}",
             RetentionWarning,
         )
     if end < edge:

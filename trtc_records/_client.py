@@ -215,7 +215,7 @@ class CallRecordsClient:
             CallRecordsError: A page could not be read.
 
         Warns:
-            RetentionWarning: The window begins before what the service still keeps.
+            RetentionWarning: The window begins, or even ends, before what the service still keeps.
             IncompleteWalkWarning: Records may be missing.
         """
         pages = self.iter_pages(
