@@ -27,7 +27,7 @@ logger.addHandler(logging.NullHandler())
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 _FIRST_WAIT: Final = 0.2  # seconds; doubled each time
-_JITTER: Final = 1.0  # added at the most
+_JITTER: Final = (1.0, 2.0)  # times the wait: stamina's own, of up to a second, holds up a walk at its first fault
 _LONGEST_WAIT: Final = 5.0
 _REFUSED_WAIT: Final = 0.01  # the limiter itself makes a refused request wait
 
@@ -91,7 +91,7 @@ class Retrier:
         elif isinstance(error, TransportError) and error.retry_after is not None:
             wait = error.retry_after
         else:
-            wait = min(attempt.next_wait + random.uniform(0, _JITTER), _LONGEST_WAIT)
+            wait = min(attempt.next_wait * random.uniform(*_JITTER), _LONGEST_WAIT)
         return wait if wait < time_left else None
 
     def _log(self, error: CallRecordsError, attempt: int, wait: float | None) -> None:
