@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import logging
 import os
 import shutil
@@ -10,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -18,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 import httpx
 import pytest
 from records import page_answer, raw_record
@@ -191,6 +195,48 @@ def test_sync_after_a_long_pause_warns(to: str, monkeypatch: pytest.MonkeyPatch)
     assert report.read == 50
 
 
+def test_mark_in_the_future_tells_nothing(to: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a clock was put back, all that the service keeps is read: what the mark says is read may be missing."""
+    calls = make_records(120)
+    old = [record for record in calls if record.start_time < datetime.now(UTC) - timedelta(days=3)]
+    with Sandbox(records=old) as before, monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda now=time.time: now() + 86_400)  # it was three days ago, and four days ahead
+        ahead = sync_call_records(to, client_of(before))
+    with Sandbox(records=calls) as now:
+        report = sync_call_records(to, client_of(now), since=datetime.now(UTC) - timedelta(hours=1))
+        last = sync_call_records(to, client_of(now))
+    assert (report.previous_end_time, report.start_time, report.complete) == (ahead.end_time, None, True)
+    assert ids(read_table(path)) == ids_of(calls)
+    assert last.previous_end_time == report.end_time
+
+
+def test_nul_is_kept_beside_its_column(to: str, path: Path) -> None:
+    """What PostgreSQL's texts do not hold is replaced in every destination; ``extra`` has it as it was."""
+    with Sandbox(records=calls_with_nul()) as sandbox:
+        sync_call_records(to, client_of(sandbox))
+    check_nul({row["call_id"]: row for row in read_table(path)})
+
+
+def calls_with_nul() -> list[CallRecord]:
+    """Return two calls with U+0000 in their texts, one with a field that is named as ours, and one without."""
+    first, second, third = make_records(3)
+    return [
+        attrs.evolve(first, call_id="all", caller="a\0b", callees=("c", "\0d"), room_id="\0", extra={"x": "\0"}),
+        attrs.evolve(second, call_id="ours", caller="\0", extra={"_exact": "theirs"}),
+        attrs.evolve(third, call_id="none", caller="a", extra={}),
+    ]
+
+
+def check_nul(rows: dict[str, dict[str, Any]]) -> None:
+    """Check the rows of these calls."""
+    assert [rows["all"][name] for name in ("caller", "room_id")] == ["a\ufffdb", "\ufffd"]
+    assert json.loads(rows["all"]["callees"]) == ["c", "\ufffdd"]
+    exact = {"caller": "a\0b", "room_id": "\0", "callees": ["c", "\0d"]}
+    assert json.loads(rows["all"]["extra"]) == {"x": "\0", "_exact": exact}
+    assert json.loads(rows["ours"]["extra"]) == {"_exact": "theirs", "__exact": {"caller": "\0"}}
+    assert (rows["none"]["caller"], rows["none"]["extra"]) == ("a", "{}")
+
+
 def test_incomplete_walk_keeps_the_mark_where_it_was(to: str, path: Path) -> None:
     """What was read is loaded; the next run reads it all again."""
     calls = make_records(120)
@@ -295,6 +341,61 @@ def test_source_warns_while_it_is_read(path: Path, tmp_path: Path, monkeypatch: 
     pipeline.deactivate()
 
 
+def test_source_that_is_kept_forgets_an_earlier_run(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A source may be run again: a walk that missed records holds the mark and warns in its own run only."""
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    pipeline = dlt.pipeline(
+        "mine", pipelines_dir=str(tmp_path / "dlt"), destination=dlt.destinations.duckdb(str(path)), dataset_name="mine"
+    )
+    with Sandbox(records=120, drift=Drift(expiries=1.0)) as moving, Sandbox(records=30) as still:
+        clients = iter([client_of(moving), client_of(still)])
+
+        def make_client() -> CallRecordsClient:
+            return next(clients)()
+
+        source = call_records_source(make_client, page_size=5)
+        marks: list[dict[str, int]] = []
+        with pytest.warns(IncompleteWalkWarning):
+            pipeline.run(source)
+        marks.append(pipeline.state["sources"]["trtc_records"]["resources"]["call_records"]["read_until"])
+        pipeline.run(source)
+        marks.append(pipeline.state["sources"]["trtc_records"]["resources"]["call_records"]["read_until"])
+    pipeline.deactivate()
+    assert [list(mark) for mark in marks] == [[], ["1400000000"]]
+
+
+def test_syncs_at_once_share_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first to end does not take it from the other, and the last one restores what there was."""
+    for name in integration._CONFIGURATION:
+        monkeypatch.delenv(name, raising=False)
+    before, filters = dict(os.environ), list(logging.getLogger("dlt").filters)
+    first_reads, second_reads = threading.Event(), threading.Event()
+    seen: list[dict[str, str | None]] = []
+
+    def wait(_: object) -> None:
+        first_reads.set()
+        assert second_reads.wait(30)
+
+    def look(_: object) -> None:
+        second_reads.set()
+        first.join()
+        seen.append({name: os.environ.get(name) for name in integration._CONFIGURATION})
+
+    with Sandbox(records=5) as sandbox:
+        first = threading.Thread(
+            target=sync_call_records,
+            args=(f"duckdb:///{tmp_path}/a.duckdb", client_of(sandbox)),
+            kwargs={"on_page": wait},
+        )
+        first.start()
+        assert first_reads.wait(30)
+        sync_call_records(f"duckdb:///{tmp_path}/b.duckdb", client_of(sandbox), on_page=look)
+    assert seen[0] == integration._CONFIGURATION
+    assert (dict(os.environ), logging.getLogger("dlt").filters) == (before, filters)
+
+
 def test_environment_and_log_are_as_they_were(to: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """dlt is configured and silent for the sync only."""
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "true")
@@ -321,10 +422,10 @@ def test_dlt_speaks_if_it_is_asked_to(to: str, level: str | None) -> None:
     assert bool(done.stderr) is (level is not None)
 
 
-@pytest.mark.parametrize("overlap", [timedelta(seconds=-1), timedelta(days=8)])
-def test_overlap_has_bounds(to: str, overlap: timedelta) -> None:
-    """No overlap is negative, or longer than the service keeps records."""
-    with pytest.raises(ConfigurationError, match="overlap="):
+@pytest.mark.parametrize("overlap", [timedelta(seconds=-1), timedelta(days=8), "24h", 24, None])
+def test_overlap_has_bounds(to: str, overlap: Any) -> None:
+    """No overlap is negative, or longer than the service keeps records, or something else than a timedelta."""
+    with pytest.raises(ConfigurationError, match="overlap=.*: pass a timedelta from 0 to 7 days"):
         sync_call_records(to, overlap=overlap)
 
 
@@ -349,9 +450,9 @@ def test_driver_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         sync_call_records("sqlite:///calls.db")
 
 
-@pytest.mark.parametrize("dataset", ["", "Calls", "my calls", "calls__all", "calls", "calls_", "1"])
-def test_dataset_that_would_get_another_name_is_refused(to: str, path: Path, dataset: str) -> None:
-    """dlt would change some names, and DuckDB knows a schema by none that is its file's."""
+@pytest.mark.parametrize("dataset", ["", "Calls", "my calls", "calls__all", "calls", "calls_", "1", None])
+def test_dataset_that_would_get_another_name_is_refused(to: str, path: Path, dataset: Any) -> None:
+    """dlt would change some names, and DuckDB knows a schema by none that is its file's; ``None`` is none at all."""
     with pytest.raises(ConfigurationError, match="dataset="):
         sync_call_records(to, dataset=dataset)
     assert not path.exists()
@@ -363,6 +464,39 @@ def test_file_that_is_no_database_is_explained(to: str, path: Path) -> None:
     with pytest.raises(DestinationError, match="not a valid DuckDB database file"):
         sync_call_records(to)
     assert path.read_text().startswith("no database")
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"),
+        TimeoutError("timed out"),
+        socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+    ],
+    ids=lambda failure: type(failure).__name__,
+)
+def test_server_that_cannot_be_reached_is_the_destinations_error(
+    to: str, monkeypatch: pytest.MonkeyPatch, failure: OSError
+) -> None:
+    """A driver in Python (MySQL's, for one) lets the error of its socket through."""
+
+    def fail(_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(integration, "_count", fail)
+    with pytest.raises(DestinationError, match=rf"{to}: .*{failure.args[-1]}"):
+        sync_call_records(to)
+
+
+def test_disk_that_is_full_is_not_the_destinations_error(to: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails on this machine arrives as it is."""
+
+    def fail(_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(integration, "_count", fail)
+    with pytest.raises(OSError, match="No space left"):
+        sync_call_records(to)
 
 
 def test_password_is_in_no_error() -> None:
@@ -515,6 +649,15 @@ def test_postgresql_holds_each_record_once(postgres: str) -> None:
     assert len(rows) == 700
     assert (first.added, second.added, second.previous_end_time) == (700, 0, first.end_time)
     assert "s3cret" not in first.destination
+
+
+def test_nul_does_not_stop_postgresql(postgres: str) -> None:
+    """One call with U+0000 in its texts is loaded as all others are."""
+    with Sandbox(records=calls_with_nul()) as sandbox:
+        assert sync_call_records(postgres, client_of(sandbox), dataset="nul").added == 3
+    names = ("call_id", "caller", "callees", "room_id", "extra")
+    rows = query(postgres, f"SELECT {', '.join(names)} FROM nul.call_records")
+    check_nul({row[0]: dict(zip(names, row, strict=True)) for row in rows})
 
 
 def test_staging_table_keeps_no_copy(postgres: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import shutil
@@ -12,8 +13,9 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -198,6 +200,35 @@ def test_no_second_holds_more_than_the_quota(server: Server, processes: int) -> 
     assert server.questions() - before <= 0.6 * total
 
 
+def test_a_line_that_is_lost_begins_behind_what_was_promised(server: Server) -> None:
+    """A key that is evicted or flushed, again and again, lets no second hold more than the quota."""
+    with start_workers(server.url, [0.0] * 4, lanes=8, seconds=3) as workers:
+        time.sleep(1.5)
+        for _ in range(6):
+            server.admin.flushall()
+            time.sleep(0.2)
+        permits = [json.loads(worker.communicate()[0]) for worker in workers]
+    assert busiest([moment for times in permits for moment in times]) <= 200
+    assert min(map(len, permits)) > 0
+
+
+async def test_a_line_that_is_lost_costs_a_pause_of_less_than_a_second(server: Server) -> None:
+    """Whoever had a place waits out the old line, once; who comes back after a while waits for nothing."""
+    key = f"trtc-records:{{{APP}}}:quota"
+    async with RedisRateLimiter.from_url(server.url, sdk_app_id=APP) as limiter:
+        pauses = []
+        for idle in (0.0, 2.1):
+            await take(limiter, 5)
+            await asyncio.sleep(idle)
+            server.admin.delete(key)
+            started = time.monotonic()
+            await limiter.acquire()
+            pauses.append(time.monotonic() - started)
+            assert 0 < server.admin.pttl(key) <= 60_000
+    assert 0.8 < pauses[0] < 2
+    assert pauses[1] < 0.8
+
+
 async def test_an_idle_limiter_saves_up_no_burst(server: Server) -> None:
     """A quiet while does not let the next second hold more."""
     async with RedisRateLimiter.from_url(server.url, sdk_app_id=APP) as limiter:
@@ -340,6 +371,56 @@ async def test_a_redis_that_does_not_answer_is_away(server: Server) -> None:
         finally:
             os.kill(server.process.pid, signal.SIGCONT)
         await limiter.acquire()
+
+
+@asynccontextmanager
+async def listen_and_say_nothing() -> AsyncIterator[tuple[str, list[asyncio.StreamWriter]]]:
+    """Accept connections and answer nothing; the URL, and who has connected."""
+    connected: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: connected.append(writer), "127.0.0.1", 0)
+    async with server:
+        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}", connected
+        for writer in connected:
+            writer.close()
+
+
+@pytest.mark.parametrize("asked", [True, False])
+async def test_a_limiter_that_is_closed_tells_those_who_wait(*, asked: bool) -> None:
+    """They get an error, not the cancellation of a task that nobody cancelled, and connect to nothing anew."""
+    async with listen_and_say_nothing() as (url, connected):
+        limiter = RedisRateLimiter.from_url(url, sdk_app_id=APP)
+        waiting = [asyncio.create_task(limiter.acquire()) for _ in range(3)]
+        await asyncio.sleep(0.2 if asked else 0)  # else the question is about to be asked
+        await limiter.aclose()
+        async with asyncio.timeout(1):
+            outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [LimiterUnavailableError] * 3
+        assert {str(outcome) for outcome in outcomes} == {
+            "the limiter was closed while requests waited for it: close it after them"
+        }
+        await asyncio.sleep(0.1)
+        assert len(connected) == asked
+
+
+async def test_a_limiter_that_is_closed_gives_out_no_place_that_it_held(server: Server) -> None:
+    """Whoever waits for its time is told too."""
+    limiter = RedisRateLimiter.from_url(server.url, sdk_app_id=APP, rate=5)
+    await limiter.acquire()
+    waiting = [asyncio.create_task(limiter.acquire()) for _ in range(3)]
+    await asyncio.sleep(0.05)
+    await limiter.aclose()
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [LimiterUnavailableError] * 3
+
+
+def test_a_limiter_that_was_never_used_needs_no_closing() -> None:
+    """It holds nothing that would warn when it is dropped."""
+    gc.collect()  # what other tests have dropped
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        RedisRateLimiter.from_url(f"redis://:{PASSWORD.replace('/', '%2F')}@localhost", sdk_app_id=APP)
+        gc.collect()
+    assert [str(warning.message) for warning in caught if warning.category is ResourceWarning] == []
 
 
 async def test_local_goes_on_with_the_share_and_returns(server: Server) -> None:
@@ -488,6 +569,7 @@ def test_two_loops_at_once_are_refused(server: Server) -> None:
         ({"prefix": ""}, "prefix=''"),
         ({"timeout": 0}, "timeout=0"),
         ({"on_unavailable": "hope"}, "on_unavailable='hope': pass 'fail' or 'local'"),
+        ({"on_unavailable": []}, r"on_unavailable=\[\]: pass 'fail' or 'local'"),
         ({"on_unavailable": "local"}, "local_rate: goes with on_unavailable='local'"),
         ({"local_rate": 5}, "local_rate: goes with on_unavailable='local'"),
         ({"on_unavailable": "local", "local_rate": 0.5}, "local_rate=0.5"),
@@ -499,13 +581,40 @@ def test_arguments_that_cannot_be_used_are_named(arguments: dict[str, object], m
         RedisRateLimiter.from_url("redis://localhost", **{"sdk_app_id": APP, **arguments})
 
 
-@pytest.mark.parametrize("url", ["", "http://localhost", f"redis://:{PASSWORD}@localhost:6379", None, 5])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "http://localhost",
+        f"redis://:{PASSWORD}@localhost:6379",
+        "redis://:4711@localhost?ssl_cert_reqs=none",
+        "rediss://:4711@localhost?ssl_cert_reqs=4711",
+        "redis://:4711@localhost?foo=4711",
+        "redis://:4711@localhost?protocol=4711",
+        "redis://:4711@localhost?encoding=4711",
+        None,
+        5,
+    ],
+)
 def test_a_url_that_is_none_is_refused_without_being_shown(url: object) -> None:
     """A URL that cannot be read may hold a password, so the message does not repeat it."""
     with pytest.raises(ConfigurationError, match="url: not a URL of the form") as caught:
         RedisRateLimiter.from_url(url, sdk_app_id=APP)  # type: ignore[arg-type]
     assert "4711" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("parameter", "reason"), [("retry_on_error=y", "TypeError"), ("encoding=ascii", "UnicodeEncodeError")]
+)
+async def test_a_url_that_fails_late_is_explained(server: Server, parameter: str, reason: str) -> None:
+    """What shows only when it connects is an error of the library's, and no traceback leads to a password."""
+    url = f"redis://:geheimni%C3%9F@localhost:{server.port}?{parameter}"
+    async with RedisRateLimiter.from_url(url, sdk_app_id=APP) as limiter:
+        with pytest.raises(LimiterUnavailableError, match=rf"correct its URL \({reason}: ") as caught:
+            await limiter.acquire()
+    assert caught.value.__context__ is caught.value.__cause__ is None
+    assert "geheim" not in str(caught.value)
 
 
 def test_something_else_than_a_client_is_refused() -> None:

@@ -38,6 +38,12 @@ def test_relative_file_is_in_the_current_directory(tmp_path: Path, monkeypatch: 
     assert (target.name, target.credentials) == ("duckdb", str(tmp_path.resolve() / "my calls.duckdb"))
 
 
+def test_path_may_hold_what_is_special_in_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ? and a # are percent-encoded."""
+    monkeypatch.chdir(tmp_path)
+    assert read_target("duckdb:///week%237%3F.duckdb").credentials == str(tmp_path.resolve() / "week#7?.duckdb")
+
+
 def test_absolute_file_has_a_fourth_slash(tmp_path: Path) -> None:
     """The path behind the third slash may be absolute."""
     assert read_target(f"duckdb:///{tmp_path}/calls.duckdb").credentials == str(tmp_path.resolve() / "calls.duckdb")
@@ -53,6 +59,12 @@ def test_absolute_file_has_a_fourth_slash(tmp_path: Path) -> None:
         ("duckdb:///", "the path of a file is missing"),
         ("duckdb:///:memory:", "the path of a file is missing"),
         ("duckdb:////no/such/directory/calls.duckdb", "there is no directory '/no/such/directory'"),
+        ("duckdb:///week#7.duckdb", "percent-encode ? and # in its path"),
+        ("duckdb:///calls.duckdb?access_mode=read_only", "percent-encode ? and # in its path"),
+        ("duckdb:///calls?", "percent-encode ? and # in its path"),
+        ("duckdb", "'duckdb' names no file: pass duckdb:///calls.duckdb"),
+        (Path("calls.duckdb"), "Path given, not text: pass duckdb:///calls.duckdb"),
+        (None, "NoneType given, not text"),
         ("postgresql://host", "the host or the database is missing"),
         ("postgresql:///database", "the host or the database is missing"),
         (f"postgresql://u:{PASSWORD}@host:port/d", "percent-encoded"),
@@ -62,7 +74,7 @@ def test_absolute_file_has_a_fourth_slash(tmp_path: Path) -> None:
         (f"u:{PASSWORD}@host", "not a URL"),
     ],
 )
-def test_what_cannot_be_synced_to_is_explained(text: str, explanation: str) -> None:
+def test_what_cannot_be_synced_to_is_explained(text: object, explanation: str) -> None:
     """The message says what is wrong, gives an example, and shows no part of a password."""
     with pytest.raises(ConfigurationError, match=r"^to: ") as raised:
         read_target(text)

@@ -61,12 +61,16 @@ class Target:
         return text
 
 
-def read_target(text: str) -> Target:
+def read_target(text: object) -> Target:
     """Return what *text* names.
 
     Raises:
         TargetError: It names nothing that can be synced to; the message gives examples.
     """
+    if not isinstance(text, str):
+        raise _refuse(f"{type(text).__name__} given, not text")
+    if text == "duckdb":
+        raise _refuse("'duckdb' names no file")
     if "://" not in text:
         if not text.isidentifier():
             # It is not shown: who knows what was pasted.
@@ -81,6 +85,8 @@ def read_target(text: str) -> Target:
     if base not in _BY_SCHEME:
         raise _refuse(f"'{url.scheme}://' is not known")
     if base == "duckdb":
+        if "?" in text or "#" in text:
+            raise _refuse("a file has no options; percent-encode ? and # in its path")
         return _read_file(url)
     if "@" in url.path + url.query + url.fragment:
         raise _refuse("an @ behind the host; the user's name and the password have to be percent-encoded")

@@ -22,13 +22,16 @@ import json
 import logging
 import os
 import re
+import socket
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import TracebackType
 from typing import Any, Final
 
 import attrs
@@ -68,6 +71,7 @@ except ModuleNotFoundError as _error:
         raise
     raise ImportError(f"syncing needs {_missing}, which is not installed: pip install 'trtc-records[dlt]'") from _error
 
+from trtc_records.export._rows import TEXT_COLUMNS
 from trtc_records.export.arrow import ARROW_SCHEMA, to_arrow
 
 __all__ = ["OVERLAP", "DestinationError", "SyncReport", "call_records_source", "sync_call_records"]
@@ -96,6 +100,10 @@ _CONFIGURATION: Final = {
     "LOAD__TRUNCATE_STAGING_DATASET": "true",  # else a copy of what was loaded last stays in the database
 }
 _LOG_LEVEL: Final = "RUNTIME__LOG_LEVEL"
+_NETWORK_ERRORS: Final = (ConnectionError, TimeoutError, socket.gaierror)
+_NUL: Final = "\0"
+_REPLACEMENT: Final = "\ufffd"
+_EXACT: Final = "_exact"
 
 _SCHEMA: Final = pa.schema(
     [
@@ -209,7 +217,7 @@ def sync_call_records(
     _check_dataset(dataset, target)
     del to  # from here on no frame of ours, and so no traceback with locals, shows a password
     walk = _Walk.prepare(make_client, since, overlap, page_size, on_page)
-    with _configured_dlt(), TemporaryDirectory(prefix="trtc-records-sync-", ignore_cleanup_errors=True) as directory:
+    with _configured_dlt, TemporaryDirectory(prefix="trtc-records-sync-", ignore_cleanup_errors=True) as directory:
         report = _try_sync(walk, target, dataset, directory)
     if isinstance(report, BaseException):
         raise report
@@ -245,39 +253,56 @@ def _try_sync(walk: _Walk, target: Target, dataset: str, directory: str) -> Sync
     )
 
 
-@contextmanager
-def _configured_dlt() -> Iterator[None]:
-    """Configure dlt for as long as the block lasts, by the environment, which wins over its files.
+class _Configuration:
+    """Configure dlt for as long as a sync runs, by the environment, which wins over its files.
 
-    Its log is silent, unless a level was chosen: what matters is raised.
+    Its log is silent, unless a level was chosen: what matters is raised. The environment is the process's, and so the
+    first of several syncs sets it, and the last one restores it.
     """
-    before = {name: os.environ.get(name) for name in _CONFIGURATION}
-    log = logging.getLogger("dlt")
-    if _LOG_LEVEL not in os.environ:
-        log.addFilter(_drop)
-    os.environ.update(_CONFIGURATION)
-    try:
-        yield
-    finally:
-        log.removeFilter(_drop)
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._before: dict[str, str | None] = {}
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._before = {name: os.environ.get(name) for name in _CONFIGURATION}
+                if _LOG_LEVEL not in os.environ:
+                    logging.getLogger("dlt").addFilter(_drop)
+                os.environ.update(_CONFIGURATION)
+            self._users += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users:
+                return
+            logging.getLogger("dlt").removeFilter(_drop)
+            for name, value in self._before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
 
 
 def _drop(_: logging.LogRecord) -> bool:
     return False
 
 
+_configured_dlt: Final = _Configuration()
+
+
 def _check_dataset(dataset: str, target: Target) -> None:
     """Refuse a name that would not be used as it is.
 
     Raises:
-        ConfigurationError: It would be changed, or DuckDB would take it for the file.
+        ConfigurationError: It is no text, it would be changed, or DuckDB would take it for the file.
     """
-    if not _DATASET_NAME.fullmatch(dataset):
+    if not isinstance(dataset, str) or not _DATASET_NAME.fullmatch(dataset):
         raise ConfigurationError(f"dataset={shorten(dataset)}: pass lower-case words joined by underscores")
     if target.name == "duckdb" and Path(target.credentials or "").stem in {dataset, f"{dataset}_staging"}:
         raise ConfigurationError(f"dataset={shorten(dataset)}: DuckDB's file has the same name; rename one of them")
@@ -329,7 +354,8 @@ def _explain(error: Exception, target: Target) -> BaseException:
         if isinstance(cause, CallRecordsError | CallRecordsWarning) or not isinstance(cause, Exception):
             return cause
     root = causes[-1]
-    if isinstance(root, OSError) or (isinstance(error, PipelineStepFailed) and error.step == "extract"):
+    is_local = isinstance(root, OSError) and not isinstance(root, _NETWORK_ERRORS)
+    if is_local or (isinstance(error, PipelineStepFailed) and error.step == "extract"):
         return root
     reason = target.conceal(" ".join(str(root).split()))[:_REASON_CHARACTERS]
     for cause in causes:
@@ -382,8 +408,8 @@ class _Walk:
             ConfigurationError: One cannot be used.
         """
         query = check_query(start_time=since, end_time=None, call_result=None, call_type=None, page_size=page_size)
-        if not timedelta() <= overlap <= timedelta(seconds=RETENTION):
-            raise ConfigurationError(f"overlap={overlap!r}: pass a timedelta from 0 to 7 days")
+        if not isinstance(overlap, timedelta) or not timedelta() <= overlap <= timedelta(seconds=RETENTION):
+            raise ConfigurationError(f"overlap={shorten(overlap)}: pass a timedelta from 0 to 7 days")
         return cls(make_client, query.start_time, int(overlap.total_seconds()), page_size, on_page)
 
     @property
@@ -410,6 +436,7 @@ class _Walk:
 
     def run(self) -> Iterator[pa.Table]:
         """Yield the tables, and move the mark if nothing is missing."""
+        self.warnings, self.read = [], 0  # dlt runs a source as often as it is told to
         client = self.make_client()
         app = str(client.sdk_app_id)
         marks = dlt.current.resource_state(_TABLE).setdefault(_MARKS, {})
@@ -425,6 +452,8 @@ class _Walk:
         edge = self.end - RETENTION
         if self.previous is None:
             return self.since
+        if self.previous > self.end:
+            return None  # a clock was put back, and nobody knows until when records were read
         if self.previous < edge:
             self.warnings.append(
                 RetentionWarning(
@@ -432,8 +461,7 @@ class _Walk:
                     f"{_show(edge)} may have expired unseen, as the service keeps records for 7 days. Sync more often"
                 )
             )
-        # A clock that was put back may have left a mark in the future.
-        start = max(min(self.previous, self.end) - self.overlap, edge)
+        start = max(self.previous - self.overlap, edge)
         return start if self.since is None else min(start, self.since)
 
     async def _read(self, client: CallRecordsClient) -> AsyncGenerator[list[CallRecord], None]:
@@ -473,11 +501,26 @@ class _Walk:
 
 def _make_table(records: list[CallRecord]) -> pa.Table:
     """Return the table of every other format, but with lists as JSON text."""
-    table = to_arrow(records)
+    table = to_arrow(map(_replace_nul, records))
     columns = table.columns
     place = table.schema.get_field_index("callees")
     columns[place] = pa.array(map(_to_json, columns[place].to_pylist()), pa.string())
     return pa.Table.from_arrays(columns, schema=_SCHEMA)
+
+
+def _replace_nul(record: CallRecord) -> CallRecord:
+    """Return *record* without U+0000, which PostgreSQL's texts do not hold; ``extra`` has what it was, as elsewhere."""
+    exact = {name: getattr(record, name) for name in TEXT_COLUMNS if _NUL in str(getattr(record, name))}
+    replaced: dict[str, Any] = {name: text.replace(_NUL, _REPLACEMENT) for name, text in exact.items()}
+    if any(_NUL in callee for callee in record.callees):
+        exact["callees"] = record.callees
+        replaced["callees"] = tuple(callee.replace(_NUL, _REPLACEMENT) for callee in record.callees)
+    if not exact:
+        return record
+    name = _EXACT
+    while name in record.extra:  # the service's own
+        name = f"_{name}"
+    return attrs.evolve(record, extra={**record.extra, name: exact}, **replaced)
 
 
 def _to_datetime(seconds: int | None) -> datetime | None:

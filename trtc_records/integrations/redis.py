@@ -26,7 +26,8 @@ with the time at which it may be used, which costs no second question and makes 
 pace is slower for a while after the service has refused a request, whichever process it was.
 
 A process that dies leaves its places empty, a few hundredths of a second; the line is never longer than 0.9 s.
-A place whose time is 20 ms past is not used any more.
+A place whose time is 20 ms past is not used any more. If Redis loses the line, the first process that was in it
+says so, and the new one begins behind all places of the old one.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ except ModuleNotFoundError as _error:
 __all__ = ["RedisRateLimiter"]
 
 _UNREACHABLE: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
+_WRONG_PARAMETER: Final = (TypeError, ValueError, LookupError)
+"""What redis-py raises for a parameter of the URL; some it looks at only when it connects."""
 
 _PACE: Final = (24, 25)
 """Permits per call of the rate: 192 of 200. A second of the server's then has room for 40 ms of lateness."""
@@ -69,6 +72,7 @@ _TRIES: Final = 3  # leases that may run out of time in a row; a process that sl
 _BATCH: Final = 4  # permits: 21 ms of the quota, so that 16 busy processes wait a third of a second for their turn
 _LARGEST_BATCH: Final = 32
 _LINE: Final = 900_000  # microseconds
+_REMEMBERED: Final = 1_000_000  # microseconds for which a place counts for the server's second
 _KEEP: Final = 60_000  # milliseconds that the key outlives its last use: longer than it takes to recover
 
 _RETRY_EVERY: Final = 1.0  # seconds between attempts to return to Redis
@@ -86,7 +90,8 @@ if resumed > now + {_STANDSTILL} then resumed = 0 end  -- the clock was set back
 local share = math.min(1, (stored[2] or 1) + {RECOVERY} * math.max(now - resumed, 0) / 1000000)
 """
 
-# The library's script reads KEYS and ARGV: now in ms, weight, time to live in ms, 1, µs per permit, burst.
+# The library's script reads KEYS and ARGV: now in ms, weight, time to live in ms, 1, µs per permit, burst. Ours reads
+# one more: where the places ended that the process was given last.
 _LEASE: Final = f"""
 {_NOW_AND_SHARE}
 local emission = math.ceil(ARGV[5] / share)
@@ -95,6 +100,10 @@ local weight = math.min(ARGV[2], burst)
 local furthest = now + math.max({_STANDSTILL}, burst * emission)
 if stored[1] and tonumber(stored[1]) > furthest then  -- likewise
     redis.call('HSET', KEYS[1], 'tat1', string.format('%.0f', furthest))
+end
+if not stored[1] and tonumber(ARGV[7]) > now - {_REMEMBERED} then  -- the line was lost
+    redis.call('HSET', KEYS[1], 'tat1', string.format('%.0f', now + math.max({_LINE}, emission)))
+    redis.call('PEXPIRE', KEYS[1], ARGV[3])
 end
 local function count(ARGV)
 {GCRA().redis_script()}
@@ -153,7 +162,7 @@ class RedisRateLimiter:
             )
         check_sdk_app_id(sdk_app_id)
         check_text("prefix", prefix, "pass what the key in Redis begins with")
-        if on_unavailable not in {"fail", "local"}:
+        if on_unavailable not in ("fail", "local"):
             raise ConfigurationError(f"on_unavailable={shorten(on_unavailable)}: pass 'fail' or 'local'")
         if (local_rate is None) is (on_unavailable == "local"):
             raise ConfigurationError("local_rate: goes with on_unavailable='local', which needs it; pass both or none")
@@ -188,7 +197,7 @@ class RedisRateLimiter:
             # Neither the value nor the reason is shown: either may hold the password, or a part of it.
             raise ConfigurationError(
                 "url: not a URL of the form 'redis://user:password@host:6379/0' (or rediss://, valkey://, valkeys://, "
-                "unix://); percent-encode what is special in a password"
+                "unix://), or its query holds what redis-py does not take; percent-encode what is special in a password"
             )
         limiter = cls(connect(), sdk_app_id=sdk_app_id, **arguments)
         limiter._reconnect = connect
@@ -264,6 +273,7 @@ class _Table:
         self._pace = [_KEEP, 1, *GCRA().redis_args([pace])]
         self._key = key
         self._timeout = timeout
+        self._end = 0  # of the places given last
         self.use(client)
 
     def use(self, client: Redis | RedisCluster) -> None:
@@ -274,10 +284,11 @@ class _Table:
 
     async def lease(self, wanted: int) -> _Grant:
         """Take places at the end of the line."""
-        reply = await self._ask(self._lease, 0, wanted, *self._pace)
+        reply = await self._ask(self._lease, 0, wanted, *self._pace, self._end)
         failing, retry_after, granted, emission, end, now = map(int, reply)
         if failing >= 0:
             return _Grant(range(0), retry_after / 1000, now)
+        self._end = end
         return _Grant(range(end - granted * emission, end, emission), 0.0, now)
 
     async def refused(self) -> None:
@@ -288,7 +299,7 @@ class _Table:
         try:
             async with asyncio.timeout(self._timeout):
                 return await script(keys=[self._key], args=arguments)
-        except _UNREACHABLE as error:
+        except (*_UNREACHABLE, *_WRONG_PARAMETER) as error:
             failure = self._explain(error)
         # Out here the error has no context: the frames behind it hold the password.
         raise _Unreachable(failure)
@@ -321,6 +332,7 @@ class _Line:
         self._failed_at = -math.inf
         self._reached = False
         self._away = False  # counting by itself until Redis is back
+        self._closed = False
         self._returned_at = -math.inf
 
     async def acquire(self) -> None:
@@ -345,7 +357,9 @@ class _Line:
             self._telling = self.loop.create_task(self._tell())
 
     async def aclose(self) -> None:
-        """End what is under way."""
+        """End what is under way; whoever still waits is told."""
+        self._closed = True
+        self._places.clear()
         tasks = [task for task in (self._leasing, self._telling) if task is not None]
         for task in tasks:
             task.cancel()
@@ -372,8 +386,11 @@ class _Line:
                 await self._count_here()
                 return
             if not self._places:
-                # Shielded: waiters come and go, the question does not.
-                await asyncio.shield(self._start_lease())
+                leasing = self._start_lease()
+                # Not awaited itself: waiters come and go, the question does not, and it may end without them.
+                await asyncio.wait([leasing])
+                if not leasing.cancelled():
+                    leasing.result()
                 continue
             if self._waiting > len(self._places) and self._places[-1] - self.loop.time() < self._lead:
                 self._start_lease()
@@ -391,7 +408,13 @@ class _Line:
         return self._clock.round_trip + 2 * self._table.interval
 
     def _start_lease(self) -> asyncio.Task[None]:
-        """Ask for places, unless that is under way."""
+        """Ask for places, unless that is under way.
+
+        Raises:
+            LimiterUnavailableError: The limiter was closed.
+        """
+        if self._closed:
+            raise LimiterUnavailableError("the limiter was closed while requests waited for it: close it after them")
         if self._leasing is None:
             self._leasing = self.loop.create_task(self._lease())
         return self._leasing
@@ -442,8 +465,12 @@ def _connector(url: object) -> Callable[[], Redis] | None:
         return Redis.from_url(target, retry=Retry(NoBackoff(), 1))
 
     try:
-        connect()
-    except (ValueError, TypeError, AttributeError):
+        # Look at the parameters, and connect to nothing.
+        client = connect()
+        pool: Any = client.connection_pool
+        pool.make_connection()
+        client.register_script("")
+    except (RedisError, AttributeError, *_WRONG_PARAMETER):
         return None
     return connect
 
