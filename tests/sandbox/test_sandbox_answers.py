@@ -248,6 +248,15 @@ def test_given_records_are_served_by_start_time(connect):
         assert [record_from_json(found) for found in connect(sandbox).walk()] == records[::-1]
 
 
+@pytest.mark.parametrize("behaviour", [Behaviour(), Behaviour(new_enum_values=True)])
+def test_half_a_surrogate_pair_is_served(connect, behaviour):
+    """A record may hold what JSON can and UTF-8 cannot."""
+    with Sandbox(records=[record("\ud800", room_id="\udfff")], behaviour=behaviour) as sandbox:
+        assert connect(sandbox).walk()[0]["RoomId"] == "\udfff"
+        answer = connect(sandbox).post(b'{"CallId": "\\ud800"}', call="get_record_by_callid")
+        assert answer.json()["ErrorCode"] == 0
+
+
 def test_more_windows_than_are_remembered_are_answered_right(caller):
     """Pages of many windows are kept ready, and forgotten again."""
     starts = [found["StartTime"] for found in caller.walk(60)]

@@ -24,6 +24,12 @@ from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox, make_records
         (Drift, "expiries", 1.01, "0.05 for one in twenty"),
         (Sandbox, "records", -1, "how many records"),
         (Sandbox, "records", True, "how many records"),
+        (Sandbox, "records", None, "a list of CallRecord"),
+        (Sandbox, "records", 2.5, "a list of CallRecord"),
+        (Sandbox, "behaviour", "strict", "Behaviour(...)"),
+        (Sandbox, "faults", {}, "Faults(...)"),
+        (Sandbox, "faults", {"reset": 0.1}, "Faults(...)"),
+        (Sandbox, "drift", 0.1, "Drift(...)"),
         (Sandbox, "seed", "x", "an integer"),
         (Sandbox, "quota", 0, "None for no limit"),
         (Sandbox, "latency", -0.5, "seconds"),
@@ -31,7 +37,10 @@ from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox, make_records
         (Sandbox, "sdk_app_id", "1400000000", "1400000000"),
         (Sandbox, "port", 70_000, "0 for a free one"),
         (Sandbox, "identifier", "", "leave it out"),
+        (Sandbox, "identifier", 5, "leave it out"),
         (Sandbox, "secret_key", "", "leave it out"),
+        (Sandbox, "host", None, "leave it out"),
+        (Sandbox, "host", "", "leave it out"),
     ],
 )
 def test_a_wrong_argument_is_named(make, argument, value, remedy):
@@ -40,6 +49,21 @@ def test_a_wrong_argument_is_named(make, argument, value, remedy):
         make(**{argument: value})
     assert remedy in str(caught.value)
     assert repr(value) in str(caught.value) or not value
+
+
+def test_what_is_no_record_is_named():
+    """Among the records given, too."""
+    with pytest.raises(ValueError, match="an item of records cannot be 1: write how many to make"):
+        Sandbox(records=[*make_records(1), 1])
+
+
+def test_a_wrong_key_is_not_shown():
+    """The message says of what type it is."""
+    with pytest.raises(
+        ValueError, match="secret_key must be text that is not empty, got bytes: leave it out"
+    ) as caught:
+        Sandbox(secret_key=b"x" * 64)
+    assert "xxx" not in str(caught.value)
 
 
 def test_probabilities_do_not_exceed_one():

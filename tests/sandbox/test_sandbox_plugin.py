@@ -120,7 +120,7 @@ def test_environment_leads_to_the_sandbox(pytester: pytest.Pytester, monkeypatch
     run(pytester, _dedent(code)).assert_outcomes(passed=1)
 
 
-@pytest.mark.skipif(not find_spec("pytest_asyncio"), reason="needs pytest-asyncio (dependency group tests)")
+@pytest.mark.skipif(not find_spec("pytest_asyncio"), reason="needs pytest-asyncio (dependency group examples)")
 def test_works_under_pytest_asyncio(pytester: pytest.Pytester) -> None:
     """The fixture serves tests that pytest-asyncio runs."""
     code = """

@@ -68,7 +68,7 @@ def test_random_is_any_unsigned_32_bit_integer(caller, number):
     ("claims", "code"),
     [
         ({"issued_at": int(time.time()) - 100, "lifetime": 60}, 70001),
-        ({"lifetime": 0}, 70001),
+        ({"issued_at": int(time.time()) - 60, "lifetime": 60}, 70001),
         ({"secret_key": KEY_OF_ANOTHER_APP}, 70009),
         ({"identifier": "alice"}, 70013),
         ({"sdk_app_id": 1400000001}, 70014),
@@ -130,6 +130,16 @@ def test_every_field_of_a_query_is_checked(caller, fields, name):
 def test_every_field_of_a_lookup_is_checked(caller, fields):
     """A lookup wants a call id, and nothing else."""
     assert caller.ask("get_record_by_callid", **fields)["ErrorCode"] == 101002
+
+
+@pytest.mark.parametrize(
+    ("call", "content"),
+    [("get_record_by_filter", b'{"\\ud800": 1}'), ("get_record_by_callid", b'{"CallId": "a", "\\ud800": 1}')],
+)
+def test_half_a_surrogate_pair_is_refused_as_any_field(caller, call, content):
+    """JSON may hold what UTF-8 cannot; the answer that names it is JSON too, under status 200."""
+    answer = caller.post(content, call=call)
+    assert (answer.status_code, answer.json()["ErrorCode"]) == (200, 101002)
 
 
 def test_a_failure_has_the_whole_envelope(caller):

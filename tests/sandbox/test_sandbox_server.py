@@ -1,6 +1,7 @@
 """How a sandbox starts, tells where it is, and stops."""
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -139,6 +140,17 @@ def test_nothing_is_left_of_it(connect):
     assert time.monotonic() - begun < 1
     assert set(threading.enumerate()) == threads
     gc.collect()  # an unclosed socket would warn here, and warnings are errors
+
+
+def test_nothing_is_left_of_connections_that_come_last(caplog):
+    """Those accepted just before the stop are closed as all are, and nothing is logged."""
+    for _ in range(20):
+        with contextlib.ExitStack() as clients, Sandbox(records=0) as sandbox:
+            host, port = sandbox.base_url.removeprefix("http://").split(":")
+            for _ in range(5):
+                clients.enter_context(socket.create_connection((host, int(port))))
+    gc.collect()  # an unclosed socket would warn here, and warnings are errors
+    assert caplog.records == []
 
 
 def test_it_stops_before_it_has_begun():

@@ -6,7 +6,7 @@ import json
 import random
 import sys
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from statistics import median_low
 from zoneinfo import ZoneInfo
 
@@ -16,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trtc_records import CallRecord
-from trtc_records.summary import Caller, Summary
+from trtc_records.summary import NO_CALLS, Caller, Summary
 from trtc_records.summary._frequent import FrequentKeys
 from trtc_records.summary._quantiles import DurationHistogram
+from trtc_records.summary._text import _measure
 from trtc_records.summary._words import show_length, show_share
 
 START = datetime(2025, 2, 19, 10, 17, 22, tzinfo=UTC)  # a Wednesday
@@ -66,6 +67,28 @@ def test_times_are_described() -> None:
     assert sum(count for _, count in result.ring_time.spread) == 101
 
 
+@pytest.mark.parametrize(
+    ("seconds", "name"),
+    [
+        (0, "under 5 s"),
+        (4.9, "under 5 s"),
+        (5, "5 to 15 s"),
+        (119, "1 to 2 min"),
+        (299, "2 to 5 min"),
+        (300, "5 to 15 min"),
+        (899, "5 to 15 min"),
+        (900, "15 to 60 min"),
+        (3_599, "15 to 60 min"),
+        (3_600, "1 h and more"),
+        (1e9, "1 h and more"),
+    ],
+)
+def test_range_begins_where_it_says(seconds: float, name: str) -> None:
+    """A duration is counted in the range that it lies in, to the second at its ends."""
+    spread = sum_up(call(talk=seconds)).result.talk_time.spread
+    assert [label for label, count in spread if count] == [name]
+
+
 def test_hours_are_those_of_the_zone() -> None:
     """Hours and weekdays are counted where the summary is told to."""
     assert sum_up(call()).result.week[2][10] == 1
@@ -73,6 +96,47 @@ def test_hours_are_those_of_the_zone() -> None:
     assert there.hours[23] == 1
     assert there.week[2][23] == 1
     assert (there.zone, there.first and there.first.hour) == ("Pacific/Auckland", 23)
+
+
+@pytest.mark.parametrize(
+    ("start", "zone"),
+    [
+        (datetime.max.replace(tzinfo=UTC), ZoneInfo("Asia/Singapore")),
+        (datetime.min.replace(tzinfo=UTC), timezone(-timedelta(hours=5))),
+    ],
+)
+def test_time_at_the_end_of_the_calendar_stays_in_utc(start: datetime, zone: tzinfo) -> None:
+    """A time that the zone would move out of the years 1 to 9999 is counted as it is, and results go on."""
+    wrong = make_record(start_time=start, accept_time=None, end_time=start)
+    summary = sum_up(call(1), wrong, call(2), zone=zone)
+    assert start in {summary.result.first, summary.result.last}
+    assert summary.result.week[start.weekday()][start.hour] == 1
+    assert (summary.result.calls, sum(summary.result.hours)) == (3, 3)
+    assert summary.to_text()
+    assert summary.to_html()
+    assert summary.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"zone": None}, "zone must be a tzinfo, got None: write ZoneInfo"),
+        ({"zone": "Asia/Singapore"}, "zone must be a tzinfo, got 'Asia/Singapore': write ZoneInfo"),
+        ({"top": -1}, "top must be an integer of at least 0, got -1: write how many"),
+        ({"top": 2.5}, "top must be an integer of at least 0, got 2.5: write how many"),
+        ({"top": True}, "top must be an integer of at least 0, got True: write how many"),
+        ({"top": None}, "top must be an integer of at least 0, got None: write how many"),
+    ],
+)
+def test_wrong_argument_is_refused(options: dict[str, object], message: str) -> None:
+    """The constructor names the argument, the value and the remedy."""
+    with pytest.raises(ValueError, match=message):
+        sum_up(**options)
+
+
+def test_no_callers_may_be_named() -> None:
+    """A top of 0 leaves the callers out."""
+    assert sum_up(call(), top=0).result.top_callers == ()
 
 
 def test_first_and_last_do_not_depend_on_the_order() -> None:
@@ -131,7 +195,42 @@ def test_text_has_a_bar_for_each_hour() -> None:
     bars = {line.split()[0]: line.count("█") for line in lines if line.startswith("  1")}
     assert bars["10"] // 2 == bars["11"] > 0
     assert bars["12"] == 0
-    assert all(len(line) <= 60 for line in lines if line.startswith("  "))
+
+
+@pytest.mark.parametrize("width", [1, 40, 60, 80])
+@pytest.mark.parametrize("name", ["x" * 300, "漢" * 300, "a name of many words " * 20])
+def test_no_line_of_the_text_is_too_wide(width: int, name: str) -> None:
+    """Names, zones and notes are wrapped or cut to the width, and to 40 where it is less."""
+    summary = Summary(zone=timezone(timedelta(hours=8), name))
+    for number in range(10_000):
+        summary.add(call(caller=f"{number}{name}", call_result=name, talk=number * 100))
+    for kind in (name, f"other {name}"):
+        summary.add(call(call_type=kind, media_type=kind))
+    lines = summary.to_text(width=width).splitlines()
+    assert max(map(_measure, lines)) <= max(width, 40)
+    assert any("█" in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_text_without_calls_is_not_too_wide(width: int) -> None:
+    """The word on where calls may be is wrapped too, and is whole."""
+    text = Summary().to_text(width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert " ".join(text.split()) == NO_CALLS
+
+
+def test_lines_go_on_behind_their_labels() -> None:
+    """What does not fit into a line stands below its beginning."""
+    lines = sum_up(call(), call(call_type="MultiCall"), call(talk=None)).to_text(width=40).splitlines()
+    place = lines.index("kind       one to one 2 (66.7%), group 1")
+    assert lines[place + 1] == "           (33.3%)"
+
+
+def test_kind_and_media_are_safe_for_a_terminal() -> None:
+    """A value that the vendor adds later can neither move the cursor nor break a line, and is cut."""
+    text = sum_up(call(call_type="\x1b[31mEvil\nanswered 0", media_type="m" * 300)).to_text()
+    assert "kind       \ufffd[31mEvil\ufffdanswered 0 1 (100%)\n" in text
+    assert f"media      {'m' * 23}… 1 (100%)\n" in text
 
 
 def test_text_is_safe_for_a_terminal() -> None:

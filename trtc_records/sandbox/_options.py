@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, get_args
 
 import attrs
 
-__all__ = ["Behaviour", "Drift", "End", "Faults", "Order", "Unanswered", "check_number"]
+__all__ = ["Behaviour", "Drift", "End", "Faults", "Order", "Unanswered", "check_kind", "check_number", "check_text"]
 
 End = Literal["page_zero", "empty_list", "error", "absent", "null"]
 Order = Literal["ascending", "descending", "random"]
@@ -48,6 +48,27 @@ def check_number(
         kind = "an integer" if whole else "a number"
         bounds = f"of at least {minimum:g}" if maximum == _LARGEST else f"from {minimum:g} to {maximum:g}"
         raise ValueError(f"{name} must be {kind} {bounds}, got {value!r}: {remedy}")
+
+
+def check_kind(name: str, value: object, kind: type, *, remedy: str) -> None:
+    """Refuse a *value* that is not of *kind*.
+
+    Raises:
+        ValueError: It is not; the message names the argument, the value and the remedy.
+    """
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} cannot be {value!r}: {remedy}")  # noqa: TRY004  (as any argument that is refused)
+
+
+def check_text(name: str, value: object, *, secret: bool = False) -> None:
+    """Refuse a *value* that is not text, or is empty.
+
+    Raises:
+        ValueError: It is; the message names the argument, the value, of a secret only its type, and the remedy.
+    """
+    if not isinstance(value, str) or not value:
+        shown = type(value).__name__ if secret else repr(value)
+        raise ValueError(f"{name} must be text that is not empty, got {shown}: leave it out for the default")
 
 
 def _name(instance: object, attribute: attrs.Attribute[Any]) -> str:

@@ -9,7 +9,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -23,7 +23,7 @@ from trtc_records.sandbox._checks import App
 from trtc_records.sandbox._data import make_calls
 from trtc_records.sandbox._drift import Mover
 from trtc_records.sandbox._http import Line
-from trtc_records.sandbox._options import Behaviour, Drift, Faults, check_number
+from trtc_records.sandbox._options import Behaviour, Drift, Faults, check_kind, check_number, check_text
 from trtc_records.sandbox._service import Service
 from trtc_records.sandbox._store import RecordStore
 
@@ -88,19 +88,22 @@ class Sandbox:
         check_number("jitter", jitter, minimum=0, remedy="write seconds")
         check_number("sdk_app_id", sdk_app_id, minimum=1, whole=True, remedy="write an SDKAppID such as 1400000000")
         check_number("port", port, minimum=0, maximum=65_535, whole=True, remedy="write a port, or 0 for a free one")
-        for name, text in (("identifier", identifier), ("secret_key", secret_key)):
-            if not text:
-                raise ValueError(f"{name} must not be empty: leave it out for the default")
-        behaviour = behaviour or Behaviour()
-        calls = make_calls(records, seed=seed) if isinstance(records, int) else map(record_to_json, records)
+        check_text("identifier", identifier)
+        check_text("secret_key", secret_key, secret=True)
+        check_text("host", host)
+        behaviour = Behaviour() if behaviour is None else behaviour
+        faults = Faults() if faults is None else faults
+        drift = Drift() if drift is None else drift
+        check_kind("behaviour", behaviour, Behaviour, remedy="write Behaviour(...), or leave it out")
+        check_kind("faults", faults, Faults, remedy="write Faults(...), or leave it out")
+        check_kind("drift", drift, Drift, remedy="write Drift(...), or leave it out")
+        calls = make_calls(records, seed=seed) if isinstance(records, int) else _encode(records)
         self._app = App(sdk_app_id, identifier, secret_key)
         self._address = (host, port)
         self._store = RecordStore(calls, behaviour, seed=seed)
-        mover = Mover(self._store, drift or Drift(), seed=seed)
+        mover = Mover(self._store, drift, seed=seed)
         self._service = Service(self._app, self._store, mover, behaviour, seed=seed)
-        self._gateway = Gateway(
-            self._service, quota=quota, faults=faults or Faults(), latency=latency, jitter=jitter, seed=seed
-        )
+        self._gateway = Gateway(self._service, quota=quota, faults=faults, latency=latency, jitter=jitter, seed=seed)
         self._running: tuple[_Server, threading.Thread] | None = None
 
     def __repr__(self) -> str:
@@ -201,6 +204,19 @@ def serve(sandbox: Sandbox, on_start: Callable[[Sandbox], object]) -> None:
             time.sleep(3_600)
 
 
+def _encode(records: Iterable[CallRecord]) -> Iterator[dict[str, Any]]:
+    """Yield *records* as the service writes them.
+
+    Raises:
+        ValueError: They are something else.
+    """
+    remedy = "write how many to make, or a list of CallRecord"
+    check_kind("records", records, Iterable, remedy=remedy)
+    for record in records:
+        check_kind("an item of records", record, CallRecord, remedy=remedy)
+        yield record_to_json(record)
+
+
 def _listen(address: tuple[str, int]) -> socket.socket:
     # Not socket.create_server: asyncio turns Nagle's algorithm off only where the protocol is named, and with it on,
     # every answer waits 40 ms for the client's acknowledgement of its head.
@@ -274,14 +290,24 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the port and every connection, with what is under way on it."""
+        # A connection that is accepted becomes known some turns later, and is lost if the port is closed before.
+        for listener in sockets or ():
+            with contextlib.suppress(NotImplementedError):  # on Windows, whose loop has no readers
+                self._loop.remove_reader(listener)
+        for _ in range(_LAST_TURNS):
+            self._abort_connections()
+            await asyncio.sleep(0)
         for server in self.servers:
             server.close()
         for listener in sockets or ():
             listener.close()
         quiet_turns = 0
         while quiet_turns < _LAST_TURNS:
-            for connection in list(self.server_state.connections):
-                connection.transport.abort()
+            self._abort_connections()
             busy = self.server_state.connections or self.server_state.tasks
             quiet_turns = 0 if busy else quiet_turns + 1
             await asyncio.sleep(0)
+
+    def _abort_connections(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()

@@ -36,8 +36,11 @@ _to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def encode(value: object) -> bytes:
-    """Return *value* as JSON without spaces."""
-    return _to_json(value).encode()
+    """Return *value* as JSON without spaces, escaped if it has half of a surrogate pair, which UTF-8 cannot hold."""
+    try:
+        return _to_json(value).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 @attrs.frozen(kw_only=True)
@@ -183,7 +186,7 @@ class RecordStore:
         """Return *call* with the looks that the behaviour chooses."""
         behaviour = self._behaviour
         look = dict(call)
-        if behaviour.new_enum_values and zlib.crc32(look["CallId"].encode()) % 4 == 0:
+        if behaviour.new_enum_values and zlib.crc32(look["CallId"].encode(errors="surrogatepass")) % 4 == 0:
             look |= _NEW_ENUM_VALUES
         if behaviour.room_id_type_as_text:
             look["RoomIdType"] = str(look["RoomIdType"])

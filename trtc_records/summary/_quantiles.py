@@ -8,8 +8,8 @@ of DDSketch, Masson, Rim and Lee, 2019). The largest of about 1,500 buckets take
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
 from typing import Final
 
 __all__ = ["DurationHistogram"]
@@ -20,9 +20,16 @@ _LAST: Final = _EXACT + int(math.log(10 * 365 * 86_400 / _EXACT) / _LOG_WIDTH)
 
 
 class DurationHistogram:
-    """Count durations in seconds; one below zero, as clocks that disagree make it, counts as zero."""
+    """Count durations in seconds; one below zero, as clocks that disagree make it, counts as zero.
 
-    def __init__(self) -> None:
+    Args:
+        edges: Where ranges begin that are counted exactly, in ascending order from 0; each ends where the next begins.
+    """
+
+    def __init__(self, edges: tuple[float, ...] = (0,)) -> None:
+        self._edges = edges
+        self.spread = [0] * len(edges)
+        """How many durations lie in each range."""
         self.count = 0
         self.total = 0.0
         self.longest = 0.0
@@ -32,6 +39,7 @@ class DurationHistogram:
         """Count one duration."""
         seconds = max(seconds, 0.0)
         self._buckets[_bucket(seconds)] += 1
+        self.spread[bisect_right(self._edges, seconds) - 1] += 1
         self.count += 1
         self.total += seconds
         self.longest = max(self.longest, seconds)
@@ -49,14 +57,6 @@ class DurationHistogram:
             if seen >= wanted:
                 return min(_middle(bucket), self.longest)
         return 0.0
-
-    def count_between(self, edges: tuple[float, ...]) -> Iterator[int]:
-        """Yield how many durations lie from each of the ascending *edges* to the next, and from the last one on."""
-        counts = [0] * len(edges)
-        for bucket, count in self._buckets.items():
-            middle = _middle(bucket)
-            counts[max(sum(edge <= middle for edge in edges) - 1, 0)] += count
-        yield from counts
 
 
 def _bucket(seconds: float) -> int:

@@ -41,9 +41,18 @@ class Summary:
     Args:
         zone: Where hours of the day and weekdays are counted; UTC by default.
         top: How many of the most frequent callers to name; 10 by default.
+
+    Raises:
+        ValueError: An argument cannot be used; the message names it and says what to write.
     """
 
     def __init__(self, *, zone: tzinfo = UTC, top: int = 10) -> None:
+        if not isinstance(zone, tzinfo):
+            raise ValueError(  # noqa: TRY004  (as any argument that is refused)
+                f"zone must be a tzinfo, got {zone!r}: write ZoneInfo('Asia/Singapore') or datetime.UTC"
+            )
+        if type(top) is not int or top < 0:
+            raise ValueError(f"top must be an integer of at least 0, got {top!r}: write how many callers to name")
         self._zone = zone
         self._top = top
         self._calls = 0
@@ -54,21 +63,21 @@ class Summary:
         self._call_types = FrequentKeys(_KINDS)
         self._media_types = FrequentKeys(_KINDS)
         self._callers = FrequentKeys(_CALLERS)
-        self._ring_time = DurationHistogram()
-        self._talk_time = DurationHistogram()
+        self._ring_time = DurationHistogram(_EDGES)
+        self._talk_time = DurationHistogram(_EDGES)
         self._week = [[0] * 24 for _ in range(7)]
 
     def add(self, record: CallRecord) -> None:
         """Take one record into account."""
-        self._calls += 1
         start = record.start_time
+        local = self._to_local(start)
+        self._calls += 1
         if self._first is None or self._last is None:
             self._first = self._last = start
         elif start < self._first:
             self._first = start
         elif start > self._last:
             self._last = start
-        local = start.astimezone(self._zone)
         self._week[local.weekday()][local.hour] += 1
         self._results.add(str(record.call_result))
         self._call_types.add(str(record.call_type))
@@ -85,8 +94,8 @@ class Summary:
         return SummaryResult(
             calls=self._calls,
             answered=self._answered,
-            first=self._first and self._first.astimezone(self._zone),
-            last=self._last and self._last.astimezone(self._zone),
+            first=self._first and self._to_local(self._first),
+            last=self._last and self._to_local(self._last),
             zone=str(self._zone),
             results=dict(self._results.most_common()),
             call_types=dict(self._call_types.most_common()),
@@ -105,7 +114,7 @@ class Summary:
         """Return the result as lines for a terminal or a chat, with bars made of block characters.
 
         Args:
-            width: Columns that a line may take, 40 at the least.
+            width: Columns that a line may take; less than 40 is taken for 40.
         """
         return make_text(self.result, width=width)
 
@@ -121,6 +130,13 @@ class Summary:
         """
         return make_page(self.result, title=title)
 
+    def _to_local(self, moment: datetime) -> datetime:
+        """Return *moment* in the summary's zone; as it is where that would leave the years 1 to 9999."""
+        try:
+            return moment.astimezone(self._zone)
+        except OverflowError:
+            return moment
+
 
 def _describe(histogram: DurationHistogram) -> Durations:
     return Durations(
@@ -129,5 +145,5 @@ def _describe(histogram: DurationHistogram) -> Durations:
         p95=timedelta(seconds=histogram.quantile(0.95)),
         longest=timedelta(seconds=histogram.longest),
         total=timedelta(seconds=histogram.total),
-        spread=tuple(zip(_LABELS, histogram.count_between(_EDGES), strict=True)),
+        spread=tuple(zip(_LABELS, histogram.spread, strict=True)),
     )

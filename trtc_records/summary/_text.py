@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from trtc_records.summary._result import Durations, SummaryResult
@@ -14,7 +14,6 @@ from trtc_records.summary._words import (
     show_length,
     show_moment,
     show_share,
-    show_split,
 )
 
 __all__ = ["make_text"]
@@ -22,37 +21,61 @@ __all__ = ["make_text"]
 _NARROWEST: Final = 40
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _LABEL_WIDTH: Final = 24
+_SHORTEST_BAR: Final = 4
 _AROUND_BAR: Final = 14  # columns of the indent, the gaps and the share
 
 
 def make_text(result: SummaryResult, *, width: int) -> str:
-    """Return *result* as lines, each of which ends with a line feed; the bars keep to *width* columns."""
+    """Return *result* as lines of *width* columns at the most, each of which ends with a line feed."""
     return "".join(f"{line.rstrip()}\n" for line in _make_lines(result, max(width, _NARROWEST)))
 
 
 def _make_lines(result: SummaryResult, width: int) -> Iterator[str]:
     if not result.calls or result.first is None or result.last is None:
-        yield NO_CALLS
+        yield from _wrap(NO_CALLS, width)
         return
     calls = "1 call" if result.calls == 1 else f"{result.calls:,} calls"
-    yield f"{calls}, {show_moment(result.first)} to {show_moment(result.last)} {result.zone}"
+    talk_time = f"{_show_durations(result.talk_time)}, {show_length(result.talk_time.total)} in all"
+    yield from _wrap(f"{calls}, {show_moment(result.first)} to {show_moment(result.last)} {result.zone}", width)
     yield ""
-    yield f"answered   {result.answered:,} ({show_share(result.answered, result.calls)})"
-    yield f"kind       {show_split(result.call_types, result.calls)}"
-    yield f"media      {show_split(result.media_types, result.calls)}"
-    yield f"ring time  {_show_durations(result.ring_time)}"
-    yield f"talk time  {_show_durations(result.talk_time)}, {show_length(result.talk_time.total)} in all"
+    yield from _wrap(f"{result.answered:,} ({show_share(result.answered, result.calls)})", width, "answered   ")
+    yield from _wrap(_show_counts(result.call_types, result.calls), width, "kind       ")
+    yield from _wrap(_show_counts(result.media_types, result.calls), width, "media      ")
+    yield from _wrap(_show_durations(result.ring_time), width, "ring time  ")
+    yield from _wrap(talk_time, width, "talk time  ")
     yield ""
     yield "Results"
     yield from _make_bars([(name_value(name), count) for name, count in result.results.items()], result.calls, width)
     yield ""
-    yield f"Calls by hour of the day ({result.zone})"
+    yield from _wrap(f"Calls by hour of the day ({result.zone})", width)
     yield from _make_bars([(f"{hour:02}", count) for hour, count in enumerate(result.hours)], result.calls, width)
     yield ""
     yield f"Top callers, of {result.callers:,}{'+' if result.callers_error else ''}"
     yield from _make_bars([(caller.user_id, caller.calls) for caller in result.top_callers], result.calls, width)
     yield ""
-    yield from make_notes(result)
+    for note in make_notes(result):
+        yield from _wrap(note, width)
+
+
+def _wrap(text: str, width: int, label: str = "") -> Iterator[str]:
+    """Yield *text* as lines behind *label*, broken between words; a word that is longer than a line is cut."""
+    room = width - len(label)
+    line = ""
+    for word in text.split():
+        shown = _cut(word, room)
+        if line and _measure(f"{line} {shown}") > room:
+            yield f"{label}{line}"
+            label, line = " " * len(label), ""
+        line = f"{line} {shown}" if line else shown
+    yield f"{label}{line}"
+
+
+def _show_counts(counts: Mapping[str, int], whole: int) -> str:
+    """Return counts in a line, each with its share."""
+    return ", ".join(
+        f"{_cut(name_value(name), _LABEL_WIDTH)} {count:,} ({show_share(count, whole)})"
+        for name, count in counts.items()
+    )
 
 
 def _show_durations(durations: Durations) -> str:
@@ -62,13 +85,13 @@ def _show_durations(durations: Durations) -> str:
 def _make_bars(rows: list[tuple[str, int]], whole: int, width: int) -> Iterator[str]:
     """Yield a line for each row: its name, a bar as long as its count is large, the count and its share."""
     largest = max((count for _, count in rows), default=0)
-    names = [_cut(name) for name, _ in rows]
-    name_width = max(map(_measure, names), default=0)
     count_width = len(f"{largest:,}")
-    room = max(width - name_width - count_width - _AROUND_BAR, 4)
+    room = width - count_width - _AROUND_BAR  # for name and bar
+    names = [_cut(name, min(_LABEL_WIDTH, room - _SHORTEST_BAR)) for name, _ in rows]
+    name_width = max(map(_measure, names), default=0)
     for name, (_, count) in zip(names, rows, strict=True):
         padding = " " * (name_width - _measure(name))
-        bar = _make_bar(count / largest if largest else 0.0, room)
+        bar = _make_bar(count / largest if largest else 0.0, room - name_width)
         yield f"  {name}{padding}  {bar}  {count:>{count_width},}  {show_share(count, whole):>6}"
 
 
@@ -78,10 +101,10 @@ def _make_bar(share: float, room: int) -> str:
     return f"{_EIGHTHS[8] * full}{_EIGHTHS[rest] if rest else ''}".ljust(room)
 
 
-def _cut(name: str) -> str:
-    """Return *name* on one line and within its column; a user id may hold anything, terminal escapes included."""
+def _cut(name: str, width: int) -> str:
+    """Return *name* on one line of *width* columns; a user id may hold anything, terminal escapes included."""
     shown = "".join(character if character.isprintable() else "\ufffd" for character in name)
-    while _measure(shown) > _LABEL_WIDTH:
+    while _measure(shown) > width:
         shown = f"{shown.removesuffix('…')[:-1]}…"
     return shown
 

@@ -9,7 +9,7 @@ from typing import Final
 from trtc_records._models import CallResult, CallType, MediaType
 from trtc_records.summary._result import SummaryResult
 
-__all__ = ["NO_CALLS", "make_notes", "name_value", "show_length", "show_moment", "show_share", "show_split"]
+__all__ = ["NO_CALLS", "make_notes", "name_value", "show_length", "show_moment", "show_share"]
 
 NO_CALLS: Final = (
     "No calls. Those that were started through the deprecated TUICallKit.call() and groupCall() are kept by an older "
@@ -60,11 +60,6 @@ def show_share(part: int, whole: int) -> str:
     if 0 < part < whole:
         return f"{min(max(part / whole, 0.001), 0.999):.1%}"
     return f"{part / whole:.0%}"
-
-
-def show_split(counts: Mapping[str, int], whole: int) -> str:
-    """Return counts in a line, each with its share."""
-    return ", ".join(f"{name_value(name)} {count:,} ({show_share(count, whole)})" for name, count in counts.items())
 
 
 def make_notes(result: SummaryResult) -> list[str]:
