@@ -34,6 +34,13 @@ def test_healthy_account_passes(run: Run) -> None:
     assert "5a17d80c" not in done.stdout + done.stderr
 
 
+def test_terminal_without_unicode_is_served(run: Run) -> None:
+    """Where stdout has no character for what is shown there is a question mark, and no failure."""
+    done = run("doctor", PYTHONIOENCODING="cp1252", TRTC_IDENTIFIER="管理员")
+    assert done.returncode == 3, done.stderr
+    assert "1400000000, ???, a secret key" in done.stdout
+
+
 def test_missing_variable_is_named(run: Run) -> None:
     """Without an identifier there is nothing to send, and exit code 2."""
     done = run("doctor", TRTC_IDENTIFIER="")
@@ -101,7 +108,7 @@ def test_clock_is_judged_by_its_distance(seconds: float, mark: str, text: str) -
     assert text in finding.text
 
 
-@pytest.mark.parametrize("date", ["", "yesterday"])
+@pytest.mark.parametrize("date", ["", "yesterday", "Wed, 19 Feb 2025 10:17:22 +99999999999999999"])
 def test_missing_date_is_no_failure(date: str) -> None:
     """A gateway that says no time leaves the clock unchecked."""
     assert judge_clock(date, NOW).mark == "note"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 from pathlib import Path
 
 import pytest
 from cli_process import COMMAND, Run, is_short
+from records import envelope, raw_record
+from scripted_service import scripted_service
 
 from trtc_records.sandbox import Sandbox
 
@@ -19,6 +22,15 @@ def test_record_is_printed_as_json(run: Run, sandbox: Sandbox) -> None:
     assert done.returncode == 0, done.stderr
     row = json.loads(done.stdout)
     assert (row["call_id"], row["caller"], row["callees"]) == (wanted.call_id, wanted.caller, list(wanted.callees))
+
+
+def test_number_that_json_does_not_have_is_a_text(run: Run) -> None:
+    """An infinite number in a field that is not known is written as text, as every reader takes it."""
+    answer = envelope({"CallRecord": raw_record(1, Big=math.inf)})
+    with scripted_service(lambda _: answer) as environment:
+        done = run("get", "some-id", **environment)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["extra"] == {"Big": "Infinity"}
 
 
 def test_unknown_call_is_explained(run: Run) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import io
+import math
 import os
 import stat
 import sys
@@ -47,6 +48,15 @@ def write(records: Any, name: str) -> bytes:
 def test_every_value_is_read_back(name: str) -> None:
     """Whatever a record holds, values that no column has a type for included, comes back as it was."""
     assert read_rows(write(stream(*ODD), name), name) == [expected_row(record) for record in ODD]
+
+
+@every_format
+def test_numbers_that_json_does_not_have_are_texts(name: str) -> None:
+    """An infinite number, or none, is written as text: every reader takes what is written."""
+    extra = {"Big": math.inf, "Deep": [{"Small": -math.inf}], "None": math.nan, "Plain": 1.5}
+    (row,) = read_rows(write([make_record(call_result=math.inf, extra=extra)], name), name)
+    assert row["extra"] == {"Big": "Infinity", "Deep": [{"Small": "-Infinity"}], "None": "NaN", "Plain": 1.5}
+    assert row["call_result"] == "Infinity"
 
 
 @every_format

@@ -15,6 +15,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments behind the command's name; the process's own by default.
     """
     try:
+        return _run(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:  # while modules are imported, which takes a moment
+        print("trtc-records: interrupted", file=sys.stderr)
+        return 130
+
+
+def _run(argv: Sequence[str]) -> int:
+    try:
         from trtc_records.cli._app import run  # noqa: PLC0415  (the extra may be missing)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"rich", "typer"}:
@@ -24,4 +32,4 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    return run(sys.argv[1:] if argv is None else argv)
+    return run(argv)

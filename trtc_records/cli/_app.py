@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
 import typer
 
 from trtc_records import __version__
 from trtc_records.cli import _doctor, _export, _summary, _sync, _usersig
-from trtc_records.cli._errors import ExitCode, guard
+from trtc_records.cli._errors import ExitCode, guard, report
 from trtc_records.cli._get import get
 from trtc_records.cli._options import make_choice_option
 from trtc_records.cli._output import LogLevel, configure_output, say
 from trtc_records.cli._sandbox import sandbox
+from trtc_records.cli._streams import fill_closed_streams
 
 __all__ = ["run"]
 
@@ -62,30 +62,48 @@ _app: Final = typer.Typer(
 
 def run(argv: Sequence[str]) -> int:
     """Run the command line *argv* and return the exit code."""
-    _open_closed_streams()
-    if threading.current_thread() is threading.main_thread():
-        # A job runner's SIGTERM tidies up as Ctrl-C does: no half-written file stays.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with fill_closed_streams(), _interrupt_at_sigterm():
+        code = _call(list(argv) or ["--help"])
+        if code == ExitCode.INTERRUPTED:
+            say("interrupted")
+        return code
+
+
+def _call(arguments: list[str]) -> int:
+    """Hand *arguments* to Typer and return the exit code."""
+    streams = sys.stdout, sys.stderr
     try:
-        code: int | None = _app(list(argv) or ["--help"], prog_name=_NAME, standalone_mode=False)
+        code: int | None = _app(arguments, prog_name=_NAME, standalone_mode=False)
     except typer.TyperException as error:  # the arguments
         say(error.format_message(), f"{_NAME} --help")
         return ExitCode.USAGE
-    if code == ExitCode.INTERRUPTED:
-        say("interrupted")
+    except OSError as error:  # help or the version cannot be written; what commands raise is guarded
+        return report(error)
+    except SystemExit as error:  # Typer's way to end after a completion, and where help's reader has gone
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        sys.stdout, sys.stderr = streams  # without what Typer wrapped them in
+        return report(error.__context__)
     return code or ExitCode.DONE
 
 
-def _open_closed_streams() -> None:
-    """Give a daemon, whose streams may be closed, streams that lead nowhere."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  (open to the end)
+@contextmanager
+def _interrupt_at_sigterm() -> Iterator[None]:
+    """Have a job runner's SIGTERM tidy up as Ctrl-C does, so that no half-written file stays."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if before is not None:  # by Python
+            signal.signal(signal.SIGTERM, before)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"{_NAME} {__version__}")
+        print(f"{_NAME} {__version__}", flush=True)
         raise typer.Exit
 
 

@@ -25,7 +25,7 @@ from trtc_records import (
     __version__,
 )
 from trtc_records.cli._errors import ExitCode
-from trtc_records.cli._output import Colour, flatten, paint
+from trtc_records.cli._output import Colour, fit_encoding, flatten, paint
 from trtc_records.summary import NO_CALLS
 
 __all__ = ["EXAMPLES", "Finding", "doctor", "find_region", "judge_clock"]
@@ -75,9 +75,9 @@ async def _report() -> ExitCode:
     async with aclosing(_examine()) as findings:
         async for finding in findings:
             mark = paint(f"{finding.mark:<5}", _COLOURS[finding.mark], sys.stdout)
-            print(f"{mark} {finding.subject:<14} {flatten(finding.text)}")
+            print(f"{mark} {finding.subject:<14} {fit_encoding(flatten(finding.text))}")
             if finding.hint:
-                print(f"{'':<20} {flatten(finding.hint)}")
+                print(f"{'':<20} {fit_encoding(flatten(finding.hint))}")
             code = code or finding.code
     return code
 
@@ -147,7 +147,7 @@ def judge_clock(date: str, now: float) -> Finding:
     try:
         # The header has whole seconds, so on average it is half a second late.
         skew = now - (parsedate_to_datetime(date).timestamp() + 0.5)
-    except ValueError:
+    except (ValueError, OverflowError):
         return Finding("clock", "the service does not say what time it is there", "look at the clock yourself")
     if abs(skew) <= _NOTICEABLE_SKEW:
         return Finding("clock", "agrees with the service's")

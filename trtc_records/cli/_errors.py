@@ -17,7 +17,6 @@ code  meaning
 from __future__ import annotations
 
 import functools
-import os
 import sys
 import traceback
 import warnings
@@ -36,8 +35,9 @@ from trtc_records import (
     IncompleteWalkWarning,
 )
 from trtc_records.cli._output import Colour, say
+from trtc_records.cli._streams import drop_unwritten
 
-__all__ = ["CommandError", "ExitCode", "explain_writing", "guard", "show_warnings"]
+__all__ = ["CommandError", "ExitCode", "explain_writing", "guard", "report", "show_warnings"]
 
 Arguments = ParamSpec("Arguments")
 
@@ -71,13 +71,8 @@ def guard(command: Callable[Arguments, ExitCode]) -> Callable[Arguments, ExitCod
         try:
             code = command(*args, **kwargs)
             sys.stdout.flush()
-        except BrokenPipeError:
-            _discard_stdout()
-            return ExitCode.CLOSED_PIPE
         except Exception as error:  # noqa: BLE001  (a traceback tells the user nothing)
-            if isinstance(error, OSError) or isinstance(error.__cause__, OSError):
-                _discard_stdout()
-            return _report(error)
+            return report(error)
         return code
 
     return guarded
@@ -115,12 +110,13 @@ def show_warnings() -> Iterator[Callable[[], ExitCode]]:
         yield lambda: code
 
 
-def _discard_stdout() -> None:
-    """Send what is left in the buffer nowhere; without this the interpreter complains about it at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def report(error: Exception) -> ExitCode:
+    """Say what went wrong, unless it is a closed pipe, and return the exit code."""
+    drop_unwritten(sys.stdout)
+    return ExitCode.CLOSED_PIPE if isinstance(error, BrokenPipeError) else _explain(error)
 
 
-def _report(error: Exception) -> ExitCode:
+def _explain(error: Exception) -> ExitCode:
     match error:
         case CommandError():
             say(str(error), error.hint)

@@ -20,6 +20,7 @@ from trtc_records.cli._output import note
 from trtc_records.cli._progress import show_progress
 from trtc_records.cli._rejects import Rejects
 from trtc_records.cli._report import make_report
+from trtc_records.cli._streams import STDOUT, get_binary_stdout, is_stdout
 from trtc_records.cli._walks import Selection, choose_client
 from trtc_records.export import FileFormat, RecordWriter, make_writer
 from trtc_records.summary import Summary
@@ -34,7 +35,7 @@ EXAMPLES: Final = (
     ("trtc-records export --sandbox -o demo.jsonl.gz", "made-up calls, without an account"),
 )
 
-_STDOUT: Final = "-"
+_DESCRIPTORS: Final = ("/dev/std", "/dev/fd/", "/proc/")
 
 
 def export(
@@ -48,7 +49,7 @@ def export(
             help=f"Where to; its end tells the format: {', '.join(f'.{member}' for member in FileFormat)}. "
             "- is stdout.",
         ),
-    ] = _STDOUT,
+    ] = STDOUT,
     file_format: Annotated[
         FileFormat | None,
         make_choice_option(
@@ -80,6 +81,7 @@ def export(
     read are written to FILE.rejects.jsonl as the service sent them, with exit code 4.
     """
     selection = Selection(make_window(since, until), result, call_type, page_size)
+    output = STDOUT if is_stdout(output) else output
     file_format = _choose_format(output, file_format)
     if for_spreadsheets and file_format not in {FileFormat.CSV, FileFormat.CSV_GZIP}:
         raise CommandError(f"--for-spreadsheets is for CSV, not {file_format}", "name the --output .csv")
@@ -102,7 +104,7 @@ def export(
 
         with explain_writing(output):
             asyncio.run(_export(make_client, selection, writer, rejects, pass_by))
-    target = "stdout" if output == _STDOUT else output
+    target = "stdout" if output == STDOUT else output
     seconds = time.monotonic() - started
     for line in make_report(summary.result, pages, target=target, window=str(selection.window), seconds=seconds):
         note(line)
@@ -135,14 +137,14 @@ def _choose_format(output: str, file_format: FileFormat | None) -> FileFormat:
         except ValueError as error:
             raise CommandError(str(error), "name the file so, or say which --format it is in") from error
     chosen = file_format or FileFormat.JSON_LINES
-    if output == _STDOUT and not chosen.is_text and sys.stdout.isatty():
+    if output == STDOUT and not chosen.is_text and sys.stdout.isatty():
         raise CommandError(f"{chosen} is nothing for a terminal to show", "choose an --output, or redirect stdout")
     return chosen
 
 
 def _is_plain_file(output: str) -> bool:
-    """Tell whether *output* is a file, or will be one."""
-    if output == _STDOUT:
+    """Tell whether *output* is a file with a name of its own, or will be one."""
+    if output == STDOUT or output.startswith(_DESCRIPTORS):
         return False
     try:
         mode = Path(output).stat().st_mode
@@ -152,7 +154,10 @@ def _is_plain_file(output: str) -> bool:
 
 
 def _make_writer(output: str, file_format: FileFormat, *, for_spreadsheets: bool) -> RecordWriter:
-    target: Path | BinaryIO = sys.stdout.buffer if output == _STDOUT else Path(output)
+    try:
+        target: Path | BinaryIO = get_binary_stdout() if output == STDOUT else Path(output)
+    except ValueError as error:
+        raise CommandError(str(error), "choose an --output") from error
     try:
         return make_writer(target, file_format, for_spreadsheets=for_spreadsheets)
     except ImportError as error:

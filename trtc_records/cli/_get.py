@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 from trtc_records import CallRecord, CallRecordsClient
 from trtc_records.cli._errors import ExitCode
 from trtc_records.cli._options import CallIdArgument
 from trtc_records.export import make_row
+from trtc_records.export._json import dump_json
 
 __all__ = ["get"]
 
 
 def get(call_id: CallIdArgument) -> ExitCode:
     """Print one call record as JSON."""
-    print(json.dumps(make_row(asyncio.run(_get(call_id))), indent=2))
+    print(dump_json(make_row(asyncio.run(_get(call_id))), indent=2))
     return ExitCode.DONE
 
 

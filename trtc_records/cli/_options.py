@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import attrs
 import typer
 
 from trtc_records import CallResult, CallType
 from trtc_records.cli._errors import CommandError
-from trtc_records.cli._times import read_time, show_time
+from trtc_records.cli._times import read_ago, read_time, show_time
 
 __all__ = [
     "CallIdArgument",
@@ -28,6 +28,9 @@ __all__ = [
 ]
 
 
+_KEPT_DAYS: Final = 7
+
+
 def _read_option_time(text: str) -> datetime:
     try:
         return read_time(text, datetime.now(UTC))
@@ -41,14 +44,10 @@ def read_length(text: str) -> timedelta:
     Raises:
         typer.BadParameter: It is none.
     """
-    now = datetime.now(UTC)
-    # Lengths end in a unit, dates do not.
-    if text.strip()[-1:].isalpha():
-        try:
-            return now - read_time(text, now)
-        except ValueError:
-            pass
-    raise typer.BadParameter(f"'{text}' is not a length of time: write 90m, 24h or 7d")
+    try:
+        return read_ago(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def make_choice_option(choices: type[StrEnum], *names: str, metavar: str, help_text: str, **more: Any) -> Any:
@@ -126,7 +125,7 @@ def make_window(since: datetime | None, until: datetime | None) -> Window:
     """Return the window between two options, its end fixed.
 
     Raises:
-        CommandError: It is empty.
+        CommandError: Nothing can be in it.
     """
     now = datetime.now(UTC)
     end = now if until is None else until
@@ -134,4 +133,9 @@ def make_window(since: datetime | None, until: datetime | None) -> Window:
         if until is None:
             raise CommandError(f"--since {show_time(since)} lies in the future")
         raise CommandError(f"--since {show_time(since)} is after --until {show_time(end)}", "swap them")
+    if since is None and end < now - timedelta(days=_KEPT_DAYS):
+        raise CommandError(
+            f"--until {show_time(end)} is before what the service keeps, {_KEPT_DAYS} days",
+            "leave it out, or choose a later time",
+        )
     return Window(since, end)

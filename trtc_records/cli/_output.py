@@ -11,7 +11,9 @@ from contextvars import ContextVar
 from enum import StrEnum
 from typing import Final, TextIO
 
-__all__ = ["Colour", "LogLevel", "configure_output", "flatten", "is_quiet", "note", "paint", "say"]
+from trtc_records.cli._streams import drop_unwritten
+
+__all__ = ["Colour", "LogLevel", "configure_output", "fit_encoding", "flatten", "is_quiet", "note", "paint", "say"]
 
 _quiet: Final[ContextVar[bool]] = ContextVar("quiet", default=False)
 
@@ -70,15 +72,23 @@ def say(text: str, hint: str = "", *, colour: Colour = Colour.RED) -> None:
         hint: What to do about it; nothing by default.
         colour: The colour of the line's start on a terminal.
     """
-    print(f"{paint('trtc-records:', colour, sys.stderr)} {flatten(text)}", file=sys.stderr)
+    _print_aside(f"{paint('trtc-records:', colour, sys.stderr)} {flatten(text)}")
     if hint:
-        print(f"{paint('hint:', Colour.BOLD, sys.stderr)} {flatten(hint)}", file=sys.stderr)
+        _print_aside(f"{paint('hint:', Colour.BOLD, sys.stderr)} {flatten(hint)}")
 
 
 def note(text: str) -> None:
     """Print a line on stderr, unless the user wants to hear of nothing but errors and warnings."""
     if not is_quiet():
+        _print_aside(text)
+
+
+def _print_aside(text: str) -> None:
+    """Print *text* on stderr, if it can be: what cannot be said changes nothing of what was done."""
+    try:
         print(text, file=sys.stderr)
+    except OSError:
+        drop_unwritten(sys.stderr)
 
 
 def paint(text: str, colour: Colour, stream: TextIO) -> str:
@@ -91,6 +101,13 @@ def paint(text: str, colour: Colour, stream: TextIO) -> str:
 def flatten(text: str) -> str:
     """Return *text* on one line: what comes from a server may hold line feeds and terminal escapes."""
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+def fit_encoding(text: str) -> str:
+    """Return *text* with a question mark for what stdout's encoding has no character for."""
+    encoding = sys.stdout.encoding
+    # A StringIO has none, and takes every character.
+    return text.encode(encoding, "replace").decode(encoding) if encoding else text
 
 
 class _Formatter(logging.Formatter):

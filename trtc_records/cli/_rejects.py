@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +11,7 @@ from trtc_records import ResponseDecodeError
 from trtc_records.cli._errors import ExitCode
 from trtc_records.cli._output import Colour, say
 from trtc_records.export import replace_file
+from trtc_records.export._json import dump_json
 
 __all__ = ["Rejects"]
 
@@ -55,7 +55,7 @@ class Rejects:
         if self._file is None:
             self._file = self._stack.enter_context(replace_file(self._path))
         entry = {"path": error.path, "reason": error.reason, "request_id": error.request_id, "raw": raw}
-        self._file.write(json.dumps(entry).encode() + b"\n")
+        self._file.write(dump_json(entry).encode() + b"\n")
 
     def report(self) -> ExitCode:
         """Say how many there were, if any, and return what that makes of the exit code."""

@@ -18,7 +18,7 @@ import typer
 from trtc_records import CallRecordPage, CallRecordsClient
 from trtc_records.cli._errors import ExitCode, explain_writing, show_warnings
 from trtc_records.cli._options import PageSize, Result, SandboxFlag, Since, Type, Until, make_window
-from trtc_records.cli._output import note
+from trtc_records.cli._output import fit_encoding, note
 from trtc_records.cli._progress import show_progress
 from trtc_records.cli._rejects import Rejects
 from trtc_records.cli._walks import Selection, choose_client
@@ -85,7 +85,7 @@ def summary(
         print(json.dumps(account.to_dict(), indent=2))
     else:
         width = min(shutil.get_terminal_size().columns, _LINE)
-        sys.stdout.write(_fit_encoding(account.to_text(width=width)))
+        sys.stdout.write(fit_encoding(account.to_text(width=width)))
     if html is not None:
         page = account.to_html()
         with explain_writing(html), replace_file(html) as file:
@@ -106,9 +106,3 @@ async def _read(
             advance(page)
             for record in page.records:
                 account.add(record)
-
-
-def _fit_encoding(text: str) -> str:
-    """Return *text* with a question mark for what stdout's encoding has no character for."""
-    encoding = sys.stdout.encoding
-    return text.encode(encoding, "replace").decode(encoding)

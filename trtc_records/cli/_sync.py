@@ -76,7 +76,9 @@ def sync(
     make_window(since, None)
     sync_call_records = _import_sync()
     options: dict[str, Any] = {"since": since, "page_size": page_size}
-    options["dataset"] = dataset or (_SANDBOX_DATASET if sandbox else _DATASET)
+    if dataset is None:
+        dataset = _SANDBOX_DATASET if sandbox else _DATASET
+    options["dataset"] = dataset
     if overlap is not None:
         options["overlap"] = overlap
     started = time.monotonic()

@@ -15,6 +15,7 @@ from trtc_records import mint_user_sig
 from trtc_records.cli._errors import CommandError, ExitCode, explain_writing
 from trtc_records.cli._options import read_length
 from trtc_records.cli._output import flatten, note
+from trtc_records.cli._streams import is_stdout
 from trtc_records.cli._times import show_time
 from trtc_records.export import replace_file
 
@@ -26,6 +27,7 @@ EXAMPLES: Final = (
 )
 
 _PRIVATE: Final = 0o600
+_LONGEST_SDK_APP_ID: Final = 20  # digits
 
 
 def usersig(
@@ -51,13 +53,15 @@ def usersig(
     if to_stdout == (output is not None):
         given = "both" if to_stdout else "neither"
         raise CommandError(f"--print and --output: {given} given", "say where the UserSig may be shown")
+    if output is not None and is_stdout(str(output)):
+        raise CommandError(f"--output {output} is no file", "for stdout, write --print")
     seconds = int(lifetime.total_seconds())
     if seconds < 1:
         raise CommandError("--lifetime is less than a second", "write 24h")
     issued_at = int(datetime.now(UTC).timestamp())
-    who = identifier or _get("TRTC_IDENTIFIER")
+    who = _get("TRTC_IDENTIFIER") if identifier is None else identifier
     app = _get("TRTC_SDK_APP_ID").strip()
-    if not (app.isascii() and app.isdecimal() and int(app)):
+    if not (app.isascii() and app.isdecimal() and len(app) < _LONGEST_SDK_APP_ID and int(app)):
         raise CommandError("TRTC_SDK_APP_ID is not an SDKAppID", "set it to an integer above 0")
     user_sig = mint_user_sig(int(app), who, _get("TRTC_SECRET_KEY"), lifetime=seconds, issued_at=issued_at)
     if output is None:

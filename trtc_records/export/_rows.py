@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from trtc_records._models import CallRecord
+from trtc_records.export._json import dump_json
 
 __all__ = ["COLUMNS", "TEXT_COLUMNS", "make_row", "make_typed_row", "show_time"]
 
@@ -74,7 +74,7 @@ def make_typed_row(record: CallRecord) -> dict[str, Any]:
         "talk_seconds": int(record.talk_time.total_seconds()),
         "room_id": record.room_id,
         "room_id_type": record.room_id_type,
-        "extra": json.dumps(record.extra) if record.extra else "{}",
+        "extra": dump_json(record.extra) if record.extra else "{}",
     }
     return row if _fits(record) else _fit(row, record.extra)
 
@@ -116,7 +116,7 @@ def _fit(row: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
     name = _EXACT
     while name in extra:  # the service's own
         name = f"_{name}"
-    return {**row, **fitted, "extra": json.dumps({**extra, name: exact})}
+    return {**row, **fitted, "extra": dump_json({**extra, name: exact})}
 
 
 def _clean(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
@@ -48,6 +50,8 @@ class RecordWriter(ABC):
     async def write(self, records: AsyncIterable[CallRecord] | Iterable[CallRecord]) -> int:
         """Write every record and return how many there were; memory does not grow with their number.
 
+        A cancellation does not wait for a reader that has stopped: a write to an open file may then still be under way.
+
         Args:
             records: A walk, or whatever else yields records.
 
@@ -61,11 +65,12 @@ class RecordWriter(ABC):
 
     async def _write(self, records: AsyncIterable[CallRecord] | Iterable[CallRecord], file: BinaryIO) -> int:
         encoder = self._make_encoder()
+        abandon = file is self._target  # a pipe may never take it; a file of our own is to be closed and removed
         count = 0
         async for batch in in_batches(records, _RECORDS_PER_WRITE):
             count += len(batch)
-            await run_sync(_append, file, encoder, batch)
-        await run_sync(_finish, file, encoder)
+            await run_sync(_append, file, encoder, batch, abandon_on_cancel=abandon)
+        await run_sync(_finish, file, encoder, abandon_on_cancel=abandon)
         return count
 
     @abstractmethod
@@ -116,10 +121,21 @@ async def in_batches(
 
 def _append(file: BinaryIO, encoder: Encoder, records: Sequence[CallRecord]) -> None:
     if content := encoder.add(records):
-        file.write(content)
-        file.flush()
+        _write_all(file, content)
 
 
 def _finish(file: BinaryIO, encoder: Encoder) -> None:
-    file.write(encoder.finish())
+    _write_all(file, encoder.finish())
+
+
+def _write_all(file: BinaryIO, content: bytes) -> None:
+    """Write *content* to its end, and flush: a file without a buffer may take a part of it at a time."""
+    rest: bytes | memoryview = content
+    while rest:
+        written: int | None = file.write(rest)
+        if written is None:
+            if isinstance(file, io.RawIOBase):
+                raise BlockingIOError(errno.EAGAIN, "write could not complete without blocking")
+            break  # some files that others make do not count, and take all
+        rest = memoryview(rest)[written:]
     file.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -15,8 +16,10 @@ from trtc_records.export._writer import Encoder, Gzip, RecordWriter
 
 __all__ = ["CsvWriter"]
 
-# What a spreadsheet takes for a formula at the start of a cell, in full width too (OWASP, "CSV Injection").
-_FORMULA_STARTS: Final = (*"=+-@\t\r\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# What a spreadsheet takes for a formula at the start of a cell, in full width too (OWASP, "CSV Injection"). Where its
+# list separator is a semicolon, as in much of Europe, it also begins a cell behind that, or a row behind a line break.
+_FORMULA_START: Final = re.compile("(?:^|(?<=[;\r\n]))(?=[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
+_GUARDED_COLUMNS: Final = (*TEXT_COLUMNS, "callees", "extra")
 _TIME_COLUMNS: Final = ("start_time", "accept_time", "end_time")
 _BYTE_ORDER_MARK: Final = "\ufeff"
 
@@ -32,8 +35,9 @@ class CsvWriter(RecordWriter):
         target: A path, whose file is replaced once every record is written and stays as it was after an
             error; or an open binary file, which is flushed and left open.
         compress: Whether to compress with gzip; it is not by default.
-        for_spreadsheets: Whether to put an apostrophe before a text that a spreadsheet would take for a formula, and
-            a byte order mark at the start, without which Excel takes UTF-8 for something else. Neither by default.
+        for_spreadsheets: Whether to put an apostrophe before a text that a spreadsheet would take for a formula,
+            every value into quotes, and a byte order mark at the start, without which Excel takes UTF-8 for something
+            else. None of it by default.
     """
 
     def __init__(
@@ -54,7 +58,7 @@ class _Csv:
         self._text = io.StringIO(newline="")
         if for_spreadsheets:
             self._text.write(_BYTE_ORDER_MARK)
-        self._writer = csv.writer(self._text)
+        self._writer = csv.writer(self._text, quoting=csv.QUOTE_ALL if for_spreadsheets else csv.QUOTE_MINIMAL)
         self._writer.writerow(COLUMNS)
 
     def add(self, records: Sequence[CallRecord]) -> bytes:
@@ -79,6 +83,5 @@ class _Csv:
 
 
 def _defuse(row: dict[str, Any]) -> None:
-    for name in TEXT_COLUMNS:
-        if row[name].startswith(_FORMULA_STARTS):
-            row[name] = f"'{row[name]}"
+    for name in _GUARDED_COLUMNS:
+        row[name] = _FORMULA_START.sub("'", row[name])

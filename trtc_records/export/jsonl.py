@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from trtc_records._models import CallRecord
+from trtc_records.export._json import dump_json
 from trtc_records.export._rows import make_row
 from trtc_records.export._writer import Encoder, Gzip, RecordWriter
 
@@ -33,7 +33,7 @@ class JsonLinesWriter(RecordWriter):
 
 class _JsonLines:
     def add(self, records: Sequence[CallRecord]) -> bytes:
-        lines = [json.dumps(make_row(record), separators=(",", ":")) for record in records]
+        lines = [dump_json(make_row(record), separators=(",", ":")) for record in records]
         return "".join(f"{line}\n" for line in lines).encode("ascii")
 
     def finish(self) -> bytes:
