@@ -213,6 +213,20 @@ def test_the_second_look_waits_for_the_last_pages_where_that_is_not_felt(is_far:
     assert service.requested[-1] == 1
 
 
+def test_far_too_the_second_look_waits_where_the_data_moves() -> None:
+    """One that went along with the last pages was too early to see all, so page 1 is asked for behind them."""
+    service = Service(list(range(30)), page_size=10, latency=lambda: 0.5)
+
+    def change(current: list[int]) -> None:
+        if service.requested == [1, 2]:
+            current.append(99)
+
+    service.change = change
+    assert run(collect(service, is_far=True)) == ids([*range(30), 99])
+    assert service.requested.count(1) == 3
+    assert service.requested[-1] == 1
+
+
 def test_an_end_that_comes_too_early_is_read_again() -> None:
     """A page that is empty for a moment does not cut the walk short."""
     service = Service(list(range(50)), page_size=10)

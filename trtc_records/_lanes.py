@@ -224,8 +224,9 @@ class _OneWriteBackend(httpcore.AnyIOBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        stream = await super().connect_tcp(host, port, timeout, local_address, socket_options)
-        return _OneWriteStream(stream, self._open)
+        return _OneWriteStream(
+            await super().connect_tcp(host, port, timeout, local_address, socket_options), self._open
+        )
 
 
 class _OneWriteStream(httpcore.AsyncNetworkStream):
