@@ -76,7 +76,7 @@ async def test_today_counts_the_calls_since_midnight(trtc_sandbox: SandboxFixtur
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     calls = sum(record.start_time >= midnight for record in trtc_sandbox.records)
     (answer,) = await ask(trtc_sandbox, "/today")
-    assert answer.startswith("no calls" if calls == 0 else f"{calls} call")
+    assert answer.startswith("No calls" if calls == 0 else f"{calls} call")
     assert len(answer) <= 4096
 
 
