@@ -3,6 +3,7 @@
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -262,3 +263,154 @@ def test_more_windows_than_are_remembered_are_answered_right(caller):
     starts = [found["StartTime"] for found in caller.walk(60)]
     totals = [caller.query(StartTime=start)["TotalNum"] for start in starts[:40]]
     assert totals == [sum(other >= start for other in starts) for start in starts[:40]]
+
+
+def test_many_windows_side_by_side_stay_within_memory(connect, monkeypatch):
+    """Pages that were used last stay ready; the rest is made anew, and right."""
+    monkeypatch.setattr("trtc_records.sandbox._store._CACHE_SIZE", 200)
+    with Sandbox(records=60, quota=None) as sandbox:
+        caller = connect(sandbox)
+        starts = [found["StartTime"] for found in caller.walk(60)]
+        assert [caller.query(StartTime=start)["TotalNum"] for start in starts[:9] * 2] == list(range(60, 51, -1)) * 2
+        assert sandbox._store._ordered_size <= 200
+        assert len(sandbox._store._ordered) in {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("beyond", "code"), [("invalid_parameter", 101002), ("illegal_parameter", 70402), ("internal_error", 101001)]
+)
+def test_a_page_beyond_the_deepest_is_an_error_if_chosen(connect, beyond, code):
+    """The last position that a page may hold counts, and not how many records it would have."""
+    with Sandbox(records=30, behaviour=Behaviour(deepest=20, beyond=beyond)) as sandbox:
+        caller = connect(sandbox)
+        pages = [(1, 20), (2, 10), (3, 7), (1, 21), (2, 1_000)]
+        assert [caller.ask(Page=page, NumberPerPage=size)["ErrorCode"] for page, size in pages] == [0, 0, *[code] * 3]
+
+
+def test_the_depth_counts_the_length_that_pages_have(connect):
+    """A page that the cap shortens reaches less deep."""
+    with Sandbox(records=30, behaviour=Behaviour(deepest=20, page_cap=10)) as sandbox:
+        caller = connect(sandbox)
+        assert [caller.ask(Page=page, NumberPerPage=500)["ErrorCode"] for page in (1, 2, 3)] == [0, 0, 101002]
+
+
+@pytest.mark.parametrize(
+    ("end", "response"),
+    [("page_zero", {"TotalNum": 30, "Page": 0, "CallRecordList": []}), ("absent", {"TotalNum": 30})],
+)
+def test_a_page_beyond_the_deepest_may_be_empty(connect, end, response):
+    """It looks as one after the last, and TotalNum tells of more."""
+    with Sandbox(records=30, behaviour=Behaviour(deepest=20, beyond="empty", end=end)) as sandbox:
+        assert connect(sandbox).query(Page=3) == response
+
+
+def test_a_page_beyond_the_deepest_may_be_the_deepest_again(connect):
+    """It bears the number that was asked for."""
+    with Sandbox(records=30, behaviour=Behaviour(deepest=25, beyond="repeat")) as sandbox:
+        caller = connect(sandbox)
+        deepest, beyond = (caller.query(Page=page) for page in (2, 7))
+        assert beyond == deepest | {"Page": 7}
+        assert caller.query(NumberPerPage=26) == {"TotalNum": 30, "Page": 0, "CallRecordList": []}
+
+
+def test_the_total_may_be_capped(connect):
+    """Every answer says at most that many, and the records are all there."""
+    with Sandbox(records=30, behaviour=Behaviour(total_cap=20)) as sandbox:
+        caller = connect(sandbox)
+        assert [caller.query(Page=page)["TotalNum"] for page in (1, 3, 4)] == [20] * 3
+        assert len(caller.walk()) == 30
+        assert caller.query(EndTime=caller.walk()[5]["StartTime"])["TotalNum"] == 6
+
+
+def calls_around(moment):
+    """Return calls around a minute that begins at *moment*, by what they do there; each is named after it."""
+    times = {
+        "before": (-9, -1),
+        "ends_at_start": (-9, 0),
+        "begins_before": (-9, 5),
+        "spans": (-9, 90),
+        "begins_at_start": (0, 70),
+        "inside": (5, 6),
+        "ends_at_end": (7, 60),
+        "begins_inside": (8, 90),
+        "at_end": (60, 60),
+        "begins_at_end": (60, 90),
+        "after": (61, 90),
+    }
+    return [
+        record(
+            name,
+            start_time=datetime.fromtimestamp(moment + start, UTC),
+            end_time=datetime.fromtimestamp(moment + end, UTC),
+        )
+        for name, (start, end) in times.items()
+    ]
+
+
+WINDOWS = {
+    "start": "begins_at_start inside ends_at_end begins_inside at_end begins_at_end",
+    "end": "ends_at_start begins_before inside ends_at_end at_end",
+    "within": "inside ends_at_end at_end",
+    "overlap": "ends_at_start begins_before spans begins_at_start inside ends_at_end begins_inside at_end "
+    "begins_at_end",
+}
+AT_END = {"ends_at_end", "at_end", "begins_at_end"}
+HALF_OPEN = {
+    "start": AT_END - {"ends_at_end"},
+    "end": AT_END - {"begins_at_end"},
+    "within": AT_END,
+    "overlap": AT_END - {"ends_at_end"},
+}
+AT_ONCE = {"start": (1, 0), "end": (1, 0), "within": (0, 0), "overlap": (4, 3)}
+
+
+@pytest.mark.parametrize("order", ["ascending", "descending"])
+@pytest.mark.parametrize("half_open", [False, True])
+@pytest.mark.parametrize("window", WINDOWS)
+def test_a_window_means_what_is_chosen(connect, window, half_open, order):
+    """It holds a call's start, its end, both, or any moment; half-open, without EndTime itself."""
+    moment = int(time.time()) - 3_600
+    expected = [name for name in WINDOWS[window].split() if not (half_open and name in HALF_OPEN[window])]
+    behaviour = Behaviour(window=window, half_open=half_open, order=order)
+    with Sandbox(records=calls_around(moment), behaviour=behaviour) as sandbox:
+        caller = connect(sandbox)
+        for kind in ({}, {"CallResult": "NotAnswer"}):
+            found = [one["CallId"] for one in caller.walk(2, StartTime=moment, EndTime=moment + 60, **kind)]
+            assert found == expected[:: -1 if order == "descending" else 1]
+        at_once = caller.query(StartTime=moment + 5, EndTime=moment + 5)["TotalNum"]
+        assert at_once == AT_ONCE[window][half_open]
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_records_are_kept_by_their_start_whatever_the_window_means(connect, window):
+    """A long call that began more than seven days ago is gone, though it ended later."""
+    start = datetime.fromtimestamp(int(time.time()) - 7 * DAY - 5, UTC)
+    long = record("long", start_time=start, end_time=start + timedelta(days=2))
+    with Sandbox(records=[long, record("short")], behaviour=Behaviour(window=window)) as sandbox:
+        assert [found["CallId"] for found in connect(sandbox).walk(StartTime=0)] == ["short"]
+
+
+@pytest.mark.parametrize("skew", [-50_000, 50_000])
+def test_the_clock_of_the_service_may_be_skewed(connect, skew):
+    """Its Date header, what it keeps, the default EndTime and the end of a UserSig follow its own clock."""
+    now = int(time.time())
+    edge = now + skew - 7 * DAY
+    records = [
+        record("gone", age=now - edge + 5),
+        record("oldest", age=now - edge - 60),
+        record("future", age=-skew - 60),
+    ]
+    with Sandbox(records=records, clock_skew=skew) as sandbox:
+        caller = connect(sandbox)
+        date = parsedate_to_datetime(caller.post().headers["date"]).timestamp()
+        assert abs(date - now - skew) < 5
+        assert [found["CallId"] for found in caller.walk()] == ["oldest"]
+        assert [found.call_id for found in sandbox.records] == ["oldest", "future"]
+        expiring = caller.parameters(usersig=caller.sign(lifetime=40_000))
+        assert caller.post(params=expiring).json()["ErrorCode"] == (70001 if skew > 0 else 0)
+
+
+def test_made_up_records_lie_before_the_service_s_now(connect):
+    """They fill its seven days, and none lies in its future."""
+    with Sandbox(records=200, clock_skew=-30 * DAY) as sandbox:
+        assert len(connect(sandbox).walk(200)) == len(sandbox.records) == 200

@@ -7,10 +7,24 @@ from typing import Any, Final, Literal, get_args
 
 import attrs
 
-__all__ = ["Behaviour", "Drift", "End", "Faults", "Order", "Unanswered", "check_kind", "check_number", "check_text"]
+__all__ = [
+    "Behaviour",
+    "Beyond",
+    "Drift",
+    "End",
+    "Faults",
+    "Order",
+    "Unanswered",
+    "Window",
+    "check_kind",
+    "check_number",
+    "check_text",
+]
 
+Beyond = Literal["invalid_parameter", "illegal_parameter", "internal_error", "empty", "repeat"]
 End = Literal["page_zero", "empty_list", "error", "absent", "null"]
 Order = Literal["ascending", "descending", "random"]
+Window = Literal["start", "end", "within", "overlap"]
 Unanswered = Literal["zero", "null", "absent"]
 
 _LARGEST: Final = sys.float_info.max
@@ -89,11 +103,16 @@ def _is_one_of(*choices: object) -> Any:
     return validate
 
 
-def _is_number(*, minimum: float, whole: bool = False, remedy: str) -> Any:
+def _is_number(*, minimum: float, maximum: float = _LARGEST, whole: bool = False, remedy: str) -> Any:
     def validate(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        check_number(_name(instance, attribute), value, minimum=minimum, whole=whole, remedy=remedy)
+        check_number(_name(instance, attribute), value, minimum=minimum, maximum=maximum, whole=whole, remedy=remedy)
 
     return validate
+
+
+def _is_limit(meaning: str) -> Any:
+    remedy = f"write {meaning}, or None for no limit"
+    return attrs.validators.optional(_is_number(minimum=1, whole=True, remedy=remedy))
 
 
 @attrs.frozen(kw_only=True)
@@ -109,13 +128,21 @@ class Behaviour:
     was asked for, error 101050, or ``Page`` and ``CallRecordList`` are absent or null."""
     order: Order = attrs.field(default="ascending", validator=_is_one_of(*get_args(Order)))
     """How records are ordered by StartTime; random is the same for the same seed, page by page."""
-    page_cap: int | None = attrs.field(
-        default=None,
-        validator=attrs.validators.optional(
-            _is_number(minimum=1, whole=True, remedy="write the most records of one page, or None for no limit")
-        ),
-    )
+    page_cap: int | None = attrs.field(default=None, validator=_is_limit("the most records of one page"))
     """The most records of one page, whatever NumberPerPage says; no limit by default."""
+    deepest: int | None = attrs.field(default=None, validator=_is_limit("the last position that a page may reach"))
+    """The last position, counted in records, that a page may reach; no limit by default. As in search engines, a page
+    is refused when Page times its length is greater, however few records match."""
+    beyond: Beyond = attrs.field(default="invalid_parameter", validator=_is_one_of(*get_args(Beyond)))
+    """How a page beyond ``deepest`` is refused: by error 101002, 70402 or 101001; or it is ``empty``, as a page after
+    the last one; or the deepest page that is allowed comes again (``repeat``), under the Page that was asked for."""
+    total_cap: int | None = attrs.field(default=None, validator=_is_limit("the greatest TotalNum"))
+    """The greatest TotalNum; no limit by default."""
+    window: Window = attrs.field(default="start", validator=_is_one_of(*get_args(Window)))
+    """The part of a call that lies between StartTime and EndTime of a query: its start, its end, both (``within``), or
+    any moment of it (``overlap``)."""
+    half_open: bool = False
+    """Whether EndTime of a query lies outside its window."""
     unanswered: Unanswered = attrs.field(default="zero", validator=_is_one_of(*get_args(Unanswered)))
     """What AcceptTime is for a call that was never answered."""
     room_id_type_as_text: bool = False
@@ -173,10 +200,10 @@ class Faults:
 
 @attrs.frozen(kw_only=True)
 class Drift:
-    """Give the probabilities that the records change between one query and the next.
+    """Choose how the records change between one query and the next.
 
     Raises:
-        ValueError: A value is not a probability.
+        ValueError: A value is not a probability, or out of range.
     """
 
     arrivals: float = attrs.field(default=0.0, validator=_is_probability)
@@ -185,3 +212,16 @@ class Drift:
     """The oldest record that the query matches goes away."""
     anywhere: bool = False
     """Whether a record appears anywhere in the query's window, and not at its recent end."""
+    arrivals_per_second: float = attrs.field(
+        default=0.0,
+        validator=_is_number(minimum=0, maximum=1_000, remedy="write how many calls end per second, on average"),
+    )
+    """Calls that end per second, on average, from the first query on. Each has its record 5 seconds after its end, as
+    Tencent promises (https://trtc.io/document/68940), among those of calls that started later."""
+    call_seconds: float = attrs.field(
+        default=60.0, validator=_is_number(minimum=1, remedy="write seconds, 60.0 is the default")
+    )
+    """Seconds from the start of such a call until its record appears, on average; half to one and a half times as many
+    for any one."""
+    replica_lag: float = attrs.field(default=0.0, validator=_is_probability)
+    """An answer comes from a replica that has all records but the one that appeared last."""

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from email.utils import formatdate
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -34,6 +35,7 @@ _LAST_TURNS: Final = 5  # of the event loop: a connection that was just accepted
 _KEEP_ALIVE: Final = 75  # seconds that an idle connection stays open, as gateways commonly have it
 _BACKLOG: Final = 2_048
 _DATE_INTERVAL: Final = 1.0  # seconds between two refreshes of the Date header
+_LARGEST_SKEW: Final = 1_000_000_000  # seconds, some 32 years
 _RESET_ON_CLOSE: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)  # linger for 0 seconds
 
 
@@ -46,12 +48,14 @@ class Sandbox:
     Args:
         records: How many to make, or the records themselves. Those older than 7 days are never served.
         seed: The same seed makes the same records, order, faults and drift; 0 by default.
-        quota: Requests in any one second, over both calls; the vendor's 200 by default, ``None`` for no limit.
-        behaviour: How the service answers where the vendor's page does not say.
+        quota: Requests in any one second, over both calls; Tencent's 200 by default, ``None`` for no limit.
+        behaviour: How the service answers where Tencent's page does not say.
         faults: What goes wrong, and how often; nothing by default.
         drift: How the records change between queries; not at all by default.
         latency: Seconds between a request's arrival and its answer; 0 by default.
         jitter: Seconds that the answer takes longer at most, drawn evenly; 0 by default.
+        clock_skew: Seconds by which the service's clock is ahead of this machine's, negative if it is behind; 0 by
+            default. Its Date header, the 7 days, the default EndTime and the end of a UserSig follow that clock.
         sdk_app_id: The only app.
         identifier: Its only administrator.
         secret_key: Its key; a fake one by default.
@@ -73,6 +77,7 @@ class Sandbox:
         drift: Drift | None = None,
         latency: float = 0.0,
         jitter: float = 0.0,
+        clock_skew: float = 0.0,
         sdk_app_id: int = 1_400_000_000,
         identifier: str = "administrator",
         secret_key: str = _FAKE_KEY,
@@ -86,6 +91,7 @@ class Sandbox:
             )
         check_number("latency", latency, minimum=0, remedy="write seconds")
         check_number("jitter", jitter, minimum=0, remedy="write seconds")
+        check_number("clock_skew", clock_skew, minimum=-_LARGEST_SKEW, maximum=_LARGEST_SKEW, remedy="write seconds")
         check_number("sdk_app_id", sdk_app_id, minimum=1, whole=True, remedy="write an SDKAppID such as 1400000000")
         check_number("port", port, minimum=0, maximum=65_535, whole=True, remedy="write a port, or 0 for a free one")
         check_text("identifier", identifier)
@@ -97,12 +103,13 @@ class Sandbox:
         check_kind("behaviour", behaviour, Behaviour, remedy="write Behaviour(...), or leave it out")
         check_kind("faults", faults, Faults, remedy="write Faults(...), or leave it out")
         check_kind("drift", drift, Drift, remedy="write Drift(...), or leave it out")
-        calls = make_calls(records, seed=seed) if isinstance(records, int) else _encode(records)
+        self._clock: Callable[[], float] = lambda: time.time() + clock_skew
+        calls = make_calls(records, seed=seed, now=int(self._clock())) if isinstance(records, int) else _encode(records)
         self._app = App(sdk_app_id, identifier, secret_key)
         self._address = (host, port)
         self._store = RecordStore(calls, behaviour, seed=seed)
         mover = Mover(self._store, drift, seed=seed)
-        self._service = Service(self._app, self._store, mover, behaviour, seed=seed)
+        self._service = Service(self._app, self._store, mover, behaviour, clock=self._clock, seed=seed)
         self._gateway = Gateway(self._service, quota=quota, faults=faults, latency=latency, jitter=jitter, seed=seed)
         self._running: tuple[_Server, threading.Thread] | None = None
 
@@ -124,7 +131,7 @@ class Sandbox:
         self._address = (self._address[0], listener.getsockname()[1])
         # The loop is made here, so that __exit__ can reach it however early it comes; all else happens in the thread.
         runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
-        server = _Server(lambda line: make_app(self._gateway, self._service, line), runner.get_loop())
+        server = _Server(lambda line: make_app(self._gateway, self._service, line), runner.get_loop(), self._clock)
         thread = threading.Thread(
             target=_run, args=(runner, server, listener), name="trtc-records-sandbox", daemon=True
         )
@@ -180,7 +187,7 @@ class Sandbox:
     @property
     def records(self) -> list[CallRecord]:
         """Return what the service keeps now, by start time, as a client that makes no mistake reads it."""
-        return self._store.get_records(int(time.time()))
+        return self._store.get_records(int(self._clock()))
 
     @property
     def stats(self) -> Stats:
@@ -241,7 +248,9 @@ def _run(runner: asyncio.Runner, server: _Server, listener: socket.socket) -> No
 class _Server(uvicorn.Server):
     """Serve until stopped, and then stop at once: uvicorn's own way polls, which takes some tenths of a second."""
 
-    def __init__(self, make_app: Callable[[Line], Any], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, make_app: Callable[[Line], Any], loop: asyncio.AbstractEventLoop, clock: Callable[[], float]
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 make_app(self),
@@ -258,6 +267,7 @@ class _Server(uvicorn.Server):
             )
         )
         self._loop = loop
+        self._clock = clock
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -285,7 +295,7 @@ class _Server(uvicorn.Server):
     async def main_loop(self) -> None:
         """Keep the Date header right until the server stops."""
         while not self._stopping.is_set():
-            await self.on_tick(0)
+            self.server_state.default_headers = [(b"date", formatdate(self._clock(), usegmt=True).encode())]
             await self.pause(_DATE_INTERVAL)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

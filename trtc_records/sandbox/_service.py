@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from typing import Any, Final
+
+import attrs
 
 from trtc_records.sandbox._checks import App, RefusedError, check_request, read_call_id, read_query
 from trtc_records.sandbox._drift import Mover
 from trtc_records.sandbox._options import Behaviour
-from trtc_records.sandbox._store import NEW_CALL_RESULT, NEW_CALL_TYPE, RecordStore, encode
+from trtc_records.sandbox._store import NEW_CALL_RESULT, NEW_CALL_TYPE, Query, RecordStore, encode
 
 __all__ = ["Service"]
 
@@ -24,15 +25,26 @@ class Service:
         app: Whose requests it answers.
         store: The records.
         mover: Moves the records before each query.
-        behaviour: How it answers where the vendor's page does not say.
+        behaviour: How it answers where Tencent's page does not say.
+        clock: Returns the service's time, in Unix seconds.
         seed: The same seed makes the same RequestIds.
     """
 
-    def __init__(self, app: App, store: RecordStore, mover: Mover, behaviour: Behaviour, *, seed: int) -> None:
+    def __init__(
+        self,
+        app: App,
+        store: RecordStore,
+        mover: Mover,
+        behaviour: Behaviour,
+        *,
+        clock: Callable[[], float],
+        seed: int,
+    ) -> None:
         self._app = app
         self._store = store
         self._mover = mover
         self._behaviour = behaviour
+        self._clock = clock
         self._rng = random.Random(f"request:{seed}")
         self._sequence = self._rng.randrange(1_000_000, 5_000_000)
         self._extra = _EXTRA_FIELDS if behaviour.extra_fields else {}
@@ -42,7 +54,7 @@ class Service:
     def answer(self, respond: Callable[[bytes], bytes], method: str, query_string: bytes, body: bytes) -> bytes:
         """Answer one request within the quota, by *respond*, which is one of this object's own methods."""
         try:
-            check_request(self._app, method, query_string, time.time())
+            check_request(self._app, method, query_string, self._clock())
             response = respond(body)
         except RefusedError as refusal:
             return self.refuse(refusal)
@@ -62,12 +74,16 @@ class Service:
         Raises:
             RefusedError: Something in the body is wrong, or there are no more records and the behaviour wants an error.
         """
-        now = int(time.time())
+        now = self._clock()
         new = self._behaviour.new_enum_values
-        query = read_query(body, now, more_results=[NEW_CALL_RESULT] * new, more_types=[NEW_CALL_TYPE] * new)
+        query = read_query(body, int(now), more_results=[NEW_CALL_RESULT] * new, more_types=[NEW_CALL_TYPE] * new)
         self.pages.append(query.page)
-        self._mover.move(query, now)
-        total, records = self._store.get_page(query, now)
+        self._mover.catch_up(now)
+        self._mover.move(query, int(now))
+        lagging = self._mover.draw_lag()
+        total, records = self._store.get_page(self._limit(query), int(now), lagging=lagging)
+        if self._behaviour.total_cap is not None:
+            total = min(total, self._behaviour.total_cap)
         if records:
             head = {"TotalNum": total, "Page": query.page, **self._extra}
             return _add_member(head, b"CallRecordList", b"[%b]" % b",".join(records))
@@ -84,13 +100,39 @@ class Service:
                 raise RefusedError(101050, "no call records")
         return encode({"TotalNum": total, **tail, **self._extra})
 
+    def _limit(self, query: Query) -> Query:
+        """Return the query that is answered instead of *query*: within the greatest length and depth of a page.
+
+        Raises:
+            RefusedError: The page lies too deep, and the behaviour wants an error.
+        """
+        behaviour = self._behaviour
+        size = min(query.page_size, behaviour.page_cap or query.page_size)
+        page = query.page
+        if behaviour.deepest is not None and page * size > behaviour.deepest:
+            match behaviour.beyond:
+                case "invalid_parameter":
+                    raise RefusedError(101002, f"invalid parameter: Page reaches beyond record {behaviour.deepest}")
+                case "illegal_parameter":
+                    raise RefusedError(70402, "illegal parameter")
+                case "internal_error":
+                    raise RefusedError(101001, "internal error")
+                case "empty":
+                    page = 0
+                case "repeat":
+                    page = behaviour.deepest // size
+        return attrs.evolve(query, page_size=size, page=page)
+
     def get_record_by_callid(self, body: bytes) -> bytes:
         """Return the Response of a lookup.
 
         Raises:
             RefusedError: The body is wrong, or there is no such record.
         """
-        record = self._store.get_record(read_call_id(body), int(time.time()))
+        now = self._clock()
+        call_id = read_call_id(body)
+        self._mover.catch_up(now)
+        record = self._store.get_record(call_id, int(now), lagging=self._mover.draw_lag())
         if record is None:
             raise RefusedError(101050, "no such call record")
         return _add_member(self._extra, b"CallRecord", record)

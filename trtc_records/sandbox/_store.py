@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 import zlib
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from operator import sub
+from typing import Any, Final, NamedTuple
 
 import attrs
 
@@ -23,7 +25,9 @@ RETENTION: Final = 7 * 86_400
 NEW_CALL_RESULT: Final = "Transferred"
 NEW_CALL_TYPE: Final = "Broadcast"
 
-_CACHED_QUERIES: Final = 16  # a walk needs one; more only serve walks that run side by side
+# A walk needs one entry; a divided walk, and walks side by side, need one for each window that is under way.
+_CACHE_SIZE: Final = 4_000_000  # references to records, which take 32 MB
+_ENTRY_SIZE: Final = 50  # in the same unit: a window without records takes memory, too
 _EXTRA_FIELDS: Final[dict[str, Any]] = {"Platform": "Web", "Quality": {"Score": 4.5, "Tags": ["clear"]}}
 _NEW_ENUM_VALUES: Final[dict[str, Any]] = {
     "MediaType": "Screen",
@@ -45,7 +49,7 @@ def encode(value: object) -> bytes:
 
 @attrs.frozen(kw_only=True)
 class Query:
-    """Say which records a request wants; all times are Unix seconds, both ends included."""
+    """The records that a request wants; all times are Unix seconds."""
 
     start_time: int
     end_time: int
@@ -53,17 +57,55 @@ class Query:
     call_type: str | None
     page_size: int
     page: int
+    """The page from 1; 0 for none."""
+
+
+_Kind = tuple[str | None, str | None]
 
 
 @attrs.define
 class _View:
-    """Hold records that share what a query filters by, sorted by StartTime."""
+    """Records that share what a query filters by, sorted by StartTime."""
 
     starts: array[int]
+    ends: array[int]
     bodies: list[bytes]
+    longest: int = attrs.field(init=False)
+    """No call here lasts longer, in seconds."""
+
+    @longest.default
+    def _find_longest(self) -> int:
+        return max(map(sub, self.ends, self.starts), default=0)
+
+    def take(self, places: Sequence[int]) -> _View:
+        """Return a view of the records at *places*, in that order."""
+        starts, ends = (array("q", [column[place] for place in places]) for column in (self.starts, self.ends))
+        return _View(starts, ends, [self.bodies[place] for place in places])
+
+    def insert(self, start: int, end: int, body: bytes) -> int:
+        """Insert a record, and return its place."""
+        place = bisect_right(self.starts, start)
+        self.starts.insert(place, start)
+        self.ends.insert(place, end)
+        self.bodies.insert(place, body)
+        self.longest = max(self.longest, end - start)
+        return place
+
+    def remove(self, start: int, body: bytes) -> int:
+        """Remove the record of that *body*, and return the place it had."""
+        place = self.bodies.index(body, bisect_left(self.starts, start))
+        del self.starts[place], self.ends[place], self.bodies[place]
+        return place
 
 
-_Kind = tuple[str | None, str | None]
+class _Selection(NamedTuple):
+    """The records that a query matches: those of a kind, at places from first to last, that end within bounds."""
+
+    kind: _Kind
+    first: int
+    last: int
+    earliest_end: int
+    latest_end: int
 
 
 class RecordStore:
@@ -78,52 +120,58 @@ class RecordStore:
     def __init__(self, calls: Iterable[dict[str, Any]], behaviour: Behaviour, *, seed: int) -> None:
         self._behaviour = behaviour
         self._salt = seed & 0xFFFF_FFFF
-        starts: list[int] = []
-        bodies: list[bytes] = []
+        unsorted = _View(array("q"), array("q"), [])
         kinds: list[_Kind] = []
         shared_kinds: dict[_Kind, _Kind] = {}
         for call in calls:
             look = self._dress(call)
-            starts.append(look["StartTime"])
-            bodies.append(encode(look))
+            unsorted.starts.append(look["StartTime"])
+            unsorted.ends.append(look["EndTime"])
+            unsorted.bodies.append(encode(look))
             kind = (look["CallResult"], look["CallType"])
             kinds.append(shared_kinds.setdefault(kind, kind))
-        order = sorted(range(len(starts)), key=starts.__getitem__)
-        self._all = _View(array("q", [starts[index] for index in order]), [bodies[index] for index in order])
-        self._kinds = [kinds[index] for index in order]
+        places = range(len(kinds))
+        order = sorted(places, key=unsorted.starts.__getitem__)
+        self._all = unsorted.take(order)
+        self._kinds = [kinds[place] for place in order]
+        self._views: dict[_Kind, _View] = {(None, None): self._all}
+        self._newest = unsorted.bodies[max(places, key=unsorted.ends.__getitem__)] if kinds else b""
+        self._by_id: dict[str, bytes] = {}
         self._forget()
 
     def _forget(self) -> None:
-        """Drop what is derived from the records, which have changed."""
-        self._views: dict[_Kind, _View] = {(None, None): self._all}
-        self._ordered: dict[tuple[_Kind, int, int], list[bytes]] = {}
-        self._by_id: dict[str, bytes] = {}
+        """Drop the pages that are ready: the records have changed."""
+        self._ordered: dict[_Selection, list[bytes]] = {}
+        self._ordered_size = 0
 
-    def get_page(self, query: Query, now: int) -> tuple[int, list[bytes]]:
+    def get_page(self, query: Query, now: int, *, lagging: bool = False) -> tuple[int, list[bytes]]:
         """Return how many records match *query*, and those of its page; none after the last page.
 
         Args:
             query: An older start than the service keeps is moved to what it keeps.
             now: Unix seconds.
+            lagging: Whether the record that appeared last is left out.
         """
-        kind = (query.call_result, query.call_type)
-        first, last = self._find_range(query, now)
-        key = (kind, first, last)
-        records = self._ordered.get(key)
-        if records is None:
-            if len(self._ordered) >= _CACHED_QUERIES:
-                self._ordered.clear()
-            records = self._ordered[key] = self._order(self._get_view(kind).bodies[first:last])
-        size = min(query.page_size, self._behaviour.page_cap or query.page_size)
-        offset = (query.page - 1) * size
-        return len(records), records[offset : offset + size]
+        records = self._get_ordered(self._select(query, now))
+        if lagging:
+            records = [record for record in records if record is not self._newest]
+        offset = (query.page - 1) * query.page_size
+        return len(records), records[offset : offset + query.page_size] if query.page else []
 
-    def get_record(self, call_id: str, now: int) -> bytes | None:
-        """Return the record of one call, or ``None`` if the service has none or no longer keeps it."""
+    def get_record(self, call_id: str, now: int, *, lagging: bool = False) -> bytes | None:
+        """Return the record of one call, or ``None`` if the service has none or no longer keeps it.
+
+        Args:
+            call_id: The call.
+            now: Unix seconds.
+            lagging: Whether the record that appeared last is left out.
+        """
         if not self._by_id:
             self._by_id = {json.loads(body)["CallId"]: body for body in self._all.bodies}
         body = self._by_id.get(call_id)
-        return body if body and json.loads(body)["StartTime"] >= now - RETENTION else None
+        if body is None or (lagging and body is self._newest):
+            return None
+        return body if json.loads(body)["StartTime"] >= now - RETENTION else None
 
     def get_records(self, now: int) -> list[CallRecord]:
         """Return what the service has, by start time, as a right client reads it; safe from another thread."""
@@ -132,46 +180,79 @@ class RecordStore:
 
     def find_newest(self, query: Query, now: int) -> int | None:
         """Return the last StartTime among the records that match *query*, or ``None`` if none does."""
-        first, last = self._find_range(query, now)
-        return self._get_view((query.call_result, query.call_type)).starts[last - 1] if first < last else None
+        selection = self._select(query, now)
+        places = self._find_places(selection)
+        return self._get_view(selection.kind).starts[places[-1]] if places else None
 
     def add(self, call: dict[str, Any]) -> None:
         """Add one call, given as to the constructor."""
         look = self._dress(call)
-        place = bisect_right(self._all.starts, look["StartTime"])
-        self._all.starts.insert(place, look["StartTime"])
-        self._all.bodies.insert(place, encode(look))
-        self._kinds.insert(place, (look["CallResult"], look["CallType"]))
+        body = encode(look)
+        kind = (look["CallResult"], look["CallType"])
+        place = self._all.insert(look["StartTime"], look["EndTime"], body)
+        self._kinds.insert(place, kind)
+        for wanted, view in self._views.items():
+            if view is not self._all and _matches(kind, wanted):
+                view.insert(look["StartTime"], look["EndTime"], body)
+        if self._by_id:
+            self._by_id[look["CallId"]] = body
+        self._newest = body
         self._forget()
 
     def remove_oldest(self, query: Query, now: int) -> None:
         """Remove the oldest record that matches *query*, if any does."""
-        first, last = self._find_range(query, now)
-        if first == last:
+        selection = self._select(query, now)
+        places = self._find_places(selection)
+        if not places:
             return
-        view = self._get_view((query.call_result, query.call_type))
-        place = self._all.bodies.index(view.bodies[first], bisect_left(self._all.starts, view.starts[first]))
-        del self._all.starts[place], self._all.bodies[place], self._kinds[place]
+        view = self._get_view(selection.kind)
+        start, body = view.starts[places[0]], view.bodies[places[0]]
+        kind = self._kinds.pop(self._all.remove(start, body))
+        for wanted, view in self._views.items():
+            if view is not self._all and _matches(kind, wanted):
+                view.remove(start, body)
+        self._by_id = {}
         self._forget()
 
-    def _find_range(self, query: Query, now: int) -> tuple[int, int]:
-        starts = self._get_view((query.call_result, query.call_type)).starts
-        first = bisect_left(starts, max(query.start_time, now - RETENTION))
-        return first, max(first, bisect_right(starts, query.end_time))
+    def _select(self, query: Query, now: int) -> _Selection:
+        kind = (query.call_result, query.call_type)
+        view = self._get_view(kind)
+        begin, end = query.start_time, query.end_time - self._behaviour.half_open
+        window = self._behaviour.window
+        earliest_end = begin if window in {"end", "overlap"} else 0
+        latest_end = end if window in {"end", "within"} else sys.maxsize
+        earliest_start = begin - view.longest if earliest_end else begin
+        first = bisect_left(view.starts, max(earliest_start, now - RETENTION))
+        return _Selection(kind, first, max(first, bisect_right(view.starts, end)), earliest_end, latest_end)
+
+    def _find_places(self, selection: _Selection) -> Sequence[int]:
+        places = range(selection.first, selection.last)
+        if self._behaviour.window == "start":
+            return places
+        ends = self._get_view(selection.kind).ends
+        return [place for place in places if selection.earliest_end <= ends[place] <= selection.latest_end]
+
+    def _get_ordered(self, selection: _Selection) -> list[bytes]:
+        records = self._ordered.pop(selection, None)
+        if records is None:
+            bodies = self._get_view(selection.kind).bodies
+            places = self._find_places(selection)
+            if isinstance(places, range):
+                records = self._order(bodies[places.start : places.stop])
+            else:
+                records = self._order([bodies[place] for place in places])
+            self._ordered_size += len(records) + _ENTRY_SIZE
+        self._ordered[selection] = records  # as the one used last
+        while self._ordered_size > _CACHE_SIZE and len(self._ordered) > 1:
+            oldest = next(iter(self._ordered))
+            self._ordered_size -= len(self._ordered.pop(oldest)) + _ENTRY_SIZE
+        return records
 
     def _get_view(self, wanted: _Kind) -> _View:
         view = self._views.get(wanted)
         if view is None:
-            call_result, call_type = wanted
-            places = [
-                place
-                for place, kind in enumerate(self._kinds)
-                if call_result in (None, kind[0]) and call_type in (None, kind[1])
-            ]
-            view = self._views[wanted] = _View(
-                array("q", [self._all.starts[place] for place in places]),
-                [self._all.bodies[place] for place in places],
-            )
+            places = [place for place, kind in enumerate(self._kinds) if _matches(kind, wanted)]
+            view = self._views[wanted] = self._all.take(places)
         return view
 
     def _order(self, records: list[bytes]) -> list[bytes]:
@@ -197,3 +278,7 @@ class RecordStore:
             if behaviour.unanswered == "absent":
                 del look["AcceptTime"]
         return look
+
+
+def _matches(kind: _Kind, wanted: _Kind) -> bool:
+    return wanted[0] in (None, kind[0]) and wanted[1] in (None, kind[1])
