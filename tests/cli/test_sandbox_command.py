@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import shlex
 import signal
 import subprocess
@@ -9,9 +11,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
+import attrs
 import pytest
-from cli_process import Run, clean_environment, start
+from cli_process import Run, clean_environment, is_short, start
+
+import trtc_records.sandbox
+from trtc_records.cli import main
+from trtc_records.cli._sandbox import sandbox
+from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -55,3 +64,103 @@ def test_port_in_use_is_explained(run: Run) -> None:
         done = run("sandbox", "--port", port)
     assert done.returncode == 2
     assert f"cannot listen on port {port}" in done.stderr
+
+
+# fmt: off
+OPTIONS = (
+    "--records=500", "--quota=0", "--latency=0.01", "--jitter=0.01", "--clock-skew=-90000", "--fault=http_502=0.25",
+    "--fault=slow=0.75", "--slow-seconds=0.01", "--retry-after=2", "--arrivals=0.5", "--expiries=0.5", "--anywhere",
+    "--arrivals-per-second=2", "--call-seconds=30", "--replica-lag=0.5", "--end=null", "--order=random",
+    "--page-cap=9", "--deepest=90", "--beyond=repeat", "--total-cap=80", "--window=overlap", "--half-open",
+    "--unanswered=absent", "--room-id-type-as-text", "--extra-fields", "--new-enum-values", "--quota-code=60018",
+    "--seed=3",
+)
+# fmt: on
+
+
+def test_every_option_reaches_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each option of the command is the argument of the same name."""
+    made: list[dict[str, Any]] = []
+
+    def keep(**arguments: Any) -> object:
+        made.append(arguments)
+        return object()
+
+    monkeypatch.setattr(trtc_records.sandbox, "Sandbox", keep)
+    monkeypatch.setattr(trtc_records.sandbox, "serve", lambda *_: None)
+    assert main(["sandbox", *OPTIONS]) == 0
+    behaviour = Behaviour(
+        end="null",
+        order="random",
+        page_cap=9,
+        deepest=90,
+        beyond="repeat",
+        total_cap=80,
+        window="overlap",
+        half_open=True,
+        unanswered="absent",
+        room_id_type_as_text=True,
+        extra_fields=True,
+        new_enum_values=True,
+        quota_code=60018,
+    )
+    drift = Drift(arrivals=0.5, expiries=0.5, anywhere=True, arrivals_per_second=2, call_seconds=30, replica_lag=0.5)
+    faults = Faults(http_502=0.25, slow=0.75, slow_seconds=0.01, retry_after=2)
+    expected = {"port": 0, "records": 500, "seed": 3, "quota": None, "latency": 0.01, "jitter": 0.01}
+    assert made == [{**expected, "clock_skew": -90_000, "behaviour": behaviour, "drift": drift, "faults": faults}]
+
+
+def test_defaults_and_choices_are_those_of_the_sandbox() -> None:
+    """Without options the command serves as ``Sandbox()`` does, and it offers every choice that there is."""
+    parameters = inspect.signature(sandbox, eval_str=True).parameters
+    names = inspect.signature(Sandbox).parameters.keys() & parameters.keys()
+    known = {name: inspect.signature(Sandbox).parameters[name].default for name in names}
+    for options in (Behaviour, Drift, Faults):
+        hints = get_type_hints(options)
+        fields = {field.name: field for field in attrs.fields(options) if field.name not in Faults().probabilities}
+        for name, field in fields.items():
+            choices = get_args(get_args(parameters[name].annotation)[0])
+            assert choices == get_args(hints[name]) or name == "quota_code"
+            known[name] = field.default
+    assert {name: parameters[name].default for name in known} == known
+    assert parameters.keys() - known.keys() == {"fault"}
+
+
+def test_help_names_every_fault(run: Run) -> None:
+    """All kinds of faults stand in help."""
+    shown = run("sandbox", "--help", COLUMNS="200").stdout
+    assert all(re.search(rf"\b{kind}\b", shown) for kind in Faults().probabilities)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ("--fault http_503=0.1", "--fault http_503=0.1 names no fault"),
+        ("--fault reset", "--fault reset has no probability"),
+        ("--fault reset=often", "--fault reset=often has no probability"),
+        ("--fault reset=2", "Faults.reset must be a number from 0 to 1, got 2.0"),
+        ("--fault reset=0.6 --fault slow=0.6", "add up to 1.2"),
+        ("--quota -1", "'--quota'"),
+        ("--quota-code 60012", "'60012' is not one of"),
+        ("--end stop", "'stop' is not one of"),
+        ("--arrivals nan", "'--arrivals'"),
+        ("--deepest 0", "'--deepest'"),
+        ("--clock-skew 1e12", "clock_skew must be a number from -1e+09 to 1e+09"),
+    ],
+)
+def test_wrong_option_is_a_usage_error(run: Run, arguments: str, complaint: str) -> None:
+    """A value that cannot be used is named in a line, with exit code 2."""
+    done = run("sandbox", *arguments.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert complaint in done.stderr.splitlines()[0]
+    assert is_short(done.stderr)
+
+
+def test_options_change_the_answers(run: Run, tmp_path: Path) -> None:
+    """A client of a service with options meets what they say."""
+    with running("--records", "30", "--page-cap", "7", "--extra-fields", "--fault", "http_502=0.1") as (_, variables):
+        done = run("export", "-o", "calls.jsonl", "--log-level", "debug", **variables)
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "calls.jsonl").read_text().splitlines()
+    assert len(lines) == 30
+    assert all('"Platform"' in line for line in lines)

@@ -14,12 +14,11 @@ from typing import Annotated, Any, Final
 import typer
 
 from trtc_records import __version__
-from trtc_records.cli import _doctor, _export, _summary, _sync, _usersig
+from trtc_records.cli import _doctor, _export, _sandbox, _summary, _sync, _usersig
 from trtc_records.cli._errors import ExitCode, guard, report
 from trtc_records.cli._get import get
 from trtc_records.cli._options import make_choice_option
 from trtc_records.cli._output import LogLevel, configure_output, say
-from trtc_records.cli._sandbox import sandbox
 from trtc_records.cli._streams import fill_closed_streams
 
 __all__ = ["run"]
@@ -167,4 +166,4 @@ _register(_sync.sync, _sync.EXAMPLES)
 _register(get)
 _register(_doctor.doctor, _doctor.EXAMPLES)
 _register(_usersig.usersig, _usersig.EXAMPLES, environment=False)
-_register(sandbox, environment=False)
+_register(_sandbox.sandbox, _sandbox.EXAMPLES, environment=False)

@@ -4,33 +4,159 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
 from trtc_records.cli._errors import CommandError, ExitCode
 from trtc_records.cli._output import note
-from trtc_records.cli._sandboxes import make_sandbox
+from trtc_records.cli._sandboxes import explain_making
 
 if TYPE_CHECKING:
-    from trtc_records.sandbox import Sandbox
+    from trtc_records.sandbox import Faults, Sandbox
 
-__all__ = ["sandbox"]
+__all__ = ["EXAMPLES", "sandbox"]
+
+EXAMPLES: Final = (
+    ("trtc-records sandbox --port 8080 --records 50000", "a busy week"),
+    ("trtc-records sandbox --fault http_502=0.02 --fault reset=0.01", "two kinds of failures"),
+    ("trtc-records sandbox --deepest 10000 --beyond empty --total-cap 10000", "no page beyond a depth"),
+    ("trtc-records sandbox --arrivals-per-second 3 --order descending", "calls that end meanwhile"),
+)
+
+
+def _count(help_text: str, *, minimum: int = 1) -> Any:
+    return typer.Option(min=minimum, metavar="N", help=help_text)
+
+
+def _seconds(help_text: str, *, minimum: float | None = 0) -> Any:
+    return typer.Option(min=minimum, metavar="SECONDS", help=help_text)
+
+
+def _probability(help_text: str) -> Any:
+    return typer.Option(min=0, max=1, metavar="P", help=help_text)
+
+
+def _flag(name: str, help_text: str) -> Any:
+    return typer.Option(name, help=help_text)
 
 
 def sandbox(
     *,
-    port: Annotated[int, typer.Option(min=0, max=65_535, metavar="N", help="The port; 0 takes a free one.")] = 0,
-    records: Annotated[int, typer.Option(min=0, metavar="N", help="How many call records to make up.")] = 2_000,
-    seed: Annotated[int, typer.Option(metavar="N", help="The same seed makes the same records.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65_535, metavar="N", help="Port; 0 takes a free one.")] = 0,
+    records: Annotated[int, _count("Number of call records to make up.", minimum=0)] = 2_000,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Seed: the same one makes the same records, order, faults and drift.")
+    ] = 0,
+    quota: Annotated[int, _count("Requests allowed in any one second; 0 for no limit.", minimum=0)] = 200,
+    latency: Annotated[float, _seconds("Time from a request to its answer.")] = 0.0,
+    jitter: Annotated[float, _seconds("Greatest random addition to the latency.")] = 0.0,
+    clock_skew: Annotated[
+        float, _seconds("Lead of the service's clock over this machine's; negative if it is behind.", minimum=None)
+    ] = 0.0,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND=P",
+            help="Probability of a fault: http_502, http_429, reset, truncated, internal_error, rate_limited, slow or "
+            "not_json, such as http_502=0.02. May be repeated.",
+        ),
+    ] = None,
+    slow_seconds: Annotated[float, _seconds("Extra time that the fault slow takes.")] = 5.0,
+    retry_after: Annotated[int, typer.Option(min=0, metavar="SECONDS", help="Retry-After of the fault http_429.")] = 1,
+    arrivals: Annotated[float, _probability("Probability that a record appears before a query.")] = 0.0,
+    expiries: Annotated[float, _probability("Probability that the oldest record goes away before a query.")] = 0.0,
+    anywhere: Annotated[
+        bool, _flag("--anywhere", "Lets --arrivals appear anywhere in a query's window, not only at its recent end.")
+    ] = False,
+    arrivals_per_second: Annotated[
+        float,
+        typer.Option(min=0, max=1_000, metavar="N", help="Calls that end per second, on average, while it serves."),
+    ] = 0.0,
+    call_seconds: Annotated[
+        float, _seconds("Time from the start of such a call until its record appears, on average.", minimum=1)
+    ] = 60.0,
+    replica_lag: Annotated[
+        float, _probability("Probability that an answer lacks the record that appeared last.")
+    ] = 0.0,
+    end: Annotated[
+        Literal["page_zero", "empty_list", "error", "absent", "null"],
+        typer.Option(help="Answer to a page after the last one: Page 0, an empty list, error 101050, or no fields."),
+    ] = "page_zero",
+    order: Annotated[
+        Literal["ascending", "descending", "random"], typer.Option(help="Order of records by StartTime.")
+    ] = "ascending",
+    page_cap: Annotated[int | None, _count("Greatest number of records of a page.")] = None,
+    deepest: Annotated[
+        int | None, _count("Last position, counted in records, that a page may reach (Page times its length).")
+    ] = None,
+    beyond: Annotated[
+        Literal["invalid_parameter", "illegal_parameter", "internal_error", "empty", "repeat"],
+        typer.Option(
+            help="Answer to a page beyond --deepest: error 101002, 70402 or 101001, an empty page, or the deepest page "
+            "once more."
+        ),
+    ] = "invalid_parameter",
+    total_cap: Annotated[int | None, _count("Greatest TotalNum.")] = None,
+    window: Annotated[
+        Literal["start", "end", "within", "overlap"],
+        typer.Option(help="Part of a call that lies in a query's window: its start, its end, both, or any moment."),
+    ] = "start",
+    half_open: Annotated[bool, _flag("--half-open", "Leaves EndTime itself out of a query's window.")] = False,
+    unanswered: Annotated[
+        Literal["zero", "null", "absent"], typer.Option(help="AcceptTime of a call that was never answered.")
+    ] = "zero",
+    room_id_type_as_text: Annotated[bool, _flag("--room-id-type-as-text", "Sends RoomIdType as a string.")] = False,
+    extra_fields: Annotated[bool, _flag("--extra-fields", "Adds fields that no page documents.")] = False,
+    new_enum_values: Annotated[
+        bool, _flag("--new-enum-values", "Gives a quarter of the records values that no page documents.")
+    ] = False,
+    quota_code: Annotated[
+        Literal[60007, 60011, 60018, 60019], typer.Option(help="Error code of a request over the quota.")
+    ] = 60011,
 ) -> ExitCode:
     """Serve made-up call records on this machine until Ctrl-C.
 
-    Prints the environment variables that make this command, and CallRecordsClient.from_env(), use it.
+    Prints the environment variables that make this command, and CallRecordsClient.from_env(), use it. By default it
+    answers as Tencent documents; options choose where the documentation is silent, and what goes wrong.
     """
-    service = make_sandbox(port=port, records=records, seed=seed)
-    from trtc_records.sandbox import serve  # noqa: PLC0415  (the extra is there: a sandbox was made)
+    with explain_making():
+        from trtc_records.sandbox import Behaviour, Drift, Sandbox, serve  # noqa: PLC0415  (its extra may be missing)
 
+        service = Sandbox(
+            port=port,
+            records=records,
+            seed=seed,
+            quota=quota or None,
+            latency=latency,
+            jitter=jitter,
+            clock_skew=clock_skew,
+            faults=_make_faults(fault or (), slow_seconds=slow_seconds, retry_after=retry_after),
+            drift=Drift(
+                arrivals=arrivals,
+                expiries=expiries,
+                anywhere=anywhere,
+                arrivals_per_second=arrivals_per_second,
+                call_seconds=call_seconds,
+                replica_lag=replica_lag,
+            ),
+            behaviour=Behaviour(
+                end=end,
+                order=order,
+                page_cap=page_cap,
+                deepest=deepest,
+                beyond=beyond,
+                total_cap=total_cap,
+                window=window,
+                half_open=half_open,
+                unanswered=unanswered,
+                room_id_type_as_text=room_id_type_as_text,
+                extra_fields=extra_fields,
+                new_enum_values=new_enum_values,
+                quota_code=quota_code,
+            ),
+        )
     try:
         serve(service, _announce)
     except BrokenPipeError:
@@ -38,6 +164,27 @@ def sandbox(
     except OSError as error:
         raise CommandError(f"cannot listen on port {port}: {error.strerror or error}", "try another --port") from error
     return ExitCode.DONE
+
+
+def _make_faults(settings: Iterable[str], *, slow_seconds: float, retry_after: int) -> Faults:
+    """Make the faults of ``http_502=0.02``, and more such.
+
+    Raises:
+        CommandError: One is malformed, or names no fault.
+        ValueError: The probabilities cannot be used.
+    """
+    from trtc_records.sandbox import Faults  # noqa: PLC0415  (as above)
+
+    chances = {}
+    for setting in settings:
+        kind, _, chance = setting.partition("=")
+        if kind not in Faults().probabilities:
+            raise CommandError(f"--fault {setting} names no fault", f"write {', '.join(Faults().probabilities)}")
+        try:
+            chances[kind] = float(chance)
+        except ValueError:
+            raise CommandError(f"--fault {setting} has no probability", f"write {kind}=0.02") from None
+    return Faults(slow_seconds=slow_seconds, retry_after=retry_after, **chances)
 
 
 def _announce(service: Sandbox) -> None:

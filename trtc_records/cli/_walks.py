@@ -10,7 +10,7 @@ import attrs
 
 from trtc_records import CallRecordPage, CallRecordsClient, CallResult, CallType, ResponseDecodeError
 from trtc_records.cli._options import Window
-from trtc_records.cli._sandboxes import make_sandbox
+from trtc_records.cli._sandboxes import explain_making
 
 __all__ = ["Selection", "choose_client"]
 
@@ -58,5 +58,9 @@ def choose_client(*, sandbox: bool) -> Iterator[Callable[[], CallRecordsClient]]
     if not sandbox:
         yield CallRecordsClient.from_env
         return
-    with make_sandbox(records=_SANDBOX_RECORDS) as service:
+    with explain_making():
+        from trtc_records.sandbox import Sandbox  # noqa: PLC0415  (its extra may be missing)
+
+        service = Sandbox(records=_SANDBOX_RECORDS)
+    with service:
         yield lambda: CallRecordsClient(**service.credentials)
