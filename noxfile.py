@@ -99,7 +99,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def demo(session: nox.Session) -> None:
     """Export from the embedded sandbox, as the README does."""
-    install_wheel(session, "[all]")
+    install_wheel(session, "[cli]")
     session.run("trtc-records", "export", "--sandbox", "--output", str(Path(session.create_tmp(), "calls.jsonl")))
 
 

@@ -12,8 +12,8 @@ from typing import Final
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 COMMAND: Final = (sys.executable, "-m", "trtc_records.cli")
-EXTRAS: Final = all(find_spec(name) for name in ("rich", "starlette", "typer", "uvicorn"))
-"""Whether the command and the sandbox can run here."""
+EXTRAS: Final = all(find_spec(name) for name in ("rich", "typer"))
+"""Whether the command can run here."""
 
 
 def clean_environment() -> dict[str, str]:

@@ -44,7 +44,7 @@ async def test_a_429_that_stays_is_a_transport_error(make_client: MakeClient) ->
     assert len(server.requests) == 2
 
 
-@pytest.mark.skipif(not EXTRAS, reason="needs the extras cli and sandbox")
+@pytest.mark.skipif(not EXTRAS, reason="needs the extra cli")
 def test_no_option_takes_the_account() -> None:
     """Key and UserSig come from the environment only: what stands on a command line can be read by others."""
     names = re.findall(r"^  (\w+)  ", help_of().partition("Commands:")[2], re.MULTILINE)

@@ -53,13 +53,14 @@ ROOMS: Final = {
 """What each room may import besides itself; "" is the package root, the public names."""
 
 EXCEPTIONS: Final = {
-    ("sandbox._fixture", ""),  # the pytest fixture makes clients: in a method, so that serving needs no client
+    ("sandbox._fixture", ""),  # the pytest fixture makes clients
     ("sandbox._pytest", "sandbox"),  # installed outside the package, where it is a user like any other
 }
 
 THIRD_PARTIES: Final = {
     "aiolimiter": {"_throttle"},
     "dlt": {"integrations.dlt"},
+    "h11": {"sandbox._http"},
     "httpcore": {"_lanes", "_transport"},
     "httpx": {"_arguments", "_client", "_lanes", "_transport", "cli._doctor"},
     "pyarrow": {"export.arrow", "export.parquet", "integrations.dlt"},
@@ -68,9 +69,7 @@ THIRD_PARTIES: Final = {
     "redis": {"integrations.redis"},
     "rich": {"cli"},
     "stamina": {"_retry"},
-    "starlette": {"sandbox"},
     "typer": {"cli"},
-    "uvicorn": {"sandbox"},
 }
 """Where each may be imported: a module, or a room and all in it."""
 EVERYWHERE: Final = {"anyio", "attrs", "cattrs"}

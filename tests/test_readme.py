@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_process import EXTRAS
+
+from trtc_records.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -20,11 +21,8 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.skipif(not EXTRAS, reason="needs the extra sandbox")
 def test_first_example_prints_records() -> None:
     """The program in the first screen runs as it stands, and prints a line per record."""
-    from trtc_records.sandbox import Sandbox
-
     with Sandbox(records=300) as sandbox:
         done = subprocess.run(
             [sys.executable, "-P", "-W", "error", "-c", blocks("python")[0]],

@@ -25,7 +25,7 @@ MODULES: Final = {
     "trtc_records": ((), ""),
     "trtc_records.export": (("pyarrow",), "parquet"),
     "trtc_records.summary": ((), ""),
-    "trtc_records.sandbox": (("starlette", "uvicorn"), "sandbox"),
+    "trtc_records.sandbox": ((), ""),
     "trtc_records.integrations.dlt": (("dlt", "pyarrow"), "dlt"),
     "trtc_records.integrations.redis": (("redis", "pyrate_limiter"), "redis"),
 }

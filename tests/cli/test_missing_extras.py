@@ -41,15 +41,6 @@ def test_missing_typer_says_what_to_install() -> None:
 
 
 @pytest.mark.skipif(not EXTRAS, reason="needs the extra cli")
-@pytest.mark.parametrize("module", ["starlette", "uvicorn"])
-def test_missing_server_says_what_to_install(module: str) -> None:
-    """Without Starlette or uvicorn ``--sandbox`` names the extra."""
-    done = run_without(module, "export", "--sandbox")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "pip install 'trtc-records[sandbox]'" in done.stderr
-
-
-@pytest.mark.skipif(not EXTRAS, reason="needs the extras cli and sandbox")
 def test_missing_pyarrow_says_what_to_install() -> None:
     """Without pyarrow an export to Parquet names the extra before anything is read; other formats do without."""
     done = run_without("pyarrow", "export", "--sandbox", "--format", "parquet", "-o", "-")

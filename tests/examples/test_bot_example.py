@@ -18,7 +18,6 @@ from example_programs import EXAMPLES, STRICT, load, skip_without, without_slown
 from http_server import Reply, Request, serve
 
 skip_without("aiogram", remedy="dependency group examples")
-skip_without("starlette", "uvicorn", remedy="extra sandbox")
 
 from aiogram import Bot  # noqa: E402
 from aiogram.client.session.base import BaseSession  # noqa: E402

@@ -11,7 +11,6 @@ from example_programs import run, skip_without, without_slowness
 
 skip_without("fcntl", remedy="a system with cron")
 skip_without("dlt", "duckdb", "pyarrow", remedy="extra dlt")
-skip_without("starlette", "uvicorn", remedy="extra sandbox")
 
 import duckdb  # noqa: E402
 

@@ -16,8 +16,7 @@ import httpx
 import pytest
 from example_programs import EXAMPLES, STRICT, load, skip_without, without_slowness
 
-skip_without("fastapi", remedy="dependency group examples")
-skip_without("starlette", "uvicorn", remedy="extra sandbox")
+skip_without("fastapi", "uvicorn", remedy="dependency group examples")
 
 from trtc_records.export import make_row  # noqa: E402
 from trtc_records.sandbox import Faults, SandboxFixture  # noqa: E402

@@ -10,7 +10,6 @@ from example_programs import run, skip_without, without_slowness
 
 skip_without("matplotlib", "polars", remedy="dependency group examples")
 skip_without("pyarrow", remedy="extra parquet")
-skip_without("starlette", "uvicorn", remedy="extra sandbox")
 
 from trtc_records.sandbox import SandboxFixture  # noqa: E402
 

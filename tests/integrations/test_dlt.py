@@ -38,7 +38,6 @@ from trtc_records import (
 )
 
 pytest.importorskip("dlt", reason="needs the extra: pip install 'trtc-records[dlt]'")
-pytest.importorskip("uvicorn", reason="needs the extra: pip install 'trtc-records[sandbox]'")
 
 import dlt
 import duckdb

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import httpx
 import pytest
 
 from trtc_records._usersig import mint_user_sig
-
-if TYPE_CHECKING:
-    from trtc_records.sandbox import Sandbox
-
-collect_ignore_glob = [] if find_spec("uvicorn") and find_spec("starlette") else ["test_*.py"]
+from trtc_records.sandbox import Sandbox
 
 
 @attrs.frozen
@@ -87,8 +82,6 @@ def connect() -> Iterator[Callable[[Sandbox], Caller]]:
 @pytest.fixture(scope="session")
 def shared() -> Iterator[Sandbox]:
     """Run one sandbox for all tests that change nothing in it."""
-    from trtc_records.sandbox import Sandbox
-
     with Sandbox(records=60, quota=None) as sandbox:
         yield sandbox
 

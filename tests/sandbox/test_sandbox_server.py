@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -29,6 +30,14 @@ def run(code, *options):
         check=False,
         timeout=60,
     )
+
+
+@contextlib.contextmanager
+def dial(sandbox):
+    """Open a connection of bytes."""
+    host, port = sandbox.base_url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as raw:
+        yield raw
 
 
 def test_credentials_are_what_a_client_takes(shared):
@@ -146,9 +155,8 @@ def test_nothing_is_left_of_connections_that_come_last(caplog):
     """Those accepted just before the stop are closed as all are, and nothing is logged."""
     for _ in range(20):
         with contextlib.ExitStack() as clients, Sandbox(records=0) as sandbox:
-            host, port = sandbox.base_url.removeprefix("http://").split(":")
             for _ in range(5):
-                clients.enter_context(socket.create_connection((host, int(port))))
+                clients.enter_context(dial(sandbox))
     gc.collect()  # an unclosed socket would warn here, and warnings are errors
     assert caplog.records == []
 
@@ -191,8 +199,7 @@ def test_it_serves_the_program_that_awaits(caller):
 def test_a_broken_request_does_no_harm(connect):
     """What is not HTTP is refused, and the next request is answered."""
     with Sandbox(records=3) as sandbox:
-        host, port = sandbox.base_url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port))) as raw:
+        with dial(sandbox) as raw:
             raw.sendall(b"not HTTP at all\r\n\r\n")
             assert b"400 Bad Request" in raw.recv(1_000)
         assert connect(sandbox).query()["TotalNum"] == 3
@@ -201,13 +208,108 @@ def test_a_broken_request_does_no_harm(connect):
 def test_a_client_that_leaves_in_the_middle_does_no_harm(connect, caplog):
     """A body that never comes whole is forgotten."""
     with Sandbox(records=3) as sandbox:
-        host, port = sandbox.base_url.removeprefix("http://").split(":")
         path = "/v4/call_record_http_srv/get_record_by_filter"
         for target in (path, "/other"):
-            with socket.create_connection((host, int(port))) as raw:
+            with dial(sandbox) as raw:
                 raw.sendall(f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{{".encode())
         assert connect(sandbox).query()["TotalNum"] == 3
     assert caplog.records == []
+
+
+def write_request(*headers, body=b"", method="POST", target="/other", version="1.1"):
+    """Return the bytes of a request, to an unknown resource by default."""
+    lines = [f"{method} {target} HTTP/{version}", "Host: x", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def read_all(raw):
+    """Return everything until the server closes the connection."""
+    return b"".join(iter(lambda: raw.recv(65_536), b""))
+
+
+def test_pipelined_requests_are_answered_in_order(shared):
+    """Requests that come in one piece, and one in two, have their answers one after the other."""
+    requests = [write_request(target=f"/{number}") for number in range(5)]
+    with dial(shared) as raw:
+        raw.sendall(b"".join(requests)[:-30])
+        time.sleep(0.05)
+        raw.sendall(b"".join(requests)[-30:] + write_request("Connection: close", target="/last"))
+        answers = read_all(raw)
+    assert re.findall(rb"unknown resource (/\w+)", answers) == [b"/0", b"/1", b"/2", b"/3", b"/4", b"/last"]
+
+
+def test_a_connection_stays_open_until_the_client_wants_it_closed(shared):
+    """HTTP/1.1 keeps it, HTTP/1.0 and ``Connection: close`` do not."""
+    with dial(shared) as raw:
+        for _ in range(3):
+            raw.sendall(write_request())
+            assert b"60009" in raw.recv(65_536)
+    for request in (write_request(version="1.0"), write_request("Connection: close")):
+        with dial(shared) as raw:
+            raw.sendall(request)
+            assert b"60009" in read_all(raw)
+
+
+def test_a_silent_connection_is_closed(connect, monkeypatch):
+    """After the time that gateways commonly have, and without a word."""
+    monkeypatch.setattr("trtc_records.sandbox._http._KEEP_ALIVE", 0.05)
+    with Sandbox(records=3) as sandbox, dial(sandbox) as raw:
+        assert read_all(raw) == b""
+        assert connect(sandbox).query()["TotalNum"] == 3
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (write_request(body=b"x" * ((1 << 20) + 1)), b"413"),
+        (write_request(target="/" + "x" * 100_000)[:20_000], b"431"),
+        (write_request(method="CONNECT", target="x:443"), b"405"),
+        (write_request("Transfer-Encoding: gzip"), b"501"),
+        (write_request().replace(b"Content-Length: 0", b"Content-Length: x"), b"400"),
+        (b"POST / HTTP/1.1\r\n\r\n", b"400"),
+    ],
+)
+def test_a_request_that_no_client_has_reason_to_send_is_refused(shared, request_bytes, status):
+    """The gateway says why, and closes the connection."""
+    with dial(shared) as raw:
+        raw.sendall(request_bytes)
+        assert read_all(raw).startswith(b"HTTP/1.1 " + status + b" ")
+
+
+def test_a_body_may_come_in_chunks_and_wait_for_a_word(shared):
+    """A client that asks first goes on once it may; and it may send pieces of unknown number."""
+    head = write_request("Expect: 100-continue", "Connection: close")
+    with dial(shared) as raw:
+        raw.sendall(head.replace(b"Content-Length: 0", b"Transfer-Encoding: chunked"))
+        assert raw.recv(1_000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        raw.sendall(b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n")
+        assert b"60009" in read_all(raw)
+
+
+def test_head_has_no_body(shared):
+    """Only the length of one."""
+    with dial(shared) as raw:
+        raw.sendall(write_request("Connection: close", method="HEAD"))
+        answer = read_all(raw).lower()
+    assert b"content-length: 1" in answer
+    assert answer.endswith(b"\r\n\r\n")
+
+
+def test_a_client_that_has_said_all_is_answered(shared):
+    """It may close its half of the connection after the request."""
+    with dial(shared) as raw:
+        raw.sendall(write_request())
+        raw.shutdown(socket.SHUT_WR)
+        assert b"60009" in read_all(raw)
+
+
+def test_many_connections_at_once_are_answered(connect):
+    """As many as a busy client opens in one go."""
+    with Sandbox(records=3) as sandbox, contextlib.ExitStack() as stack:
+        raws = [stack.enter_context(dial(sandbox)) for _ in range(300)]
+        for raw in raws:
+            raw.sendall(write_request("Connection: close"))
+        assert all(b"60009" in read_all(raw) for raw in raws)
 
 
 def test_answers_do_not_wait_for_acknowledgements(caller):
@@ -241,15 +343,6 @@ def test_it_is_clean_in_development_mode():
         "dev",
     )
     assert (result.returncode, result.stderr) == (0, "")
-
-
-@pytest.mark.parametrize("module", ["uvicorn", "starlette"])
-def test_a_missing_extra_says_what_to_install(module):
-    """The error names the command."""
-    result = run(f"import sys; sys.modules['{module}'] = None; import trtc_records.sandbox")
-    assert result.stderr.splitlines()[-1] == (
-        f"ImportError: the sandbox needs {module}, which is not installed: pip install 'trtc-records[sandbox]'"
-    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")

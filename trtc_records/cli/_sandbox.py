@@ -11,7 +11,6 @@ import typer
 
 from trtc_records.cli._errors import CommandError, ExitCode
 from trtc_records.cli._output import note
-from trtc_records.cli._sandboxes import explain_making
 
 if TYPE_CHECKING:
     from trtc_records.sandbox import Faults, Sandbox
@@ -121,9 +120,9 @@ def sandbox(
     Prints the environment variables that make this command, and CallRecordsClient.from_env(), use it. By default it
     answers as Tencent documents; options choose where the documentation is silent, and what goes wrong.
     """
-    with explain_making():
-        from trtc_records.sandbox import Behaviour, Drift, Sandbox, serve  # noqa: PLC0415  (its extra may be missing)
+    from trtc_records.sandbox import Behaviour, Drift, Sandbox, serve  # noqa: PLC0415  (takes time to import)
 
+    try:
         service = Sandbox(
             port=port,
             records=records,
@@ -157,6 +156,8 @@ def sandbox(
                 quota_code=quota_code,
             ),
         )
+    except ValueError as error:
+        raise CommandError(str(error)) from error
     try:
         serve(service, _announce)
     except BrokenPipeError:

@@ -10,7 +10,6 @@ import attrs
 
 from trtc_records import CallRecordPage, CallRecordsClient, CallResult, CallType, ResponseDecodeError
 from trtc_records.cli._options import Window
-from trtc_records.cli._sandboxes import explain_making
 
 __all__ = ["Selection", "choose_client"]
 
@@ -50,17 +49,11 @@ class Selection:
 
 @contextmanager
 def choose_client(*, sandbox: bool) -> Iterator[Callable[[], CallRecordsClient]]:
-    """Yield what makes the client: of the environment's account, or of a sandbox that runs inside the ``with`` block.
-
-    Raises:
-        CommandError: The sandbox's extra is not installed.
-    """
+    """Yield what makes the client: of the environment's account, or of a sandbox that runs inside the block."""
     if not sandbox:
         yield CallRecordsClient.from_env
         return
-    with explain_making():
-        from trtc_records.sandbox import Sandbox  # noqa: PLC0415  (its extra may be missing)
+    from trtc_records.sandbox import Sandbox  # noqa: PLC0415  (few runs need it, and it takes time to import)
 
-        service = Sandbox(records=_SANDBOX_RECORDS)
-    with service:
+    with Sandbox(records=_SANDBOX_RECORDS) as service:
         yield lambda: CallRecordsClient(**service.credentials)

@@ -6,21 +6,13 @@
         async with CallRecordsClient(**sandbox.credentials) as client:
             ...
 
-It is as strict as the service and keeps its quota; what the vendor's page leaves open is an option.
+It is as strict as the service and keeps its quota; what Tencent's page leaves open is an option.
 """
 
-try:
-    from trtc_records.sandbox._fixture import SandboxFixture
-    from trtc_records.sandbox._server import Sandbox, serve
-except ModuleNotFoundError as _error:
-    _missing = (_error.name or "").partition(".")[0]
-    if _missing not in {"starlette", "uvicorn"}:
-        raise
-    raise ImportError(
-        f"the sandbox needs {_missing}, which is not installed: pip install 'trtc-records[sandbox]'"
-    ) from _error
-from trtc_records.sandbox._app import Stats
 from trtc_records.sandbox._data import make_records
+from trtc_records.sandbox._fixture import SandboxFixture
+from trtc_records.sandbox._gateway import Stats
 from trtc_records.sandbox._options import Behaviour, Drift, Faults
+from trtc_records.sandbox._server import Sandbox, serve
 
 __all__ = ["Behaviour", "Drift", "Faults", "Sandbox", "SandboxFixture", "Stats", "make_records", "serve"]

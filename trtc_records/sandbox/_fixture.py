@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from trtc_records import CallRecordsClient
 from trtc_records.sandbox._server import Sandbox
-
-if TYPE_CHECKING:
-    from trtc_records import CallRecordsClient
 
 __all__ = ["SandboxFixture"]
 
@@ -24,6 +22,4 @@ class SandboxFixture(Sandbox):
         Args:
             **arguments: Arguments of ``CallRecordsClient``; they win over the sandbox's credentials.
         """
-        from trtc_records import CallRecordsClient  # noqa: PLC0415  (what serves does not need it; only this does)
-
         return CallRecordsClient(**{**self.credentials, **arguments})

@@ -44,10 +44,8 @@ def trtc_sandbox(request: pytest.FixtureRequest, trtc_sandbox_arguments: dict[st
         if mark.args:
             pytest.fail(f"@pytest.mark.{_MARKER} takes keywords only: write records={mark.args[0]!r}", pytrace=False)
         arguments.update(mark.kwargs)
-    try:
-        from trtc_records.sandbox import SandboxFixture  # noqa: PLC0415  (the extra may be missing; see the top)
-    except ImportError as error:
-        pytest.fail(f"fixture {_MARKER}: {error}", pytrace=False)
+    from trtc_records.sandbox import SandboxFixture  # noqa: PLC0415  (see the top)
+
     try:
         sandbox = SandboxFixture(**arguments)
     except (TypeError, ValueError) as error:

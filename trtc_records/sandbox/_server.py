@@ -5,25 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import struct
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from email.utils import formatdate
 from types import TracebackType
 from typing import Any, Final, Self
 
-import uvicorn
-from starlette.types import Scope
-
 from trtc_records._models import CallRecord
 from trtc_records._wire import record_to_json
-from trtc_records.sandbox._app import Gateway, Stats, make_app
 from trtc_records.sandbox._checks import App
 from trtc_records.sandbox._data import make_calls
 from trtc_records.sandbox._drift import Mover
-from trtc_records.sandbox._http import Line
+from trtc_records.sandbox._gateway import Gateway, Stats
+from trtc_records.sandbox._http import Server
 from trtc_records.sandbox._options import Behaviour, Drift, Faults, check_kind, check_number, check_text
 from trtc_records.sandbox._service import Service
 from trtc_records.sandbox._store import RecordStore
@@ -31,12 +26,8 @@ from trtc_records.sandbox._store import RecordStore
 __all__ = ["Sandbox", "serve"]
 
 _FAKE_KEY: Final = "5a17d80c" * 8  # as long as a real one
-_LAST_TURNS: Final = 5  # of the event loop: a connection that was just accepted is made known some turns later
-_KEEP_ALIVE: Final = 75  # seconds that an idle connection stays open, as gateways commonly have it
 _BACKLOG: Final = 2_048
-_DATE_INTERVAL: Final = 1.0  # seconds between two refreshes of the Date header
 _LARGEST_SKEW: Final = 1_000_000_000  # seconds, some 32 years
-_RESET_ON_CLOSE: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)  # linger for 0 seconds
 
 
 class Sandbox:
@@ -111,7 +102,7 @@ class Sandbox:
         mover = Mover(self._store, drift, seed=seed)
         self._service = Service(self._app, self._store, mover, behaviour, clock=self._clock, seed=seed)
         self._gateway = Gateway(self._service, quota=quota, faults=faults, latency=latency, jitter=jitter, seed=seed)
-        self._running: tuple[_Server, threading.Thread] | None = None
+        self._running: tuple[Server, threading.Thread] | None = None
 
     def __repr__(self) -> str:
         host, port = self._address
@@ -127,11 +118,12 @@ class Sandbox:
         """
         if self._running:
             raise RuntimeError("the sandbox is running already: make one Sandbox for each `with` block")
-        listener = _listen(self._address)
+        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+        listener = socket.create_server(self._address, family=family, backlog=_BACKLOG)
         self._address = (self._address[0], listener.getsockname()[1])
         # The loop is made here, so that __exit__ can reach it however early it comes; all else happens in the thread.
-        runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
-        server = _Server(lambda line: make_app(self._gateway, self._service, line), runner.get_loop(), self._clock)
+        runner = asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)
+        server = Server(self._gateway.answer, self._clock, runner.get_loop())
         thread = threading.Thread(
             target=_run, args=(runner, server, listener), name="trtc-records-sandbox", daemon=True
         )
@@ -224,100 +216,6 @@ def _encode(records: Iterable[CallRecord]) -> Iterator[dict[str, Any]]:
         yield record_to_json(record)
 
 
-def _listen(address: tuple[str, int]) -> socket.socket:
-    # Not socket.create_server: asyncio turns Nagle's algorithm off only where the protocol is named, and with it on,
-    # every answer waits 40 ms for the client's acknowledgement of its head.
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if sys.platform != "win32":  # where it would let two processes share the port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(_BACKLOG)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
-
-
-def _run(runner: asyncio.Runner, server: _Server, listener: socket.socket) -> None:
+def _run(runner: asyncio.Runner, server: Server, listener: socket.socket) -> None:
     with runner:
-        runner.run(server.serve(sockets=[listener]))
-
-
-class _Server(uvicorn.Server):
-    """Serve until stopped, and then stop at once: uvicorn's own way polls, which takes some tenths of a second."""
-
-    def __init__(
-        self, make_app: Callable[[Line], Any], loop: asyncio.AbstractEventLoop, clock: Callable[[], float]
-    ) -> None:
-        super().__init__(
-            uvicorn.Config(
-                make_app(self),
-                interface="asgi3",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                log_level="warning",
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                backlog=_BACKLOG,
-                timeout_keep_alive=_KEEP_ALIVE,
-            )
-        )
-        self._loop = loop
-        self._clock = clock
-        self._stopping = asyncio.Event()
-
-    def stop(self) -> None:
-        """Stop serving; called from another thread."""
-        self._loop.call_soon_threadsafe(self._stopping.set)
-
-    async def pause(self, seconds: float) -> None:
-        """Wait, or until the server stops."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-
-    def hang_up(self, scope: Scope, *, abruptly: bool) -> None:
-        """Close the connection of a request: once what is written is sent, or abruptly, by a TCP reset."""
-        for connection in self.server_state.connections:
-            if getattr(connection, "client", None) == scope["client"]:
-                if abruptly:
-                    peer = connection.transport.get_extra_info("socket")
-                    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-                    connection.transport.abort()
-                else:
-                    connection.transport.close()
-                return
-
-    async def main_loop(self) -> None:
-        """Keep the Date header right until the server stops."""
-        while not self._stopping.is_set():
-            self.server_state.default_headers = [(b"date", formatdate(self._clock(), usegmt=True).encode())]
-            await self.pause(_DATE_INTERVAL)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close the port and every connection, with what is under way on it."""
-        # A connection that is accepted becomes known some turns later, and is lost if the port is closed before.
-        for listener in sockets or ():
-            with contextlib.suppress(NotImplementedError):  # on Windows, whose loop has no readers
-                self._loop.remove_reader(listener)
-        for _ in range(_LAST_TURNS):
-            self._abort_connections()
-            await asyncio.sleep(0)
-        for server in self.servers:
-            server.close()
-        for listener in sockets or ():
-            listener.close()
-        quiet_turns = 0
-        while quiet_turns < _LAST_TURNS:
-            self._abort_connections()
-            busy = self.server_state.connections or self.server_state.tasks
-            quiet_turns = 0 if busy else quiet_turns + 1
-            await asyncio.sleep(0)
-
-    def _abort_connections(self) -> None:
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
+        runner.run(server.serve(listener))

@@ -1,24 +1,22 @@
-"""The ASGI application: the gateway before the service, with its quota, its latency and its faults."""
+"""The gateway before the service, with its quota, its latency and its faults."""
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
-from collections.abc import Callable
 from typing import Final
 
 import attrs
-from starlette.routing import Route, Router
-from starlette.types import Receive, Scope, Send
 
 from trtc_records.sandbox._checks import RefusedError
 from trtc_records.sandbox._faults import FaultDraw
-from trtc_records.sandbox._http import HTML, JSON, Line, break_off, read_body, reply, reset
+from trtc_records.sandbox._http import HTML, Answer, Request
 from trtc_records.sandbox._options import Faults
 from trtc_records.sandbox._quota import Quota
 from trtc_records.sandbox._service import Service
 
-__all__ = ["Gateway", "Stats", "make_app"]
+__all__ = ["Gateway", "Stats"]
 
 _PREFIX: Final = "/v4/call_record_http_srv"
 _PAGE: Final = b"<html><head><title>%b</title></head><body><center><h1>%b</h1></center></body></html>\r\n"
@@ -29,7 +27,7 @@ _MAINTENANCE: Final = _PAGE % ((b"Under maintenance",) * 2)
 
 @attrs.frozen(kw_only=True)
 class Stats:
-    """Say what a sandbox has seen so far."""
+    """Counts of what a sandbox has seen so far."""
 
     requests: int
     """Requests to either call of the API, whatever the answer was."""
@@ -68,6 +66,10 @@ class Gateway:
         self._jitter = jitter
         self._rng = random.Random(f"jitter:{seed}")
         self._clients: set[tuple[str, int]] = set()
+        self._calls = {
+            f"{_PREFIX}/get_record_by_filter": service.get_record_by_filter,
+            f"{_PREFIX}/get_record_by_callid": service.get_record_by_callid,
+        }
 
     def make_stats(self) -> Stats:
         """Return what was seen so far; safe from another thread."""
@@ -80,75 +82,34 @@ class Gateway:
             faults=dict(self._draw.drawn),
         )
 
-    async def handle(
-        self, respond: Callable[[bytes], bytes], line: Line, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        """Answer a request to one call of the API, whose Response *respond* makes."""
+    async def answer(self, request: Request) -> Answer:
+        """Answer a request; the quota counts those to a call of the API."""
+        respond = self._calls.get(request.path)
+        if respond is None:
+            return Answer(self._service.refuse(RefusedError(60009, f"unknown resource {request.path}")))
         admitted = self._quota.admit(time.monotonic())
-        self._clients.add(scope["client"])
-        body = await read_body(receive)
-        if body is None:
-            return
-        fault = self._draw.draw() if admitted else None
+        self._clients.add(request.client)
+        fault = self._draw.draw() if admitted else "rate_limited"
         delay = self._latency + self._jitter * self._rng.random()
         if fault == "slow":
             delay += self._faults.slow_seconds
         if delay:
-            await line.pause(delay)
+            await asyncio.sleep(delay)
         match fault:
             case "http_502":
-                await reply(send, _BAD_GATEWAY, HTML, status=502)
+                answer = Answer(_BAD_GATEWAY, HTML, 502)
             case "http_429":
                 retry_after = (b"retry-after", b"%d" % self._faults.retry_after)
-                await reply(send, _TOO_MANY_REQUESTS, HTML, retry_after, status=429)
+                answer = Answer(_TOO_MANY_REQUESTS, HTML, 429, (retry_after,))
             case "not_json":
-                await reply(send, _MAINTENANCE, HTML)
+                answer = Answer(_MAINTENANCE, HTML)
             case "internal_error":
-                await reply(send, self._service.refuse(RefusedError(101001, "internal error")), JSON)
+                answer = Answer(self._service.refuse(RefusedError(101001, "internal error")))
+            case "rate_limited":
+                answer = Answer(self._service.refuse_frequency())
             case "reset":
-                await reset(line, scope, receive)
+                answer = Answer(b"", ending="reset")
             case _:
-                if admitted and fault != "rate_limited":
-                    answer = self._service.answer(respond, scope["method"], scope["query_string"], body)
-                else:
-                    answer = self._service.refuse_frequency()
-                if fault == "truncated":
-                    await break_off(line, scope, receive, send, answer)
-                else:
-                    await reply(send, answer, JSON)
-
-    async def handle_unknown(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request to what is no call of the API; the quota does not count it."""
-        if await read_body(receive) is not None:
-            await reply(send, self._service.refuse(RefusedError(60009, f"unknown resource {scope['path']}")), JSON)
-
-
-@attrs.frozen(eq=False)
-class _Endpoint:
-    """Hand requests to the gateway as ASGI has them; Starlette's Request and Response would cost more than the rest."""
-
-    gateway: Gateway
-    line: Line
-    respond: Callable[[bytes], bytes]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.gateway.handle(self.respond, self.line, scope, receive, send)
-
-
-def make_app(gateway: Gateway, service: Service, line: Line) -> Router:
-    """Return the ASGI application.
-
-    Args:
-        gateway: What handles requests.
-        service: What makes the responses.
-        line: The server that the application runs on.
-    """
-    responses = {
-        "get_record_by_filter": service.get_record_by_filter,
-        "get_record_by_callid": service.get_record_by_callid,
-    }
-    return Router(
-        [Route(f"{_PREFIX}/{name}", _Endpoint(gateway, line, respond)) for name, respond in responses.items()],
-        redirect_slashes=False,
-        default=gateway.handle_unknown,
-    )
+                body = self._service.answer(respond, request.method, request.query, request.body)
+                answer = Answer(body, ending="truncated" if fault == "truncated" else "whole")
+        return answer
