@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from trtc_records._models import CallRecord, CallResult, CallType, MediaType, RoomIdType
 from trtc_records._wire import record_from_json
-from trtc_records.sandbox._options import check_number
+from trtc_records.sandbox._options import require_number
 
 __all__ = ["Calls", "make_calls", "make_records"]
 
@@ -83,8 +83,8 @@ def make_calls(count: int, *, seed: int = 0, now: int | None = None, days: int =
     Raises:
         ValueError: As there.
     """
-    check_number("records", count, minimum=0, whole=True, remedy="write how many records to make")
-    check_number("days", days, minimum=1, whole=True, remedy="write the days to spread the records over, 7 at most")
+    require_number("records", count, minimum=0, whole=True, remedy="write how many records to make")
+    require_number("days", days, minimum=1, whole=True, remedy="write the days to spread the records over, 7 at most")
     now = int(time.time()) if now is None else now
     calls = Calls(seed, users=min(max(count // 8, 12), 20_000))
     return (calls.make(start, latest=now - 1) for start in _draw_starts(random.Random(seed), count, now, days))

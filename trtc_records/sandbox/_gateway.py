@@ -9,11 +9,11 @@ from typing import Final
 
 import attrs
 
-from trtc_records.sandbox._checks import RefusedError
 from trtc_records.sandbox._faults import FaultDraw
 from trtc_records.sandbox._http import HTML, Answer, Request
 from trtc_records.sandbox._options import Faults
 from trtc_records.sandbox._quota import Quota
+from trtc_records.sandbox._requests import RefusedError
 from trtc_records.sandbox._service import Service
 
 __all__ = ["Gateway", "Stats"]

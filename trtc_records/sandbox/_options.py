@@ -16,9 +16,9 @@ __all__ = [
     "Order",
     "Unanswered",
     "Window",
-    "check_kind",
-    "check_number",
-    "check_text",
+    "require_kind",
+    "require_number",
+    "require_text",
 ]
 
 Beyond = Literal["invalid_parameter", "illegal_parameter", "internal_error", "empty", "repeat"]
@@ -41,7 +41,7 @@ _FAULT_KINDS: Final = (
 )
 
 
-def check_number(
+def require_number(
     name: str, value: object, *, minimum: float, maximum: float = _LARGEST, whole: bool = False, remedy: str
 ) -> None:
     """Refuse a *value* that is not a finite number within bounds.
@@ -64,7 +64,7 @@ def check_number(
         raise ValueError(f"{name} must be {kind} {bounds}, got {value!r}: {remedy}")
 
 
-def check_kind(name: str, value: object, kind: type, *, remedy: str) -> None:
+def require_kind(name: str, value: object, kind: type, *, remedy: str) -> None:
     """Refuse a *value* that is not of *kind*.
 
     Raises:
@@ -74,7 +74,7 @@ def check_kind(name: str, value: object, kind: type, *, remedy: str) -> None:
         raise ValueError(f"{name} cannot be {value!r}: {remedy}")  # noqa: TRY004  (as any argument that is refused)
 
 
-def check_text(name: str, value: object, *, secret: bool = False) -> None:
+def require_text(name: str, value: object, *, secret: bool = False) -> None:
     """Refuse a *value* that is not text, or is empty.
 
     Raises:
@@ -91,7 +91,7 @@ def _name(instance: object, attribute: attrs.Attribute[Any]) -> str:
 
 def _is_probability(instance: object, attribute: attrs.Attribute[float], value: object) -> None:
     remedy = "write a probability, 0.05 for one in twenty"
-    check_number(_name(instance, attribute), value, minimum=0, maximum=1, remedy=remedy)
+    require_number(_name(instance, attribute), value, minimum=0, maximum=1, remedy=remedy)
 
 
 def _is_one_of(*choices: object) -> Any:
@@ -105,7 +105,7 @@ def _is_one_of(*choices: object) -> Any:
 
 def _is_number(*, minimum: float, maximum: float = _LARGEST, whole: bool = False, remedy: str) -> Any:
     def validate(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        check_number(_name(instance, attribute), value, minimum=minimum, maximum=maximum, whole=whole, remedy=remedy)
+        require_number(_name(instance, attribute), value, minimum=minimum, maximum=maximum, whole=whole, remedy=remedy)
 
     return validate
 

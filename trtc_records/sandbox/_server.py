@@ -14,12 +14,12 @@ from typing import Any, Final, Self
 
 from trtc_records._models import CallRecord
 from trtc_records._wire import record_to_json
-from trtc_records.sandbox._checks import App
 from trtc_records.sandbox._data import make_calls
 from trtc_records.sandbox._drift import Mover
 from trtc_records.sandbox._gateway import Gateway, Stats
 from trtc_records.sandbox._http import Server
-from trtc_records.sandbox._options import Behaviour, Drift, Faults, check_kind, check_number, check_text
+from trtc_records.sandbox._options import Behaviour, Drift, Faults, require_kind, require_number, require_text
+from trtc_records.sandbox._requests import App
 from trtc_records.sandbox._service import Service
 from trtc_records.sandbox._store import RecordStore
 
@@ -75,25 +75,25 @@ class Sandbox:
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        check_number("seed", seed, minimum=-sys.maxsize, whole=True, remedy="write an integer")
+        require_number("seed", seed, minimum=-sys.maxsize, whole=True, remedy="write an integer")
         if quota is not None:
-            check_number(
+            require_number(
                 "quota", quota, minimum=1, whole=True, remedy="write requests per second, or None for no limit"
             )
-        check_number("latency", latency, minimum=0, remedy="write seconds")
-        check_number("jitter", jitter, minimum=0, remedy="write seconds")
-        check_number("clock_skew", clock_skew, minimum=-_LARGEST_SKEW, maximum=_LARGEST_SKEW, remedy="write seconds")
-        check_number("sdk_app_id", sdk_app_id, minimum=1, whole=True, remedy="write an SDKAppID such as 1400000000")
-        check_number("port", port, minimum=0, maximum=65_535, whole=True, remedy="write a port, or 0 for a free one")
-        check_text("identifier", identifier)
-        check_text("secret_key", secret_key, secret=True)
-        check_text("host", host)
+        require_number("latency", latency, minimum=0, remedy="write seconds")
+        require_number("jitter", jitter, minimum=0, remedy="write seconds")
+        require_number("clock_skew", clock_skew, minimum=-_LARGEST_SKEW, maximum=_LARGEST_SKEW, remedy="write seconds")
+        require_number("sdk_app_id", sdk_app_id, minimum=1, whole=True, remedy="write an SDKAppID such as 1400000000")
+        require_number("port", port, minimum=0, maximum=65_535, whole=True, remedy="write a port, or 0 for a free one")
+        require_text("identifier", identifier)
+        require_text("secret_key", secret_key, secret=True)
+        require_text("host", host)
         behaviour = Behaviour() if behaviour is None else behaviour
         faults = Faults() if faults is None else faults
         drift = Drift() if drift is None else drift
-        check_kind("behaviour", behaviour, Behaviour, remedy="write Behaviour(...), or leave it out")
-        check_kind("faults", faults, Faults, remedy="write Faults(...), or leave it out")
-        check_kind("drift", drift, Drift, remedy="write Drift(...), or leave it out")
+        require_kind("behaviour", behaviour, Behaviour, remedy="write Behaviour(...), or leave it out")
+        require_kind("faults", faults, Faults, remedy="write Faults(...), or leave it out")
+        require_kind("drift", drift, Drift, remedy="write Drift(...), or leave it out")
         self._clock: Callable[[], float] = lambda: time.time() + clock_skew
         calls = make_calls(records, seed=seed, now=int(self._clock())) if isinstance(records, int) else _encode(records)
         self._app = App(sdk_app_id, identifier, secret_key)
@@ -210,9 +210,9 @@ def _encode(records: Iterable[CallRecord]) -> Iterator[dict[str, Any]]:
         ValueError: They are something else.
     """
     remedy = "write how many to make, or a list of CallRecord"
-    check_kind("records", records, Iterable, remedy=remedy)
+    require_kind("records", records, Iterable, remedy=remedy)
     for record in records:
-        check_kind("an item of records", record, CallRecord, remedy=remedy)
+        require_kind("an item of records", record, CallRecord, remedy=remedy)
         yield record_to_json(record)
 
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import attrs
 
-from trtc_records.sandbox._checks import App, RefusedError, check_request, read_call_id, read_query
 from trtc_records.sandbox._drift import Mover
 from trtc_records.sandbox._options import Behaviour
+from trtc_records.sandbox._requests import App, RefusedError, check_request, read_call_id, read_query
 from trtc_records.sandbox._store import NEW_CALL_RESULT, NEW_CALL_TYPE, Query, RecordStore, encode
 
 __all__ = ["Service"]
