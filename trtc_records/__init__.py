@@ -9,6 +9,7 @@ from trtc_records._errors import (
     CallRecordsError,
     CallRecordsWarning,
     ClientClosedError,
+    ClockSkewWarning,
     ConfigurationError,
     IncompleteWalkWarning,
     InvalidRequestError,
@@ -35,6 +36,7 @@ from trtc_records._models import (
 from trtc_records._throttle import LocalRateLimiter, RateLimiter
 from trtc_records._usersig import mint_user_sig
 from trtc_records._version import __version__
+from trtc_records._walking.incomplete import IncompleteWalk
 from trtc_records._wire import record_from_json, record_to_json
 
 __all__ = [
@@ -50,7 +52,9 @@ __all__ = [
     "CallResult",
     "CallType",
     "ClientClosedError",
+    "ClockSkewWarning",
     "ConfigurationError",
+    "IncompleteWalk",
     "IncompleteWalkWarning",
     "InvalidRecord",
     "InvalidRequestError",

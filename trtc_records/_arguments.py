@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import ipaddress
-import time
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Final
+from typing import Final, Literal, get_args
 
 import httpx
 
 from trtc_records._checks import check_count, check_text
-from trtc_records._errors import ConfigurationError, RetentionWarning, shorten
+from trtc_records._errors import ConfigurationError, shorten
 from trtc_records._models import CallResult, CallType, Region
 from trtc_records._protocol import Query
-from trtc_records._warn import warn_caller
 
-__all__ = ["check_base_url", "check_call_id", "check_query", "pin_window"]
+__all__ = ["Order", "check_base_url", "check_call_id", "check_order", "check_query"]
+
+Order = Literal["service", "time"]
+"""The order in which a walk yields records."""
 
 RETENTION: Final = 7 * 86_400
 """Seconds for which the service keeps a record."""
-
-EDGE_MARGIN: Final = 60
-"""Seconds between the retention edge and the start of a walk, so that nothing expires under the walk: the
-full quota reads a million records in less."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGEST_TIME: Final = 253_402_300_799  # the last second of the year 9999
@@ -61,6 +58,13 @@ def check_base_url(region: Region | str | None, base_url: str | None) -> httpx.U
     return url
 
 
+def check_order(value: object) -> bool:
+    """Tell whether the order is that of time, or say what is wrong with it."""
+    if value not in get_args(Order):
+        raise ConfigurationError(f"order={shorten(value)}: pass 'service' or 'time'")
+    return value == "time"
+
+
 def check_query(
     *,
     start_time: datetime | int | None,
@@ -80,46 +84,6 @@ def check_query(
         call_result=_check_choice("call_result", call_result, CallResult),
         call_type=_check_choice("call_type", call_type, CallType),
         page_size=check_count("page_size", page_size),
-    )
-
-
-def pin_window(query: Query, now: float | None = None) -> Query | None:
-    """Return *query* with both ends of its window fixed; ``None`` where all that it asks for has expired.
-
-    Warns:
-        RetentionWarning: The window begins, or even ends, before what the service still keeps.
-
-    Raises:
-        ConfigurationError: The window begins in the future.
-    """
-    now = time.time() if now is None else now
-    edge = int(now) - RETENTION
-    end = int(now) if query.end_time is None else query.end_time
-    start = edge if query.start_time is None else query.start_time
-    if start > now:
-        raise ConfigurationError(f"start_time={start} lies in the future: pass a time before now")
-    if start < edge - EDGE_MARGIN:
-        warn_caller(
-            f"records from before {_show_time(edge)} have expired: the service keeps them for 7 days, "
-            f"and the query begins at {_show_time(start)}",
-            RetentionWarning,
-        )
-    elif end < edge:
-        warn_caller(
-            f"records from before {_show_time(edge)} have expired: the service keeps them for 7 days, "
-            f"and the query ends at {_show_time(end)}",
-            RetentionWarning,
-        )
-    if end < edge:
-        return None
-    if start <= edge:
-        start = min(edge + EDGE_MARGIN, end)
-    return Query(
-        start_time=start,
-        end_time=end,
-        call_result=query.call_result,
-        call_type=query.call_type,
-        page_size=query.page_size,
     )
 
 
@@ -173,7 +137,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _show_time(seconds: int) -> str:
-    return datetime.fromtimestamp(max(seconds, 0), UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

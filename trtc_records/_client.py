@@ -12,8 +12,9 @@ from typing import Any, Final, Self, TypeVar
 
 import httpx
 
-from trtc_records._arguments import check_base_url, check_call_id, check_query, pin_window
+from trtc_records._arguments import Order, check_base_url, check_call_id, check_order, check_query
 from trtc_records._checks import check_count, check_sdk_app_id, check_seconds, check_text
+from trtc_records._clock import ServiceClock
 from trtc_records._credentials import Credential, Secret, UserSigProvider, hide
 from trtc_records._error_codes import USER_SIG_EXPIRED
 from trtc_records._errors import (
@@ -27,12 +28,16 @@ from trtc_records._errors import (
 )
 from trtc_records._lanes import LaneTransport
 from trtc_records._models import CallRecord, CallRecordPage, CallResult, CallType, Region
-from trtc_records._prefetch import Prefetcher
 from trtc_records._protocol import Answer, Call, Query, page_call, read_page, read_record, record_call
 from trtc_records._retry import Retrier
 from trtc_records._throttle import QUOTA, RateLimiter, adapt, shared_limiter
 from trtc_records._transport import Sender
-from trtc_records._walk import walk
+from trtc_records._walking.facts import ServiceFacts
+from trtc_records._walking.incomplete import OnIncomplete, report
+from trtc_records._walking.ordering import sort_by_time
+from trtc_records._walking.prefetch import PagedList, Prefetcher
+from trtc_records._walking.walk import Walk
+from trtc_records._walking.window import check_window, pin_window
 
 __all__ = ["CallRecordsClient"]
 
@@ -112,7 +117,8 @@ class CallRecordsClient:
         check_sdk_app_id(sdk_app_id)
         check_text("identifier", identifier, "pass the user id of an app administrator")
         url = check_base_url(region, base_url)
-        self._credential = _make_credential(sdk_app_id, identifier, hidden_key, hidden_user_sig)
+        self._clock = ServiceClock()
+        self._credential = _make_credential(sdk_app_id, identifier, hidden_key, hidden_user_sig, self._clock)
         if limiter is None:
             limiter = shared_limiter(sdk_app_id, f"{url.scheme}://{url.netloc.decode()}")
         elif not isinstance(limiter, RateLimiter):
@@ -132,6 +138,7 @@ class CallRecordsClient:
             limiter=adapt(limiter),
             timeout=check_seconds("timeout", timeout),
             max_in_flight=check_count("max_in_flight", max_in_flight),
+            clock=self._clock,
             transport=transport,
         )
         self._retry = Retrier(
@@ -144,6 +151,7 @@ class CallRecordsClient:
         """Where requests go."""
         self._max_in_flight = max_in_flight
         self._walks: set[Prefetcher] = set()
+        self._facts = ServiceFacts()
         self._closed = False
         self._owned_limiter: Any = None
         self._shown = f"sdk_app_id={sdk_app_id}, identifier={identifier!r}, base_url={str(url)!r}"
@@ -192,31 +200,39 @@ class CallRecordsClient:
         call_result: CallResult | str | None = None,
         call_type: CallType | str | None = None,
         page_size: int = PAGE_SIZE,
+        order: Order = "service",
         on_invalid: OnInvalid | None = None,
+        on_incomplete: OnIncomplete | None = None,
     ) -> AsyncGenerator[CallRecord, None]:
-        """Walk over all records that match, each once, in the service's order, which it does not document.
+        """Walk over all records that match, each once.
 
-        Both ends of the window are fixed when the walk starts. Pages are fetched ahead.
+        Both ends of the window are fixed when the walk starts. Pages are fetched ahead. Where the service gives no
+        page that deep, or counts no further, the window is divided until every part can be read.
 
         Args:
             start_time: Start of the window, an aware datetime or Unix seconds; by default as far back as the
                 service keeps records, less a minute, so that none expires under the walk.
             end_time: End of the window; by default now.
-            call_result: Only calls that ended so; by default all.
+            call_result: Only calls with this result; by default all.
             call_type: Only calls of this type; by default all.
             page_size: Records to ask for per request. The service may give fewer.
+            order: ``"service"``, the default, for the service's order, which Tencent does not document; ``"time"`` for
+                start time, then call id.
             on_invalid: Called with each record that cannot be read, as the service sent it, and the error; the
                 walk goes on. By default the error is raised.
+            on_incomplete: Called once at the end with an :class:`IncompleteWalk` if records may be missing; by
+                default a warning is given.
 
         Raises:
             ConfigurationError: An argument cannot be used; nothing was sent.
             ResponseDecodeError: A record cannot be read.
-            RepeatedPageError: The service repeats a page.
+            RepeatedPageError: The service repeats a page, and dividing the window does not help.
             CallRecordsError: A page could not be read.
 
         Warns:
-            RetentionWarning: The window begins, or even ends, before what the service still keeps.
-            IncompleteWalkWarning: Records may be missing.
+            RetentionWarning: The window begins, or even ends, before the service's retention.
+            IncompleteWalkWarning: Records may be missing; not with *on_incomplete*.
+            ClockSkewWarning: This machine's clock is wrong by a minute or more, and was corrected.
         """
         pages = self.iter_pages(
             start_time=start_time,
@@ -224,7 +240,9 @@ class CallRecordsClient:
             call_result=call_result,
             call_type=call_type,
             page_size=page_size,
+            order=order,
             on_invalid=on_invalid,
+            on_incomplete=on_incomplete,
         )
         async with aclosing(pages):
             async for page in pages:
@@ -239,12 +257,14 @@ class CallRecordsClient:
         call_result: CallResult | str | None = None,
         call_type: CallType | str | None = None,
         page_size: int = PAGE_SIZE,
+        order: Order = "service",
         on_invalid: OnInvalid | None = None,
+        on_incomplete: OnIncomplete | None = None,
     ) -> AsyncGenerator[CallRecordPage, None]:
         """Walk as :meth:`iter_records` does, a page at a time.
 
         A page holds the records that none before it held; pages that were read again may come twice, with
-        what is new on them.
+        the new records on them. Where the window was divided, pages are numbered on from the first.
         """
         query = check_query(
             start_time=start_time,
@@ -253,27 +273,73 @@ class CallRecordsClient:
             call_type=call_type,
             page_size=page_size,
         )
+        by_time = check_order(order)
         self._check_open()
-        pinned = pin_window(query)
-        if pinned is None:
+        if not check_window(query, self._clock.now()):
             return
         keep_invalid = on_invalid is not None
-        source = Prefetcher(
-            lambda page: self._get_page(pinned, page, keep_invalid=keep_invalid),
+        prefetcher = Prefetcher(
+            lambda part, page: self._get_page(part, page, keep_invalid=keep_invalid),
             self._depth,
             lambda: self._sender.latency.is_far,
         )
-        self._walks.add(source)
+        self._walks.add(prefetcher)
         try:
-            async for page in walk(source):
-                if on_invalid is not None:
-                    for entry in page.invalid:
-                        on_invalid(entry.raw, entry.error)
-                if page.records:
-                    yield page
+            pinned, root = await self._open_root(prefetcher, query)
+            walk = Walk(prefetcher, pinned, root, self._facts, in_time_order=by_time)
+            async with aclosing(sort_by_time(walk, page_size) if by_time else walk.pages()) as pages:
+                async for page in pages:
+                    if on_invalid is not None:
+                        for entry in page.invalid:
+                            on_invalid(entry.raw, entry.error)
+                    if page.records:
+                        yield page
+            report(walk, pinned, on_incomplete)
         finally:
-            self._walks.discard(source)
-            await source.aclose()
+            self._walks.discard(prefetcher)
+            await prefetcher.aclose()
+
+    async def count(
+        self,
+        *,
+        start_time: datetime | int | None = None,
+        end_time: datetime | int | None = None,
+        call_result: CallResult | str | None = None,
+        call_type: CallType | str | None = None,
+    ) -> int:
+        """Return how many records match, as the service counts them: the TotalNum of one request.
+
+        Whether Tencent counts exactly, and how far, is not documented: services like it stop at 10,000. A walk finds
+        that out and reads on; a count does not.
+
+        Args:
+            start_time: Start of the window, as for :meth:`iter_records`.
+            end_time: End of the window; by default now.
+            call_result: Only calls with this result; by default all.
+            call_type: Only calls of this type; by default all.
+
+        Raises:
+            ConfigurationError: An argument cannot be used; nothing was sent.
+            ResponseDecodeError: The answer gives no TotalNum.
+            CallRecordsError: The service could not be asked.
+
+        Warns:
+            RetentionWarning: The window begins, or even ends, before the service's retention.
+            ClockSkewWarning: This machine's clock is wrong by a minute or more, and was corrected.
+        """
+        query = check_query(
+            start_time=start_time, end_time=end_time, call_result=call_result, call_type=call_type, page_size=1
+        )
+        if not check_window(query, self._clock.now()):
+            return 0
+        offset = self._clock.offset
+        page = await self._get_page(pin_window(query, self._clock.now()), 1)
+        if self._clock.offset != offset:
+            page = await self._get_page(pin_window(query, self._clock.now()), 1)
+        self._clock.warn_if_off()
+        if page.total_num is None and page.size:
+            raise ResponseDecodeError("is missing", "$.Response.TotalNum", None, page.request_id)
+        return page.total_num or 0
 
     async def get_page(
         self,
@@ -307,7 +373,9 @@ class CallRecordsClient:
             call_type=call_type,
             page_size=page_size,
         )
-        return await self._get_page(query, number)
+        result = await self._get_page(query, number)
+        self._clock.warn_if_off()
+        return result
 
     async def get_record(self, call_id: str) -> CallRecord:
         """Look up one record.
@@ -327,8 +395,8 @@ class CallRecordsClient:
     async def aclose(self) -> None:
         """End the walks that are under way and close every connection."""
         self._closed = True
-        for source in list(self._walks):
-            await source.aclose()
+        for prefetcher in list(self._walks):
+            await prefetcher.aclose()
         await self._sender.aclose()
         if self._owned_limiter is not None:
             await self._owned_limiter.aclose()
@@ -344,6 +412,20 @@ class CallRecordsClient:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._shown})"
+
+    async def _open_root(self, prefetcher: Prefetcher, query: Query) -> tuple[Query, PagedList]:
+        """Open the first list of a walk, its window fixed by the service's clock, which the first answer gives."""
+        offset = self._clock.offset
+        pinned = pin_window(query, self._clock.now())
+        root = prefetcher.open(pinned)
+        if not self._clock.is_known:
+            await root.wait_for_first()
+            if self._clock.offset != offset:
+                prefetcher.close(root)
+                pinned = pin_window(query, self._clock.now())
+                root = prefetcher.open(pinned)
+        self._clock.warn_if_off()
+        return pinned, root
 
     async def _get_page(self, query: Query, page: int, *, keep_invalid: bool = False) -> CallRecordPage:
         return await self._request(
@@ -381,18 +463,20 @@ class CallRecordsClient:
             raise ClientClosedError("the client is closed: make a new one")
 
 
-def _make_credential(sdk_app_id: int, identifier: str, secret_key: object, user_sig: object) -> Credential:
+def _make_credential(
+    sdk_app_id: int, identifier: str, secret_key: object, user_sig: object, clock: ServiceClock
+) -> Credential:
     """Return what signs the requests; no message shows a value here."""
     if (secret_key is None) == (user_sig is None):
         given = "neither" if user_sig is None else "both"
         raise ConfigurationError(f"secret_key and user_sig: {given} given; pass one of them")
     if callable(user_sig):
-        return Credential.from_provider(user_sig)
+        return Credential.from_provider(user_sig, clock=clock.now)
     name, secret = ("secret_key", secret_key) if user_sig is None else ("user_sig", user_sig)
     if not isinstance(secret, Secret) or not secret.is_text:
         raise ConfigurationError(f"{name}: an empty string, or no string, given; pass a non-empty string")
     if user_sig is None:
-        return Credential.from_secret_key(sdk_app_id, identifier, secret)
+        return Credential.from_secret_key(sdk_app_id, identifier, secret, clock=clock.now)
     return Credential.from_user_sig(secret)
 
 

@@ -79,11 +79,17 @@ class Credential:
         self._lock = anyio.Lock()
 
     @classmethod
-    def from_secret_key(cls, sdk_app_id: int, identifier: str, secret_key: Secret) -> Credential:
+    def from_secret_key(
+        cls, sdk_app_id: int, identifier: str, secret_key: Secret, *, clock: Callable[[], float] = time.time
+    ) -> Credential:
         """Sign UserSigs for a day each, and the next one well before that is over."""
-        return cls(
-            lambda: Secret(mint_user_sig(sdk_app_id, identifier, secret_key.reveal(), lifetime=DAY)), renewable=True
-        )
+
+        def produce() -> Secret:
+            return Secret(
+                mint_user_sig(sdk_app_id, identifier, secret_key.reveal(), lifetime=DAY, issued_at=int(clock()))
+            )
+
+        return cls(produce, renewable=True, clock=clock)
 
     @classmethod
     def from_user_sig(cls, user_sig: Secret) -> Credential:
@@ -91,7 +97,7 @@ class Credential:
         return cls(lambda: user_sig, renewable=False)
 
     @classmethod
-    def from_provider(cls, provider: UserSigProvider) -> Credential:
+    def from_provider(cls, provider: UserSigProvider, *, clock: Callable[[], float] = time.time) -> Credential:
         """Ask *provider* for a UserSig, and again before it expires or when the service calls it expired."""
 
         async def produce() -> Secret:
@@ -104,7 +110,7 @@ class Credential:
                 )
             return Secret(user_sig)
 
-        return cls(produce, renewable=True)
+        return cls(produce, renewable=True, clock=clock)
 
     async def get(self) -> Secret:
         """Return a UserSig that is not about to expire."""

@@ -20,6 +20,7 @@
 
     UserWarning
     └── CallRecordsWarning
+        ├── ClockSkewWarning                        this machine's clock is wrong
         ├── IncompleteWalkWarning                   a walk may have missed records
         └── RetentionWarning                        records asked for have expired
 """
@@ -36,6 +37,7 @@ __all__ = [
     "CallRecordsError",
     "CallRecordsWarning",
     "ClientClosedError",
+    "ClockSkewWarning",
     "ConfigurationError",
     "IncompleteWalkWarning",
     "InvalidRequestError",
@@ -205,6 +207,10 @@ class RepeatedPageError(CallRecordsError):
 
 class CallRecordsWarning(UserWarning):
     """Base of every warning that this library gives."""
+
+
+class ClockSkewWarning(CallRecordsWarning):
+    """This machine's clock differs from the service's by a minute or more."""
 
 
 class IncompleteWalkWarning(CallRecordsWarning):

@@ -16,6 +16,7 @@ from typing import Final
 import httpcore
 import httpx
 
+from trtc_records._clock import ServiceClock
 from trtc_records._credentials import Secret
 from trtc_records._errors import TransportError
 from trtc_records._lanes import Exchange, LaneTransport
@@ -48,6 +49,7 @@ class Sender:
         limiter: Whose permit each request takes.
         timeout: Seconds that one attempt may take; waiting for a permit does not count.
         max_in_flight: Requests under way at once; further ones wait in line.
+        clock: Follows the ``Date`` of the answers.
         transport: What to send over; by default lanes, through the proxy that the environment names.
     """
 
@@ -60,6 +62,7 @@ class Sender:
         limiter: AdaptiveRateLimiter,
         timeout: float,
         max_in_flight: int,
+        clock: ServiceClock,
         transport: httpx.AsyncBaseTransport | LaneTransport | None,
     ) -> None:
         self._base_url = base_url
@@ -68,6 +71,7 @@ class Sender:
         self._identifier = identifier
         self._limiter = limiter
         self._timeout = timeout
+        self._clock = clock
         self._gate = asyncio.Semaphore(max_in_flight)
         if transport is None:
             transport = LaneTransport(proxy=_environment_proxy(base_url))
@@ -141,6 +145,7 @@ class Sender:
             error.__cause__ = error.__context__ = None
             raise error.with_traceback(None)  # noqa: B904 - it is the same error
         self.latency.add(loop.time() - sent_at)
+        self._clock.observe(plain_headers.get("date", ""))
         # A server may repeat what it was asked.
         body = body.replace(user_sig.reveal().encode(), str(user_sig).encode())
         return Answer(status, plain_headers, body, sent_at)

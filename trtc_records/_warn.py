@@ -23,12 +23,14 @@ def warn_caller(message: str, category: type[CallRecordsWarning]) -> None:
     if collected is not None:
         collected.append(category(message))
         return
-    level = 1
     frame = sys._getframe()  # noqa: SLF001 - warnings.warn can skip files itself from Python 3.12 on
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
         frame = frame.f_back
-        level += 1
-    warnings.warn(message, category, stacklevel=level)
+    # Without the registry of the caller's module: by default Python shows a text once per line of code, and the third
+    # incomplete walk of a long-lived service is as serious as the first.
+    warnings.warn_explicit(
+        message, category, frame.f_code.co_filename, frame.f_lineno, module=frame.f_globals.get("__name__")
+    )
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""Keep account of a walk: which records it has yielded, and what the pages said about the whole.
+"""Account of one list of pages: which records it gave, and what its answers said about the whole.
 
-State: what has been seen. Everything that touches it is in this file. Its size does not depend on how
+State: everything seen on the pages of one list. All that touches it is in this file. Its size does not depend on how
 many records there are.
 """
 
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Container, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain, islice
 from typing import Final
@@ -17,55 +18,106 @@ import attrs
 
 from trtc_records._models import CallRecord, CallRecordPage, InvalidRecord
 
-__all__ = ["Ledger", "hold_the_same", "total_fell"]
+__all__ = ["Ledger", "hold_the_same", "key_of", "total_fell"]
 
 _GENERATION: Final = 20_000
 """Ids in each of two generations that are remembered: pages drift by some records, not by 20,000."""
 
+_MOST_DIGESTS: Final = 200_000
+"""Digests of yielded ids that are kept, 8 bytes each, for the case that the window must be divided."""
+
 
 class Ledger:
-    """Remember what a walk has read."""
+    """Account of one list.
 
-    def __init__(self) -> None:
+    Args:
+        elsewhere: Ids of records that other lists of the same walk have given: they are not yielded
+            again. None by default.
+    """
+
+    def __init__(self, elsewhere: Container[str] | None = None) -> None:
         self.pages = 0
         """Pages with records that were taken."""
+        self.yielded = 0
+        """Records that were yielded, each once."""
         self.stale_pages = 0
         """Pages in a row that brought nothing new."""
-        self._yielded = 0
+        self.digests = array("q")
+        """Hashes of the ids that this list gave, up to a bound: see :attr:`remembers_all`."""
+        self._elsewhere = elsewhere
         self._repeated = 0
+        self._given_elsewhere = 0
         self._least_total: int | None = None
+        self.greatest_total = 0
+        """The greatest TotalNum that a page gave."""
         self._first_total: int | None = None
         self._last_total: int | None = None
+        self._edge_total = 0
         self._first_page: tuple[str, ...] = ()
         # The ids of page 1 for good, then an older and a recent generation.
         self._memory: list[set[str]] = [set(), set(), set()]
 
     @property
-    def yielded(self) -> int:
-        """Return how many records were yielded, each once."""
-        return self._yielded
+    def found(self) -> int:
+        """Return how many records of this list are known, whichever list yielded them."""
+        return self.yielded + self._repeated + self._given_elsewhere
 
     @property
-    def expected(self) -> int:
+    def expected(self) -> int | None:
         """Return how many records there are at the least: the smallest TotalNum that a page gave."""
-        return self._least_total or 0
+        return self._least_total
+
+    @property
+    def first_total(self) -> int | None:
+        """Return the TotalNum of the first answer that gave one."""
+        return self._first_total
 
     @property
     def missing(self) -> int:
-        """Return how many records the walk is short of what the pages said."""
-        return max(self.expected - self._yielded - self._repeated, 0)
+        """Return how many records the list is short of its TotalNum."""
+        return max((self.expected or 0) - self.found, 0)
+
+    @property
+    def total_stands_still(self) -> bool:
+        """Return whether no answer gave a greater TotalNum than the first."""
+        return self.greatest_total == (self._first_total or 0)
+
+    @property
+    def remembers_all(self) -> bool:
+        """Return whether :attr:`digests` holds every record that this list gave."""
+        return self.found <= _MOST_DIGESTS
 
     def knows_start(self, page: CallRecordPage) -> bool:
-        """Tell whether the first record on *page* was yielded."""
-        return any(self._knows_id(_key(entry)) for entry in islice(_on_page(page), 1))
+        """Tell whether the first record on *page* is known."""
+        return any(self._knows_id(key_of(entry)) for entry in islice(_on_page(page), 1))
 
     def has_news(self, page: CallRecordPage) -> bool:
-        """Tell whether *page* holds a record that was not yielded."""
-        return any(not self._knows_id(_key(entry)) for entry in _on_page(page))
+        """Tell whether *page* holds a record that this list has not given."""
+        return any(not self._knows_id(key_of(entry)) for entry in _on_page(page))
 
-    def fell(self, page: CallRecordPage) -> bool:
-        """Tell whether *page* says that there are fewer records than the page taken before it said."""
-        return 0 < (page.total_num or 0) < (self._last_total or 0)
+    def fell(self, reads: Sequence[CallRecordPage]) -> bool:
+        """Tell whether every read of a page gives a smaller TotalNum than the page before it.
+
+        Records may then have crossed, unseen, the edge between the two pages: either some left, or this page was
+        answered before the one in front of it and some arrived in between.
+        """
+        greatest = max((page.total_num or 0) for page in reads)
+        return 0 < greatest < self._edge_total
+
+    def note_edge(self, reads: Sequence[CallRecordPage]) -> None:
+        """Note the TotalNum that the next page must reach.
+
+        The smallest of several reads counts as long as they overlap: no more records arrived between them than a
+        page holds.
+        """
+        totals = [page.total_num for page in reads if page.total_num]
+        if totals:
+            overlap = max(totals) - min(totals) <= reads[0].size
+            self._edge_total = min(totals) if overlap else totals[-1]
+
+    def note_stale_page(self) -> None:
+        """Count a page that brought nothing new; one with news sets the count back to 0."""
+        self.stale_pages += 1
 
     def take_news(self, pages: Iterable[CallRecordPage]) -> Iterator[CallRecordPage]:
         """Enter *pages*, and yield those that bring something new, with no more than that."""
@@ -75,18 +127,22 @@ class Ledger:
                 yield news
 
     def take(self, page: CallRecordPage) -> CallRecordPage:
-        """Enter *page*, and return it with the records that are new."""
+        """Enter *page*, and return it with the records that nobody has yielded."""
         self._note_total(page)
         self.pages += page.size > 0
         unique = _entries(page)
         if not all(known.isdisjoint(unique) for known in self._memory):
             unique = {key: entry for key, entry in unique.items() if not self._knows_id(key)}
         if len(unique) != page.size:
-            self._repeated += sum(_key(entry) in unique for entry in _on_page(page)) - len(unique)
-        self._yielded += len(unique)
+            self._repeated += sum(key_of(entry) in unique for entry in _on_page(page)) - len(unique)
         if unique:
             self.stale_pages = 0
         self._remember(unique)
+        if self._elsewhere is not None:
+            found = len(unique)
+            unique = {key: entry for key, entry in unique.items() if key not in self._elsewhere}
+            self._given_elsewhere += found - len(unique)
+        self.yielded += len(unique)
         if len(unique) == page.size:
             return page
         return attrs.evolve(
@@ -100,7 +156,7 @@ class Ledger:
         return math.ceil(max((self._last_total or 0) - positions, 0) / max(page_length, 1))
 
     def lost_sight(self, looks: Sequence[CallRecordPage]) -> bool:
-        """Tell whether arrivals may have pushed all records of page 1 beyond *looks*, which are the first pages now."""
+        """Tell whether arrivals may have pushed all records of page 1 beyond *looks*, the first pages now."""
         now = _ids_on(looks)
         return looks[-1].size > 0 and len(now) <= self._growth(looks) and not set(now).intersection(self._first_page)
 
@@ -110,7 +166,7 @@ class Ledger:
         kept = set(before).intersection(now)
         if not kept:
             return True, True  # so many have left that nothing is sure
-        # What follows the last record kept says nothing: arrivals push records to page 2, departures pull them back.
+        # The rest behind the last record kept says nothing: arrivals push records to page 2, departures pull them back.
         left = _count_strangers(before, kept)
         return left > 0, self._growth(looks) > -left or _count_strangers(now, kept) > 0
 
@@ -124,12 +180,15 @@ class Ledger:
         total = page.total_num
         if not total:
             return  # 0 may mean no more than that the page lies beyond the end
-        if self._first_total is None or self._last_total is None or self._least_total is None:
-            self._first_total = self._last_total = self._least_total = total
+        if self._first_total is None or self._least_total is None:
+            self._first_total = self._least_total = total
         self._least_total = min(self._least_total, total)
+        self.greatest_total = max(self.greatest_total, total)
         self._last_total = total
 
     def _remember(self, call_ids: Iterable[str]) -> None:
+        if self.found < _MOST_DIGESTS:
+            self.digests.extend(map(hash, call_ids))
         page_1, _, recent = self._memory
         if not page_1:
             self._first_page = tuple(call_ids)
@@ -141,8 +200,8 @@ class Ledger:
 
 
 def _entries(page: CallRecordPage) -> dict[str, CallRecord | InvalidRecord]:
-    """Return what is on *page* by what tells one record from another."""
-    return {_key(entry): entry for entry in _on_page(page)}
+    """Return the records on *page*, each under its key."""
+    return {key_of(entry): entry for entry in _on_page(page)}
 
 
 def _ids_on(pages: Iterable[CallRecordPage]) -> list[str]:
@@ -150,12 +209,12 @@ def _ids_on(pages: Iterable[CallRecordPage]) -> list[str]:
 
 
 def _on_page(page: CallRecordPage) -> Iterable[CallRecord | InvalidRecord]:
-    """Return what is on *page*, read or not."""
+    """Return the records on *page*, valid and invalid."""
     return chain(page.records, page.invalid)
 
 
-def _key(entry: CallRecord | InvalidRecord) -> str:
-    """Return the id of a record, or all there is of one that could not be read."""
+def key_of(entry: CallRecord | InvalidRecord) -> str:
+    """Return the id of a record, or the whole of one that could not be read."""
     return entry.call_id if isinstance(entry, CallRecord) else f"invalid {json.dumps(entry.raw, sort_keys=True)}"
 
 
@@ -171,5 +230,5 @@ def hold_the_same(one: CallRecordPage, other: CallRecordPage) -> bool:
 
 
 def total_fell(earlier: CallRecordPage, later: CallRecordPage) -> bool:
-    """Tell whether *later* says that there are fewer records than *earlier* said."""
+    """Tell whether *later* gives a smaller TotalNum than *earlier*."""
     return 0 < (later.total_num or 0) < (earlier.total_num or 0)

@@ -1,0 +1,68 @@
+"""The service's clock: this machine's, corrected by the Date of the service's answers.
+
+State: the difference between the two. All that touches it is in this file.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from trtc_records._errors import ClockSkewWarning
+from trtc_records._warn import warn_caller
+
+__all__ = ["ServiceClock"]
+
+_TOLERANCE: Final = 60.0
+"""Seconds of difference that are left alone: more than an answer takes, and what a window's margin covers."""
+
+
+class ServiceClock:
+    """The time at the service.
+
+    Args:
+        machine_time: Returns this machine's Unix seconds.
+    """
+
+    def __init__(self, machine_time: Callable[[], float] = time.time) -> None:
+        self.is_known = False
+        """Whether an answer has given the service's time."""
+        self.offset = 0.0
+        """Seconds by which the service's clock is ahead of this machine's; 0 for less than a minute."""
+        self._machine_time = machine_time
+        self._last_date = ""
+        self._has_warned = False
+
+    def now(self) -> float:
+        """Return the Unix seconds of the service's clock."""
+        return self._machine_time() + self.offset
+
+    def observe(self, date: str) -> None:
+        """Take the ``Date`` header of an answer that has just come; one that cannot be read is passed over."""
+        if date == self._last_date:
+            return
+        self._last_date = date
+        try:
+            ahead = parsedate_to_datetime(date).timestamp() - self._machine_time()
+        except (ValueError, TypeError, OverflowError):
+            return
+        self.is_known = True
+        if abs(ahead - self.offset) >= _TOLERANCE:
+            self.offset = ahead if abs(ahead) >= _TOLERANCE else 0.0
+
+    def warn_if_off(self) -> None:
+        """Warn, once, if the two clocks differ.
+
+        Warns:
+            ClockSkewWarning: They do.
+        """
+        if self.offset and not self._has_warned:
+            self._has_warned = True
+            direction = "behind" if self.offset > 0 else "ahead of"
+            warn_caller(
+                f"this machine's clock is {abs(self.offset):,.0f} s {direction} the service's: windows and signatures "
+                "follow the service's clock. Set the clock of this machine",
+                ClockSkewWarning,
+            )

@@ -1,0 +1,65 @@
+"""Find out what StartTime and EndTime of a query compare with: Tencent does not document it.
+
+A call that was read before is searched by a few seconds around its start, and, if it is not found there, around its
+end. If neither finds it, the window means the whole call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Final
+
+import attrs
+
+from trtc_records._models import CallRecord
+from trtc_records._protocol import Query
+from trtc_records._walking.facts import Meaning
+from trtc_records._walking.prefetch import Prefetcher, result_of
+
+__all__ = ["find_meaning"]
+
+_MARGIN: Final = 1
+"""Seconds around a moment, in case the ends of a window are not inclusive."""
+
+_SHORTEST: Final = timedelta(seconds=2 * _MARGIN + 1)
+"""How long a call must last, so that neither search holds the whole of it."""
+
+_TRIES: Final = 3
+"""Calls tried: so many others may lie in the same seconds that one is not on the first page."""
+
+
+async def find_meaning(
+    prefetcher: Prefetcher, query: Query, records: Iterable[CallRecord]
+) -> tuple[Meaning | None, bool]:
+    """Return what the window compares with, and whether a window that ends where it starts holds a second.
+
+    Args:
+        prefetcher: Where to ask.
+        query: The conditions under which *records* were found.
+        records: Records that the service gave. The meaning is ``None`` where they cannot show it.
+    """
+    calls = [record for record in records if record.end_time - record.start_time >= _SHORTEST]
+    for call in calls[:_TRIES]:
+        start, end = int(call.start_time.timestamp()), int(call.end_time.timestamp())
+        by_start = await _is_found(prefetcher, query, call, start, _MARGIN)
+        if by_start:
+            return Meaning.START, await _is_found(prefetcher, query, call, start, 0) is True
+        if by_start is None:
+            continue
+        by_end = await _is_found(prefetcher, query, call, end, _MARGIN)
+        if by_end:
+            return Meaning.END, await _is_found(prefetcher, query, call, end, 0) is True
+        if by_end is False:
+            return Meaning.WITHIN, False
+    return None, False
+
+
+async def _is_found(prefetcher: Prefetcher, query: Query, call: CallRecord, moment: int, margin: int) -> bool | None:
+    """Tell whether *call* is found by the seconds around *moment*; ``None`` where the first page does not show it."""
+    around = attrs.evolve(query, start_time=max(moment - margin, 0), end_time=moment + margin)
+    page = await result_of(prefetcher.request(around))
+    if any(record.call_id == call.call_id for record in page.records):
+        return True
+    is_whole = page.total_num is not None and page.total_num <= page.size
+    return False if is_whole or not page.size else None
