@@ -35,7 +35,7 @@ from trtc_records import (
     RetentionWarning,
     TransportError,
 )
-from trtc_records._usersig import verify_user_sig
+from trtc_records._api.usersig import verify_user_sig
 
 pytestmark = pytest.mark.anyio
 
@@ -686,7 +686,7 @@ async def test_closing_a_client_closes_connections_in_use(make_client: MakeClien
 
 async def test_a_shared_quota_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """TRTC_REDIS_URL makes the limiter, unless one is passed, and the client closes what it made."""
-    redis = pytest.importorskip("trtc_records.integrations.redis", reason="needs the extra redis", exc_type=ImportError)
+    redis = pytest.importorskip("trtc_records.quota.redis", reason="needs the extra redis", exc_type=ImportError)
     closed = []
     monkeypatch.setattr(redis.RedisRateLimiter, "aclose", lambda _: asyncio.sleep(0, closed.append(1)))
     environ = {

@@ -210,7 +210,7 @@ async def test_a_client_shows_no_secret(make_client: MakeClient) -> None:
 
 async def test_attributes_of_a_credential_cannot_be_dumped(make_client: MakeClient) -> None:
     """vars(), attrs.asdict and json all stop at the type that holds it."""
-    from trtc_records._credentials import Secret
+    from trtc_records._sending.credentials import Secret
 
     @attrs.define
     class Holder:
@@ -281,7 +281,7 @@ async def test_the_credential_goes_through_a_proxy_only_inside_the_tunnel(make_c
 
 async def test_the_environments_proxy_is_used_for_https_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """HTTPS_PROXY counts, NO_PROXY too, and loopback over plain HTTP goes straight."""
-    from trtc_records._transport import _environment_proxy
+    from trtc_records._sending.requester import _environment_proxy
 
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
     monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")

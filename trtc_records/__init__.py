@@ -1,5 +1,17 @@
 """An asyncio client for Tencent RTC's call records (TUICallKit)."""
 
+from trtc_records._api.models import (
+    CallRecord,
+    CallRecordPage,
+    CallResult,
+    CallType,
+    InvalidRecord,
+    MediaType,
+    Region,
+    RoomIdType,
+)
+from trtc_records._api.usersig import mint_user_sig
+from trtc_records._api.wire import record_from_json, record_to_json
 from trtc_records._client import CallRecordsClient
 from trtc_records._errors import (
     AccountError,
@@ -21,21 +33,9 @@ from trtc_records._errors import (
     ServerError,
     TransportError,
 )
-from trtc_records._lanes import LaneTransport
-from trtc_records._models import (
-    CallRecord,
-    CallRecordPage,
-    CallResult,
-    CallType,
-    InvalidRecord,
-    MediaType,
-    Region,
-    RoomIdType,
-)
-from trtc_records._throttle import LocalRateLimiter, RateLimiter
-from trtc_records._usersig import mint_user_sig
+from trtc_records._sending.lanes import LaneTransport
 from trtc_records._version import __version__
-from trtc_records._wire import record_from_json, record_to_json
+from trtc_records.quota._local import LocalRateLimiter, RateLimiter
 
 __all__ = [
     "APIError",

@@ -12,10 +12,11 @@ from typing import Any, Final, Self, TypeVar
 
 import httpx
 
-from trtc_records._arguments import check_base_url, check_call_id, check_query, pin_window
+from trtc_records._api.error_codes import USER_SIG_EXPIRED
+from trtc_records._api.models import CallRecord, CallRecordPage, CallResult, CallType, Region
+from trtc_records._api.protocol import Answer, Call, Query, page_call, read_page, read_record, record_call
+from trtc_records._api.query import check_base_url, check_call_id, check_query, pin_window
 from trtc_records._checks import check_count, check_sdk_app_id, check_seconds, check_text
-from trtc_records._credentials import Credential, Secret, UserSigProvider, hide
-from trtc_records._error_codes import USER_SIG_EXPIRED
 from trtc_records._errors import (
     AuthenticationError,
     ClientClosedError,
@@ -25,14 +26,13 @@ from trtc_records._errors import (
     TransportError,
     shorten,
 )
-from trtc_records._lanes import LaneTransport
-from trtc_records._models import CallRecord, CallRecordPage, CallResult, CallType, Region
 from trtc_records._prefetch import Prefetcher
-from trtc_records._protocol import Answer, Call, Query, page_call, read_page, read_record, record_call
-from trtc_records._retry import Retrier
-from trtc_records._throttle import QUOTA, RateLimiter, adapt, shared_limiter
-from trtc_records._transport import Sender
+from trtc_records._sending.credentials import Credential, Secret, UserSigProvider, hide
+from trtc_records._sending.lanes import LaneTransport
+from trtc_records._sending.requester import Sender
+from trtc_records._sending.retry import Retrier
 from trtc_records._walk import walk
+from trtc_records.quota._local import QUOTA, RateLimiter, adapt, shared_limiter
 
 __all__ = ["CallRecordsClient"]
 
@@ -175,7 +175,7 @@ class CallRecordsClient:
         if isinstance(redis_url, Secret) and "limiter" not in arguments:
             # Named here alone, and only on demand: nothing else in the core knows of an integration.
             try:
-                redis = importlib.import_module("trtc_records.integrations.redis")
+                redis = importlib.import_module("trtc_records.quota.redis")
             except ImportError as error:
                 raise ConfigurationError(f"{_REDIS_URL} is set: {error}") from None
             owned = redis.RedisRateLimiter.from_url(redis_url.reveal(), sdk_app_id=arguments["sdk_app_id"])

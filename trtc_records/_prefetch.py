@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+from trtc_records._api.models import CallRecordPage
 from trtc_records._errors import ClientClosedError
-from trtc_records._models import CallRecordPage
 
 __all__ = ["FetchPage", "Prefetcher"]
 

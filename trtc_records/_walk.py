@@ -21,9 +21,9 @@ from typing import Final
 
 import anyio
 
+from trtc_records._api.models import CallRecordPage
 from trtc_records._errors import IncompleteWalkWarning, RepeatedPageError
 from trtc_records._ledger import Ledger, hold_the_same, total_fell
-from trtc_records._models import CallRecordPage
 from trtc_records._prefetch import Prefetcher
 from trtc_records._warn import warn_caller
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cli_process import Run, is_short
 
-from trtc_records._usersig import verify_user_sig
+from trtc_records._api.usersig import verify_user_sig
 from trtc_records.sandbox import Sandbox
 
 

@@ -10,7 +10,7 @@ import attrs
 import httpx
 import pytest
 
-from trtc_records._usersig import mint_user_sig
+from trtc_records._api.usersig import mint_user_sig
 
 if TYPE_CHECKING:
     from trtc_records.sandbox import Sandbox

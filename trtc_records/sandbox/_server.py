@@ -16,8 +16,8 @@ from typing import Any, Final, Self
 import uvicorn
 from starlette.types import Scope
 
-from trtc_records._models import CallRecord
-from trtc_records._wire import record_to_json
+from trtc_records._api.models import CallRecord
+from trtc_records._api.wire import record_to_json
 from trtc_records.sandbox._app import Gateway, Stats, make_app
 from trtc_records.sandbox._checks import App
 from trtc_records.sandbox._data import make_calls

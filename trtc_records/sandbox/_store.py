@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import attrs
 
-from trtc_records._models import CallRecord
-from trtc_records._wire import record_from_json
+from trtc_records._api.models import CallRecord
+from trtc_records._api.wire import record_from_json
 from trtc_records.sandbox._options import Behaviour
 
 __all__ = ["NEW_CALL_RESULT", "NEW_CALL_TYPE", "RETENTION", "Query", "RecordStore", "encode"]

@@ -16,13 +16,13 @@ from typing import Final
 import httpcore
 import httpx
 
-from trtc_records._credentials import Secret
+from trtc_records._api.protocol import Answer, Call, build_target
 from trtc_records._errors import TransportError
-from trtc_records._lanes import Exchange, LaneTransport
-from trtc_records._latency import Latency
-from trtc_records._protocol import Answer, Call, build_target
-from trtc_records._throttle import AdaptiveRateLimiter
+from trtc_records._sending.credentials import Secret
+from trtc_records._sending.lanes import Exchange, LaneTransport
+from trtc_records._sending.latency import Latency
 from trtc_records._version import __version__
+from trtc_records.quota._local import AdaptiveRateLimiter
 
 __all__ = ["Sender"]
 

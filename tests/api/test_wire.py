@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records import RAW_RECORDS, RECORDS
 
-from trtc_records import _wire
+from trtc_records._api import wire as _wire
+from trtc_records._api.models import CallRecord, CallResult, CallType, MediaType, RoomIdType
+from trtc_records._api.wire import read_integer, record_from_json, record_to_json
 from trtc_records._errors import ResponseDecodeError
-from trtc_records._models import CallRecord, CallResult, CallType, MediaType, RoomIdType
-from trtc_records._wire import read_integer, record_from_json, record_to_json
 
 RAW, RECORD = RAW_RECORDS[0], RECORDS[0]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from trtc_records import ConfigurationError
-from trtc_records.integrations._targets import Target, read_target
+from trtc_records.warehouse._targets import Target, read_target
 
 PASSWORD = "s3cret"
 

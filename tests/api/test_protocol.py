@@ -13,6 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records import RAW_RECORDS, RECORDS, REQUEST_ID, SAMPLE
 
+from trtc_records._api.models import CallRecord, CallRecordPage, CallType
+from trtc_records._api.protocol import (
+    Answer,
+    Call,
+    Query,
+    build_target,
+    page_call,
+    read_page,
+    read_record,
+    record_call,
+)
 from trtc_records._errors import (
     AccountError,
     APIError,
@@ -24,17 +35,6 @@ from trtc_records._errors import (
     ResponseDecodeError,
     ServerError,
     TransportError,
-)
-from trtc_records._models import CallRecord, CallRecordPage, CallType
-from trtc_records._protocol import (
-    Answer,
-    Call,
-    Query,
-    build_target,
-    page_call,
-    read_page,
-    read_record,
-    record_call,
 )
 
 

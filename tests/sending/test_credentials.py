@@ -15,9 +15,9 @@ from typing import Any
 import attrs
 import pytest
 
-from trtc_records._credentials import Credential, Secret, hide
+from trtc_records._api.usersig import mint_user_sig, verify_user_sig
 from trtc_records._errors import ConfigurationError
-from trtc_records._usersig import mint_user_sig, verify_user_sig
+from trtc_records._sending.credentials import Credential, Secret, hide
 
 TEXT = "hunter2-the-secret-key"
 DAY = 86_400

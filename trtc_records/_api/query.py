@@ -10,10 +10,10 @@ from typing import Final
 
 import httpx
 
+from trtc_records._api.models import CallResult, CallType, Region
+from trtc_records._api.protocol import Query
 from trtc_records._checks import check_count, check_text
 from trtc_records._errors import ConfigurationError, RetentionWarning, shorten
-from trtc_records._models import CallResult, CallType, Region
-from trtc_records._protocol import Query
 from trtc_records._warn import warn_caller
 
 __all__ = ["check_base_url", "check_call_id", "check_query", "pin_window"]

@@ -44,9 +44,9 @@ import dlt
 import duckdb
 
 from trtc_records.export import make_row
-from trtc_records.integrations import dlt as integration
-from trtc_records.integrations.dlt import DestinationError, call_records_source, sync_call_records
 from trtc_records.sandbox import Drift, Faults, Sandbox, make_records
+from trtc_records.warehouse import dlt as integration
+from trtc_records.warehouse.dlt import DestinationError, call_records_source, sync_call_records
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and users")
 PASSWORD = "s3cret:/@"
@@ -408,7 +408,7 @@ def test_environment_and_log_are_as_they_were(to: str, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("level", [None, "INFO"])
 def test_dlt_speaks_if_it_is_asked_to(to: str, level: str | None) -> None:
     """Its log is silent, unless the environment chooses a level."""
-    code = f"from trtc_records.integrations.dlt import sync_call_records; sync_call_records({to!r})"
+    code = f"from trtc_records.warehouse.dlt import sync_call_records; sync_call_records({to!r})"
     environment = {**os.environ, **({} if level is None else {"RUNTIME__LOG_LEVEL": level})}
     with Sandbox(records=5) as sandbox:
         done = subprocess.run(
@@ -523,7 +523,7 @@ def test_killed_sync_leaves_no_gap_and_no_duplicate(to: str, path: Path, step: s
     module, _, _ = owner.rpartition(".")
     code = (
         f"import os, signal, {module}\n"
-        "from trtc_records.integrations.dlt import sync_call_records\n"
+        "from trtc_records.warehouse.dlt import sync_call_records\n"
         f"{owner}.{name} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"sync_call_records({to!r})\n"
     )
@@ -545,7 +545,7 @@ def test_nothing_is_left_behind_and_nobody_is_called(to: str, tmp_path: Path) ->
     here, home, temporary = (tmp_path / name for name in ("here", "home", "temporary"))
     for directory in (here, home, temporary):
         directory.mkdir()
-    code = f"from trtc_records.integrations.dlt import sync_call_records; sync_call_records({to!r})"
+    code = f"from trtc_records.warehouse.dlt import sync_call_records; sync_call_records({to!r})"
     with Sandbox(records=20) as sandbox, closing(socket.create_server(("127.0.0.1", 0))) as telemetry:
         environment = {
             **os.environ,
@@ -569,7 +569,7 @@ def test_missing_extra_is_named() -> None:
         "import sys\n"
         "sys.modules['dlt'] = None\n"
         "try:\n"
-        "    import trtc_records.integrations.dlt\n"
+        "    import trtc_records.warehouse.dlt\n"
         "except ImportError as error:\n"
         "    print(error)\n"
     )

@@ -8,8 +8,8 @@ import pytest
 from virtual_time import run
 
 from trtc_records import LocalRateLimiter
-from trtc_records._brake import Brake
-from trtc_records._throttle import AdaptiveRateLimiter, adapt
+from trtc_records.quota._brake import Brake
+from trtc_records.quota._local import AdaptiveRateLimiter, adapt
 
 
 def permits(brake: Brake, start: float, seconds: float) -> int:

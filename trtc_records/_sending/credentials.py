@@ -12,9 +12,9 @@ from typing import Any, Final, NoReturn
 
 import anyio
 
+from trtc_records._api.usersig import DAY, mint_user_sig, read_user_sig
 from trtc_records._checks import is_text
 from trtc_records._errors import ConfigurationError
-from trtc_records._usersig import DAY, mint_user_sig, read_user_sig
 
 __all__ = ["Credential", "Secret", "UserSigProvider", "hide"]
 

@@ -15,8 +15,8 @@ import TLSSigAPIv2  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trtc_records._api.usersig import UserSigClaims, mint_user_sig, read_user_sig, verify_user_sig
 from trtc_records._errors import ConfigurationError
-from trtc_records._usersig import UserSigClaims, mint_user_sig, read_user_sig, verify_user_sig
 
 KEY = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e"
 ISSUED = 1_739_960_242
@@ -111,7 +111,7 @@ def test_a_user_sig_holds_these_claims() -> None:
 
 def test_a_user_sig_is_signed_for_a_day_from_now_by_default() -> None:
     """The default lifetime is the least that the vendor advises, and time begins now."""
-    with patch("trtc_records._usersig.time", SimpleNamespace(time=lambda: ISSUED + 0.9)):
+    with patch("trtc_records._api.usersig.time", SimpleNamespace(time=lambda: ISSUED + 0.9)):
         claims = read_user_sig(mint_user_sig(1400000000, "administrator", KEY))
     assert (claims.issued_at, claims.lifetime, claims.expires_at) == (ISSUED, 86_400, ISSUED + 86_400)
 

@@ -13,8 +13,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from trtc_records import _arguments
-from trtc_records._arguments import (
+from trtc_records._api import query as _arguments
+from trtc_records._api.models import CallResult, CallType, Region
+from trtc_records._api.protocol import Query
+from trtc_records._api.query import (
     EDGE_MARGIN,
     RETENTION,
     check_base_url,
@@ -23,8 +25,6 @@ from trtc_records._arguments import (
     pin_window,
 )
 from trtc_records._errors import ConfigurationError, RetentionWarning
-from trtc_records._models import CallResult, CallType, Region
-from trtc_records._protocol import Query
 
 NOW = 1_800_000_000
 EDGE = NOW - 7 * 86_400

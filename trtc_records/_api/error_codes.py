@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from trtc_records._api.models import Region
 from trtc_records._errors import (
     AccountError,
     APIError,
@@ -18,7 +19,6 @@ from trtc_records._errors import (
     RateLimitedError,
     ServerError,
 )
-from trtc_records._models import Region
 
 __all__ = ["NO_RECORDS", "USER_SIG_EXPIRED", "error_from_code"]
 

@@ -13,10 +13,10 @@ from urllib.parse import quote
 
 import attrs
 
-from trtc_records._error_codes import NO_RECORDS, error_from_code
+from trtc_records._api.error_codes import NO_RECORDS, error_from_code
+from trtc_records._api.models import CallRecord, CallRecordPage
+from trtc_records._api.wire import read_integer, record_from_json, records_from_json
 from trtc_records._errors import CallRecordNotFoundError, ResponseDecodeError, TransportError
-from trtc_records._models import CallRecord, CallRecordPage
-from trtc_records._wire import read_integer, record_from_json, records_from_json
 
 __all__ = ["Answer", "Call", "Query", "build_target", "page_call", "read_page", "read_record", "record_call"]
 

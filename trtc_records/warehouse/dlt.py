@@ -36,7 +36,8 @@ from typing import Any, Final
 
 import attrs
 
-from trtc_records._arguments import RETENTION, check_query
+from trtc_records._api.models import CallRecord, CallRecordPage
+from trtc_records._api.query import RETENTION, check_query
 from trtc_records._client import PAGE_SIZE, CallRecordsClient
 from trtc_records._errors import (
     CallRecordsError,
@@ -47,10 +48,9 @@ from trtc_records._errors import (
     RetentionWarning,
     shorten,
 )
-from trtc_records._models import CallRecord, CallRecordPage
 from trtc_records._warn import collect_warnings, warn_caller
-from trtc_records.integrations._bridge import iterate
-from trtc_records.integrations._targets import DEFAULT_TARGET, Target, TargetError, read_target
+from trtc_records.warehouse._bridge import iterate
+from trtc_records.warehouse._targets import DEFAULT_TARGET, Target, TargetError, read_target
 
 try:
     import dlt

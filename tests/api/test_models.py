@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from trtc_records._models import CallRecord, CallRecordPage, CallResult, CallType, MediaType, Region, RoomIdType
+from trtc_records._api.models import CallRecord, CallRecordPage, CallResult, CallType, MediaType, Region, RoomIdType
 
 START = datetime(2025, 2, 19, 10, 17, 22, tzinfo=UTC)
 

@@ -16,8 +16,8 @@ import attrs
 from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn_from_attrs, make_dict_unstructure_fn, override
 
+from trtc_records._api.models import CallRecord, CallResult, CallType, InvalidRecord, MediaType, RoomIdType
 from trtc_records._errors import ResponseDecodeError
-from trtc_records._models import CallRecord, CallResult, CallType, InvalidRecord, MediaType, RoomIdType
 
 __all__ = ["read_integer", "record_from_json", "record_to_json", "records_from_json"]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trtc_records._latency import Latency
+from trtc_records._sending.latency import Latency
 
 RATE = 200.0
 

@@ -10,7 +10,7 @@ import pytest
 from virtual_time import VirtualLoop, run
 
 from trtc_records import ConfigurationError, LocalRateLimiter, RateLimiter
-from trtc_records._throttle import shared_limiter
+from trtc_records.quota._local import shared_limiter
 
 
 def busiest(times: list[float], window: float = 1.0) -> int:

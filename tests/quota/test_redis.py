@@ -28,8 +28,8 @@ from redis.asyncio import Redis, RedisCluster
 
 from trtc_records import AccountError, CallRecordsError, ConfigurationError, RateLimiter
 from trtc_records._errors import LimiterUnavailableError
-from trtc_records._throttle import AdaptiveRateLimiter
-from trtc_records.integrations.redis import RedisRateLimiter
+from trtc_records.quota._local import AdaptiveRateLimiter
+from trtc_records.quota.redis import RedisRateLimiter
 
 SERVER = shutil.which("redis-server") or shutil.which("valkey-server")
 pytestmark = [
@@ -47,7 +47,7 @@ url, lanes, seconds, skew = sys.argv[1], *map(float, sys.argv[2:])
 wall, wall_ns = time.time, time.time_ns
 time.time = lambda: wall() + skew
 time.time_ns = lambda: wall_ns() + int(skew * 1e9)
-from trtc_records.integrations.redis import RedisRateLimiter
+from trtc_records.quota.redis import RedisRateLimiter
 
 async def main():
     times, end = [], 0
@@ -626,6 +626,6 @@ def test_something_else_than_a_client_is_refused() -> None:
 @pytest.mark.parametrize("name", ["redis", "pyrate_limiter"])
 def test_a_missing_extra_is_named(name: str) -> None:
     """The import says which pip install mends it."""
-    code = f"import sys; sys.modules[{name!r}] = None; import trtc_records.integrations.redis"
+    code = f"import sys; sys.modules[{name!r}] = None; import trtc_records.quota.redis"
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert f"the shared quota needs {name}, which is not installed: pip install 'trtc-records[redis]'" in outcome.stderr

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trtc_records import _error_codes
-from trtc_records._error_codes import NO_RECORDS, USER_SIG_EXPIRED, error_from_code
+from trtc_records._api import error_codes as _error_codes
+from trtc_records._api.error_codes import NO_RECORDS, USER_SIG_EXPIRED, error_from_code
+from trtc_records._api.models import Region
 from trtc_records._errors import (
     AccountError,
     APIError,
@@ -18,7 +19,6 @@ from trtc_records._errors import (
     RateLimitedError,
     ServerError,
 )
-from trtc_records._models import Region
 
 ROWS: list[tuple[type[APIError], bool, tuple[int, ...]]] = [
     (ServerError, True, (101001,)),

@@ -22,8 +22,8 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from aiolimiter import AsyncLimiter
 
-from trtc_records._brake import Brake
 from trtc_records._errors import ConfigurationError, shorten
+from trtc_records.quota._brake import Brake
 
 __all__ = ["QUOTA", "AdaptiveRateLimiter", "LocalRateLimiter", "RateLimiter", "adapt", "shared_limiter"]
 

@@ -39,10 +39,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Literal, NamedTuple, Self
 
-from trtc_records._brake import BACK_OFF, LEAST_SHARE, PAUSE, RECOVERY
 from trtc_records._checks import check_count, check_sdk_app_id, check_seconds, check_text
 from trtc_records._errors import ConfigurationError, LimiterUnavailableError, shorten
-from trtc_records._throttle import QUOTA, LocalRateLimiter
+from trtc_records.quota._brake import BACK_OFF, LEAST_SHARE, PAUSE, RECOVERY
+from trtc_records.quota._local import QUOTA, LocalRateLimiter
 
 try:
     from pyrate_limiter import GCRA, Rate

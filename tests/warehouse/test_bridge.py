@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from trtc_records.integrations._bridge import iterate
+from trtc_records.warehouse._bridge import iterate
 
 
 class Numbers:
