@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from trtc_records._api.protocol import Query
-from trtc_records._api.query import pin_window
+from trtc_records._api.query import Query
 from trtc_records._errors import IncompleteWalkWarning, RetentionWarning
 from trtc_records._warn import collect_warnings, warn_caller
+from trtc_records._window import pin_window
 
 NOW = 1_800_000_000
 

@@ -33,7 +33,6 @@ from trtc_records._errors import (
     ServerError,
     TransportError,
 )
-from trtc_records._sending.lanes import LaneTransport
 from trtc_records._version import __version__
 from trtc_records.quota._local import LocalRateLimiter, RateLimiter
 
@@ -54,7 +53,6 @@ __all__ = [
     "IncompleteWalkWarning",
     "InvalidRecord",
     "InvalidRequestError",
-    "LaneTransport",
     "LimiterUnavailableError",
     "LocalRateLimiter",
     "MediaType",

@@ -1,4 +1,4 @@
-"""The vendor's error codes: API.md's table, row by row, written out a second time."""
+"""Tencent's error codes: API.md's table, row by row, written out a second time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trtc_records._api import error_codes as _error_codes
+from trtc_records._api import error_codes
 from trtc_records._api.error_codes import NO_RECORDS, USER_SIG_EXPIRED, error_from_code
 from trtc_records._api.models import Region
 from trtc_records._errors import (
@@ -41,14 +41,14 @@ each_code = pytest.mark.parametrize("code", TABLE)
 
 @pytest.mark.parametrize(("code", "error", "retryable"), [(code, *expected) for code, expected in TABLE.items()])
 def test_a_code_becomes_an_error(code: int, error: type[APIError], retryable: bool) -> None:
-    """Each code of the vendor's becomes exactly this class, and is worth another try or not."""
+    """Each code of Tencent's becomes exactly this class, and is worth another try or not."""
     made = error_from_code(code)
     assert (type(made), made.retryable) == (error, retryable)
 
 
 def test_the_table_is_the_vendors() -> None:
     """The library knows these codes and no other."""
-    assert set(_error_codes._TABLE) == set(TABLE)
+    assert set(error_codes._TABLE) == set(TABLE)
 
 
 def test_an_error_carries_what_the_service_said() -> None:
@@ -98,7 +98,7 @@ def test_a_hint_names_the_remedy(code: int, words: str) -> None:
 
 
 def test_a_page_that_is_too_large_is_explained() -> None:
-    """The vendor documents no largest page, so the refusal says what to lower."""
+    """Tencent documents no largest page, so the refusal says what to lower."""
     assert "lower page_size" in error_from_code(101002, "NumberPerPage is out of range").hint
 
 
@@ -120,5 +120,5 @@ def test_an_unknown_code_is_a_plain_api_error(code: int, info: str, request_id: 
 
 
 def test_named_codes_are_the_vendors() -> None:
-    """The two codes that the client itself acts on have the vendor's numbers."""
+    """The two codes that the client itself acts on have Tencent's numbers."""
     assert (NO_RECORDS, USER_SIG_EXPIRED) == (101050, 70001)

@@ -123,7 +123,7 @@ def test_a_page_says_nothing_that_the_service_did_not() -> None:
     ],
 )
 def test_a_region_has_a_host(region: str, host: str) -> None:
-    """Each region is served by the host that the vendor names."""
+    """Each region is served by the host that Tencent names."""
     assert Region(region).host == host
 
 
@@ -160,6 +160,6 @@ def test_a_region_has_a_host(region: str, host: str) -> None:
     ],
 )
 def test_enums_have_the_values_of_the_wire(enum: type[Enum], base: type, members: dict[str, object]) -> None:
-    """Each enum has the vendor's values, all of them and no other, and its members are plain text or numbers."""
+    """Each enum has Tencent's values, all of them and no other, and its members are plain text or numbers."""
     assert issubclass(enum, base)
     assert {member.name: member.value for member in enum} == members

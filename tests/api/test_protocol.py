@@ -15,14 +15,14 @@ from records import RAW_RECORDS, RECORDS, REQUEST_ID, SAMPLE
 
 from trtc_records._api.models import CallRecord, CallRecordPage, CallType
 from trtc_records._api.protocol import (
-    Answer,
-    Call,
     Query,
+    Request,
+    Response,
     build_target,
-    page_call,
+    page_request,
     read_page,
     read_record,
-    record_call,
+    record_request,
 )
 from trtc_records._errors import (
     AccountError,
@@ -38,10 +38,10 @@ from trtc_records._errors import (
 )
 
 
-def answer(value: object, *, status: int = 200, **headers: str) -> Answer:
+def answer(value: object, *, status: int = 200, **headers: str) -> Response:
     """Return an HTTP answer whose body is *value* as JSON."""
     headers = {name.replace("_", "-"): text for name, text in headers.items()}
-    return Answer(status, headers, json.dumps(value).encode())
+    return Response(status, headers, json.dumps(value).encode())
 
 
 def envelope(response: object = None, **fields: object) -> dict[str, object]:
@@ -65,11 +65,11 @@ def page_of(**response: object) -> CallRecordPage:
 
 
 def test_the_sample_request_is_made() -> None:
-    """The vendor's sample query becomes exactly the vendor's sample body, and goes to the documented path."""
+    """Tencent's sample query becomes exactly Tencent's sample body, and goes to the documented path."""
     query = Query(start_time=0, end_time=1740531683, call_result="NormalEnd", call_type="SingleCall", page_size=2)
-    call = page_call(query, 2)
-    assert call.path == "/v4/call_record_http_srv/get_record_by_filter"
-    assert json.loads(call.content) == {
+    request = page_request(query, 2)
+    assert request.path == "/v4/call_record_http_srv/get_record_by_filter"
+    assert json.loads(request.content) == {
         "StartTime": 0,
         "EndTime": 1740531683,
         "CallResult": "NormalEnd",
@@ -91,25 +91,25 @@ def test_the_sample_request_is_made() -> None:
 )
 def test_a_condition_that_is_not_set_is_not_sent(query: Query, body: dict[str, object]) -> None:
     """Only what the query says goes into the body; a start at 0 is a start."""
-    assert json.loads(page_call(query, 1).content) == {**body, "NumberPerPage": 100, "Page": 1}
+    assert json.loads(page_request(query, 1).content) == {**body, "NumberPerPage": 100, "Page": 1}
 
 
 def test_a_lookup_sends_the_call_id() -> None:
     """The lookup goes to the documented path with the documented body."""
-    call = record_call("04c9a0ac-8e38-4a19-be45-349c5ce7911b")
-    assert call.path == "/v4/call_record_http_srv/get_record_by_callid"
-    assert json.loads(call.content) == {"CallId": "04c9a0ac-8e38-4a19-be45-349c5ce7911b"}
+    request = record_request("04c9a0ac-8e38-4a19-be45-349c5ce7911b")
+    assert request.path == "/v4/call_record_http_srv/get_record_by_callid"
+    assert json.loads(request.content) == {"CallId": "04c9a0ac-8e38-4a19-be45-349c5ce7911b"}
 
 
 def test_a_body_is_never_empty() -> None:
     """With nothing to say the body is an empty object."""
-    assert Call("/path", {}).content == b"{}"
+    assert Request("/path", {}).content == b"{}"
 
 
 @given(st.text(st.characters()))
 def test_any_text_can_be_sent(text: str) -> None:
     """A body is JSON in ASCII, whatever text a caller asks for."""
-    content = record_call(text).content
+    content = record_request(text).content
     assert content.isascii()
     assert json.loads(content) == {"CallId": text}
 
@@ -162,15 +162,15 @@ def test_random_uses_all_of_its_32_bits() -> None:
 
 def test_an_answer_does_not_show_its_body() -> None:
     """Bodies hold people's ids: an answer's repr leaves its own out."""
-    assert "secret" not in repr(Answer(200, {}, b'{"secret": 1}'))
+    assert "secret" not in repr(Response(200, {}, b'{"secret": 1}'))
 
 
 # -- A page ------------------------------------------------------------------------------------------
 
 
 def test_the_sample_answer_is_read() -> None:
-    """The vendor's sample becomes exactly this page."""
-    assert read_page(Answer(200, {}, SAMPLE.encode()), 2) == CallRecordPage(
+    """Tencent's sample becomes exactly this page."""
+    assert read_page(Response(200, {}, SAMPLE.encode()), 2) == CallRecordPage(
         records=RECORDS, page=2, total_num=141, request_id=REQUEST_ID
     )
 
@@ -206,7 +206,7 @@ def test_a_walk_may_end_in_any_of_these_ways(ending: dict[str, object]) -> None:
     "ending", ["Page 0", "Page 0 as text", "an empty list and no Page", "nulls", "no Response", "error 101050"]
 )
 def test_an_end_without_a_number_is_page_0(ending: str) -> None:
-    """Where the service does not number what is not there, the number is the vendor's own sign of the end."""
+    """Where the service does not number what is not there, the number is Tencent's own sign of the end."""
     assert read_page(answer(ENDINGS[ending]), 5).page == 0
 
 
@@ -284,9 +284,9 @@ def test_a_bad_record_is_named_by_its_path() -> None:
 
 # -- Failures ----------------------------------------------------------------------------------------
 
-READERS: dict[str, Callable[[Answer], object]] = {"page": lambda given: read_page(given, 5), "record": read_record}
+READERS: dict[str, Callable[[Response], object]] = {"page": lambda given: read_page(given, 5), "record": read_record}
 each_reader = pytest.mark.parametrize("read", READERS.values(), ids=list(READERS))
-Reader = Callable[[Answer], object]
+Reader = Callable[[Response], object]
 
 
 @each_reader
@@ -343,7 +343,7 @@ STATUSES = [
 def test_another_status_is_a_transport_error(read: Reader, status: int, retryable: bool, words: str) -> None:
     """Every answer of the API has status 200, so another one is a gateway's, whatever its body."""
     with pytest.raises(TransportError) as caught:
-        read(Answer(status, {"content-type": "text/html"}, b"<html><h1>Bad Gateway</h1></html>"))
+        read(Response(status, {"content-type": "text/html"}, b"<html><h1>Bad Gateway</h1></html>"))
     error = caught.value
     assert (error.status_code, error.retryable, error.retry_after, str(error)) == (
         status,
@@ -401,7 +401,7 @@ NOT_JSON = {
 def test_what_is_no_json_may_be_whole_the_next_time(read: Reader, content: bytes) -> None:
     """With status 200 and no JSON, something between cut or replaced the answer: worth another try."""
     with pytest.raises(ResponseDecodeError, match=r"^\$: not JSON \(\w+\), got ") as caught:
-        read(Answer(200, {}, content))
+        read(Response(200, {}, content))
     assert (caught.value.path, caught.value.retryable) == ("$", True)
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
@@ -409,7 +409,7 @@ def test_what_is_no_json_may_be_whole_the_next_time(read: Reader, content: bytes
 def test_what_is_no_json_is_shown_from_its_beginning() -> None:
     """A gateway's page is quoted as far as it tells who wrote it."""
     with pytest.raises(ResponseDecodeError) as caught:
-        read_page(Answer(200, {}, b"<h1>Wartung \xff</h1>" + b"x" * 10_000), 1)
+        read_page(Response(200, {}, b"<h1>Wartung \xff</h1>" + b"x" * 10_000), 1)
     assert caught.value.value.startswith("<h1>Wartung \N{REPLACEMENT CHARACTER}</h1>xxx")
     assert len(caught.value.value) == 200
 
@@ -528,7 +528,7 @@ JSON = st.recursive(
 )
 
 
-def outcome(read: Reader, given: Answer) -> object:
+def outcome(read: Reader, given: Response) -> object:
     """Return what is read, or the one kind of error that reading may raise; that one can be shown and kept."""
     try:
         return read(given)
@@ -547,7 +547,7 @@ def is_well_formed(result: object) -> bool:
 @given(st.binary(), st.sampled_from([200, 200, 302, 404, 500]))
 def test_arbitrary_bytes_are_read_or_refused(read: Reader, content: bytes, status: int) -> None:
     """Whatever bytes come, nothing but an error of this library comes out."""
-    assert isinstance(outcome(read, Answer(status, {}, content)), CallRecordsError)
+    assert isinstance(outcome(read, Response(status, {}, content)), CallRecordsError)
 
 
 @each_reader
@@ -602,7 +602,7 @@ def test_a_cut_answer_is_refused(name: str, data: st.DataObject) -> None:
     """An answer that breaks off anywhere is never taken for a whole one."""
     content = json.dumps(BODIES[name]).encode()
     length = data.draw(st.integers(0, len(content) - 1))
-    result = outcome(READERS[name], Answer(200, {}, content[:length]))
+    result = outcome(READERS[name], Response(200, {}, content[:length]))
     assert isinstance(result, ResponseDecodeError)
     assert result.retryable
 
@@ -611,7 +611,7 @@ def test_a_cut_answer_is_refused(name: str, data: st.DataObject) -> None:
 @pytest.mark.parametrize("name", ["ErrorInfo", "RequestId"])
 def test_a_lone_surrogate_makes_no_error_unprintable(read: Reader, name: str) -> None:
     """Half a character in the service's words does not keep the error from being shown."""
-    result = outcome(read, Answer(200, {}, json.dumps(envelope(ErrorCode=101001, **{name: "\ud800"})).encode()))
+    result = outcome(read, Response(200, {}, json.dumps(envelope(ErrorCode=101001, **{name: "\ud800"})).encode()))
     assert type(result) is ServerError
     assert is_well_formed(result)
 
@@ -619,11 +619,11 @@ def test_a_lone_surrogate_makes_no_error_unprintable(read: Reader, name: str) ->
 def test_a_lone_surrogate_in_a_record_is_kept() -> None:
     """JSON may escape half a character; it is read as it was written."""
     content = SAMPLE.replace('"RoomId": "roomid-1434"', '"RoomId": "\\ud800"').encode()
-    assert [record.room_id for record in read_page(Answer(200, {}, content), 2).records] == ["\ud800", "\ud800"]
+    assert [record.room_id for record in read_page(Response(200, {}, content), 2).records] == ["\ud800", "\ud800"]
 
 
 @pytest.mark.parametrize("depth", [100, 900])
 def test_a_deep_unknown_field_is_kept_or_refused(depth: int) -> None:
     """Depth below what the parser allows does no harm to what is around it."""
     content = SAMPLE.replace('"RoomIdType": 2', '"RoomIdType": 2, "Tags": ' + "[" * depth + "]" * depth).encode()
-    assert is_well_formed(outcome(READERS["page"], Answer(200, {}, content)))
+    assert is_well_formed(outcome(READERS["page"], Response(200, {}, content)))

@@ -1,4 +1,4 @@
-"""UserSig: the vendor's own implementation is the oracle, in both directions."""
+"""UserSig: Tencent's own implementation is the oracle, in both directions."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def unpack(user_sig: str) -> dict[str, Any]:
 
 
 def vendor_user_sig(sdk_app_id: int, identifier: str, key: str, lifetime: int, issued_at: int) -> str:
-    """Return the UserSig that the vendor's implementation signs at *issued_at*."""
+    """Return the UserSig that Tencent's implementation signs at *issued_at*."""
     with patch.object(TLSSigAPIv2, "time", SimpleNamespace(time=lambda: issued_at + 0.5)):
         user_sig: str = TLSSigAPIv2.TLSSigAPIv2(sdk_app_id, key).gen_sig(identifier, lifetime)
     return user_sig
@@ -76,7 +76,7 @@ def test_ours_claims_and_signs_what_the_vendors_does(
 
 @given(APP_IDS, IDENTIFIERS, KEYS, LIFETIMES, TIMES)
 def test_the_vendors_is_verified(sdk_app_id: int, identifier: str, key: str, lifetime: int, issued_at: int) -> None:
-    """What the vendor's implementation signs is read as it was claimed, and accepted."""
+    """What Tencent's implementation signs is read as it was claimed, and accepted."""
     claims = verify_user_sig(vendor_user_sig(sdk_app_id, identifier, key, lifetime, issued_at), key)
     assert (claims.sdk_app_id, claims.identifier, claims.lifetime, claims.issued_at, claims.expires_at) == (
         sdk_app_id,
@@ -89,14 +89,14 @@ def test_the_vendors_is_verified(sdk_app_id: int, identifier: str, key: str, lif
 
 @pytest.mark.parametrize("identifier", ["administrator", "管理员", "Ægir", "🦄", "a b\tc\nd", '"\\', "%2F+/=*-_"])
 def test_an_identifier_may_hold_any_characters(identifier: str) -> None:
-    """Identifiers beyond ASCII claim the same, and carry the same MAC, as the vendor's."""
+    """Identifiers beyond ASCII claim the same, and carry the same MAC, as Tencent's."""
     ours = unpack(mint_user_sig(1400000000, identifier, KEY, lifetime=86_400, issued_at=ISSUED))
     assert ours == unpack(vendor_user_sig(1400000000, identifier, KEY, 86_400, ISSUED))
     assert ours["TLS.identifier"] == identifier
 
 
 def test_a_user_sig_holds_these_claims() -> None:
-    """The JSON has the vendor's names and types, and nothing else."""
+    """The JSON has Tencent's names and types, and nothing else."""
     claims = unpack(mint_user_sig(1400000000, "administrator", KEY, lifetime=3600, issued_at=ISSUED))
     signature = claims.pop("TLS.sig")
     assert claims == {
@@ -110,7 +110,7 @@ def test_a_user_sig_holds_these_claims() -> None:
 
 
 def test_a_user_sig_is_signed_for_a_day_from_now_by_default() -> None:
-    """The default lifetime is the least that the vendor advises, and time begins now."""
+    """The default lifetime is the least that Tencent advises, and time begins now."""
     with patch("trtc_records._api.usersig.time", SimpleNamespace(time=lambda: ISSUED + 0.9)):
         claims = read_user_sig(mint_user_sig(1400000000, "administrator", KEY))
     assert (claims.issued_at, claims.lifetime, claims.expires_at) == (ISSUED, 86_400, ISSUED + 86_400)

@@ -1,4 +1,4 @@
-"""Records from and to the vendor's JSON: nothing is lost, and what is wrong is named."""
+"""Records from and to Tencent's JSON: nothing is lost, and what is wrong is named."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records import RAW_RECORDS, RECORDS
 
-from trtc_records._api import wire as _wire
+from trtc_records._api import wire
 from trtc_records._api.models import CallRecord, CallResult, CallType, MediaType, RoomIdType
 from trtc_records._api.wire import read_integer, record_from_json, record_to_json
 from trtc_records._errors import ResponseDecodeError
@@ -34,12 +34,12 @@ def without(*names: str) -> dict[str, Any]:
 
 
 def test_the_sample_record_is_read() -> None:
-    """The vendor's sample becomes exactly this record."""
+    """Tencent's sample becomes exactly this record."""
     assert record_from_json(RAW) == RECORD
 
 
 def test_the_sample_record_is_written() -> None:
-    """The record becomes exactly the vendor's sample."""
+    """The record becomes exactly Tencent's sample."""
     assert record_to_json(RECORD) == RAW
 
 
@@ -89,7 +89,7 @@ def test_an_accept_time_of_zero_may_be_spelled_in_any_way_that_integers_may(zero
     ],
 )
 def test_room_id_type_is_read_as_sampled_and_as_documented(value: object, expected: RoomIdType | int | str) -> None:
-    """The vendor documents a string and shows an integer; either is read, and what is unknown stays plain."""
+    """Tencent documents a string and shows an integer; either is read, and what is unknown stays plain."""
     room_id_type = record_from_json({**RAW, "RoomIdType": value}).room_id_type
     assert (room_id_type, type(room_id_type)) == (expected, type(expected))
 
@@ -365,8 +365,8 @@ def test_a_failure_of_no_field_is_still_a_decode_error(
     monkeypatch: pytest.MonkeyPatch, detailed: Callable[[object, object], CallRecord]
 ) -> None:
     """Where the second, detailed reading cannot say which field failed the first, the record as a whole is named."""
-    monkeypatch.setattr(_wire, "_structure", _fail_without_a_field)
-    monkeypatch.setattr(_wire, "_structure_detailed", detailed)
+    monkeypatch.setattr(wire, "_structure", _fail_without_a_field)
+    monkeypatch.setattr(wire, "_structure_detailed", detailed)
     with pytest.raises(ResponseDecodeError, match=r"^\$: cannot be read as a call record, got \{'CallId'"):
         record_from_json(RAW)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from trtc_records._api.models import Region
+from trtc_records._api.models import REGION_HOSTS
 from trtc_records._errors import (
     AccountError,
     APIError,
@@ -24,8 +24,6 @@ __all__ = ["NO_RECORDS", "USER_SIG_EXPIRED", "error_from_code"]
 
 NO_RECORDS: Final = 101050
 USER_SIG_EXPIRED: Final = 70001
-
-_REGIONS: Final = ", ".join(f"{region} ({region.host})" for region in Region)
 
 _FIX_REQUEST: Final = "Fix the request; if it came from this library unchanged, report the RequestId"
 _RETRY: Final = "The service failed inside; try again, and give the vendor's support the RequestId if it stays"
@@ -64,7 +62,7 @@ _TABLE: Final[dict[int, tuple[type[APIError], str]]] = {
     60020: (AccountError, "The app's package is expired or unpaid. Renew it in the vendor's console"),
     60021: (AccountError, "The service refuses this machine's IP address. Add it to the app's allow list"),
     60025: (InvalidRequestError, "Check sdk_app_id, identifier and user_sig: one of them is malformed"),
-    60026: (AccountError, f"The app lives in another region. Pass its region=: {_REGIONS}"),
+    60026: (AccountError, f"The app lives in another region. Pass its region=: {REGION_HOSTS}"),
     60028: (AccountError, "The trial's calls for 24 hours are used up. Wait, or buy a package in the vendor's console"),
     70001: (AuthenticationError, "The UserSig has expired. Pass a new user_sig, or secret_key= to have them signed"),
     70002: (AuthenticationError, "The UserSig is empty. Pass user_sig or secret_key"),

@@ -6,7 +6,7 @@ Every name and value here comes from the vendor's page "Retrieve Records by Cond
 
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -88,6 +88,9 @@ _HOSTS = {
     Region.SILICON_VALLEY: "adminapiusa.im.qcloud.com",
     Region.JAKARTA: "adminapiidn.im.qcloud.com",
 }
+
+REGION_HOSTS: Final = ", ".join(f"{region} ({region.host})" for region in Region)
+"""All regions with their hosts, for messages."""
 
 
 @attrs.frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""Keep the credential: the secret key or UserSig, renewed in time, and shown to nobody.
+"""The credential: the secret key or UserSig, renewed in time, and never shown.
 
 State: the UserSig in use and when to renew it. Everything that touches it is in this file.
 """
@@ -16,7 +16,7 @@ from trtc_records._api.usersig import DAY, mint_user_sig, read_user_sig
 from trtc_records._checks import is_text
 from trtc_records._errors import ConfigurationError
 
-__all__ = ["Credential", "Secret", "UserSigProvider", "hide"]
+__all__ = ["Credential", "Secret", "UserSigProvider", "hide", "make_credential"]
 
 UserSigProvider = Callable[[], str | Awaitable[str]]
 
@@ -25,7 +25,7 @@ _RENEW_SHARE: Final = 0.1  # of the lifetime left: 2.4 hours of a day, more than
 
 
 class Secret:
-    """Hold a text that prints as ``***`` and cannot be pickled, copied out or compared by accident."""
+    """A text that prints as ``***`` and cannot be pickled, copied out or compared by accident."""
 
     __slots__ = ("_reveal",)
     _reveal: Callable[[], Any]
@@ -62,7 +62,7 @@ def hide(value: object) -> object:
 
 
 class Credential:
-    """Give the UserSig to sign requests with."""
+    """The source of the UserSig that signs requests."""
 
     def __init__(
         self,
@@ -134,3 +134,22 @@ def _time_to_renewal(user_sig: Secret, now: float) -> float:
     except ValueError:
         return float("inf")
     return max(claims.expires_at - now - _RENEW_SHARE * claims.lifetime, 0.0)
+
+
+def make_credential(sdk_app_id: int, identifier: str, secret_key: object, user_sig: object) -> Credential:
+    """Return the credential that signs requests. Both secrets are hidden, and no message shows one.
+
+    Raises:
+        ConfigurationError: Neither or both are given, or the one given cannot be used.
+    """
+    if (secret_key is None) == (user_sig is None):
+        given = "neither" if user_sig is None else "both"
+        raise ConfigurationError(f"secret_key and user_sig: {given} given; pass one of them")
+    if callable(user_sig):
+        return Credential.from_provider(user_sig)
+    name, secret = ("secret_key", secret_key) if user_sig is None else ("user_sig", user_sig)
+    if not isinstance(secret, Secret) or not secret.is_text:
+        raise ConfigurationError(f"{name}: an empty string, or no string, given; pass a non-empty string")
+    if user_sig is None:
+        return Credential.from_secret_key(sdk_app_id, identifier, secret)
+    return Credential.from_user_sig(secret)

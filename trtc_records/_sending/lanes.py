@@ -9,7 +9,6 @@ State: the open connections. Everything that touches them is in this file.
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
@@ -17,53 +16,43 @@ from typing import Any, Final
 import httpcore
 import httpx
 
-from trtc_records._errors import ConfigurationError, shorten
-
 __all__ = ["Exchange", "LaneTransport"]
 
 Exchange = tuple[int, list[tuple[bytes, bytes]], bytes]
-"""Status, headers and body of an answer."""
+"""Status, headers and body of a response."""
 
 _IDLE_EXPIRY: Final = 30.0  # seconds
 _HEADERS_EVENT: Final = "http11.send_request_headers.started"
 
 
 class LaneTransport:
-    """Send the requests of one client over lanes: connections that take one request at a time.
+    """The connections of one client, each of which takes one request at a time.
 
     The lane used last is used first, a new one is opened when all are busy, and one that has been idle for a
-    while is closed. Pass one as ``transport=`` to set a proxy or a certificate authority.
+    while is closed.
 
     Args:
-        proxy: URL of an HTTP or SOCKS proxy; none by default.
-        verify: The TLS context of all lanes; by default httpx's, which trusts certifi's authorities, or those
+        proxy: An HTTP or SOCKS proxy; none by default.
+        context: The TLS context of all lanes; by default httpx's, which trusts certifi's authorities, or those
             in ``SSL_CERT_FILE`` or ``SSL_CERT_DIR``.
         idle_expiry: Seconds after which an unused lane is closed.
-
-    Raises:
-        ConfigurationError: An argument cannot be used.
     """
 
     def __init__(
-        self, *, proxy: str | None = None, verify: ssl.SSLContext | None = None, idle_expiry: float = _IDLE_EXPIRY
+        self,
+        *,
+        proxy: httpx.Proxy | None = None,
+        context: ssl.SSLContext | None = None,
+        idle_expiry: float = _IDLE_EXPIRY,
     ) -> None:
-        if not isinstance(verify, ssl.SSLContext | None):
-            raise ConfigurationError(
-                f"verify={shorten(verify)}: pass an ssl.SSLContext, or nothing to trust as httpx does"
-            )
-        self._proxy = None if proxy is None else _check_proxy(proxy)
-        self._context = verify
+        self._proxy = proxy
+        self._context = context
         self._idle_expiry = idle_expiry
         self._backend = _OneWriteBackend()
         self._idle: list[tuple[float, _Lane]] = []  # oldest first
         self._busy: set[_Lane] = set()
         self._sweep: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
-
-    @property
-    def has_proxy(self) -> bool:
-        """Tell whether requests go through a proxy."""
-        return self._proxy is not None
 
     async def exchange(
         self,
@@ -73,7 +62,7 @@ class LaneTransport:
         content: bytes,
         take_permit: Callable[[], Awaitable[None]],
     ) -> Exchange:
-        """Post *content* to *target* at the host of *url*, and return the answer.
+        """Post *content* to *target* at the host of *url*, and return the response.
 
         *take_permit* is awaited just before the first byte is written. A connection that takes long to open, or
         a busy event loop, then cannot bunch up requests that hold their permits already.
@@ -175,6 +164,7 @@ class LaneTransport:
             proxy_url,
             proxy_auth=self._proxy.raw_auth,
             proxy_headers=self._proxy.headers.raw,
+            proxy_ssl_context=self._proxy.ssl_context if url.scheme == "https" else None,
             ssl_context=self._context,
             max_connections=1,
             keepalive_expiry=self._idle_expiry,
@@ -183,21 +173,6 @@ class LaneTransport:
 
 
 _Lane = httpcore.AsyncHTTPConnection | httpcore.AsyncConnectionPool
-
-
-def _check_proxy(proxy: object) -> httpx.Proxy:
-    """Return the proxy, or say what is wrong with it; its URL may hold a password, and is not shown."""
-    try:
-        checked = httpx.Proxy(str(proxy))
-    except (ValueError, httpx.InvalidURL):
-        checked = None
-    if checked is None or not checked.url.host:
-        raise ConfigurationError(
-            "proxy: pass a URL such as 'http://host:3128' or 'socks5://host:1080' (HTTPS_PROXY and ALL_PROXY count too)"
-        )
-    if checked.url.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
-        raise ConfigurationError("proxy: a SOCKS proxy needs socksio: pip install 'httpx[socks]'")
-    return checked
 
 
 def _is_stale(lane: _Lane) -> bool:

@@ -15,7 +15,7 @@ _FAR: Final = 0.25  # seconds
 
 
 class Latency:
-    """Smooth the time from a request's first byte to its answer's last."""
+    """The smoothed time from a request's first byte to its response's last."""
 
     def __init__(self) -> None:
         self._mean: float | None = None

@@ -1,4 +1,4 @@
-"""Send calls over HTTP: the credential is added last, and a permit is taken last.
+"""The only way to the API: sign a request, send it, renew the credential, slow down, retry.
 
 httpx logs whole URLs at INFO (encode/httpx#2760), and the UserSig travels in the URL. So no
 ``httpx.AsyncClient`` takes part, and errors leave this module without the frames and causes of the layers
@@ -8,23 +8,26 @@ below, whose locals hold the request line.
 from __future__ import annotations
 
 import asyncio
-import urllib.request
 import zlib
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 import httpcore
 import httpx
 
-from trtc_records._api.protocol import Answer, Call, build_target
-from trtc_records._errors import TransportError
-from trtc_records._sending.credentials import Secret
-from trtc_records._sending.lanes import Exchange, LaneTransport
+from trtc_records._api.error_codes import USER_SIG_EXPIRED
+from trtc_records._api.protocol import Request, Response, build_target
+from trtc_records._errors import AuthenticationError, ClientClosedError, RateLimitedError, TransportError
+from trtc_records._sending.credentials import Credential, Secret
 from trtc_records._sending.latency import Latency
+from trtc_records._sending.retry import Retrier
+from trtc_records._sending.transport import Transport
 from trtc_records._version import __version__
 from trtc_records.quota._local import AdaptiveRateLimiter
 
-__all__ = ["Sender"]
+__all__ = ["Requester"]
+
+Result = TypeVar("Result")
 
 _FAILURES: Final = (
     httpx.HTTPError,
@@ -36,19 +39,23 @@ _FAILURES: Final = (
     zlib.error,
 )
 _GZIP_WINDOW: Final = 31  # zlib's number for gzip with the largest window
+_TOO_MANY_REQUESTS: Final = 429  # an HTTP status
 
 
-class Sender:
-    """Send calls to one endpoint on behalf of one administrator.
+class Requester:
+    """Requests to one endpoint on behalf of one administrator.
 
     Args:
         base_url: Scheme, host and, where there is one, port and path prefix.
         sdk_app_id: The application's id.
         identifier: The administrator.
-        limiter: Whose permit each request takes.
+        credential: Gives the UserSig that signs each request.
+        limiter: Gives a permit to each request, retries included.
+        transport: Sends the requests.
         timeout: Seconds that one attempt may take; waiting for a permit does not count.
-        max_in_flight: Requests under way at once; further ones wait in line.
-        transport: What to send over; by default lanes, through the proxy that the environment names.
+        attempts: The most attempts of a request, the first one included.
+        total_timeout: Seconds after which a request is not tried again; ``None`` for no such bound.
+        max_in_flight: The most requests under way at once; further ones wait in line.
     """
 
     def __init__(
@@ -57,21 +64,24 @@ class Sender:
         *,
         sdk_app_id: int,
         identifier: str,
+        credential: Credential,
         limiter: AdaptiveRateLimiter,
+        transport: Transport,
         timeout: float,
+        attempts: int,
+        total_timeout: float | None,
         max_in_flight: int,
-        transport: httpx.AsyncBaseTransport | LaneTransport | None,
     ) -> None:
         self._base_url = base_url
         self._prefix = base_url.path.rstrip("/")
         self._sdk_app_id = sdk_app_id
         self._identifier = identifier
+        self._credential = credential
         self._limiter = limiter
+        self._transport = transport
         self._timeout = timeout
+        self._retry = Retrier(attempts=attempts, total_timeout=total_timeout)
         self._gate = asyncio.Semaphore(max_in_flight)
-        if transport is None:
-            transport = LaneTransport(proxy=_environment_proxy(base_url))
-        self._channel = transport if isinstance(transport, LaneTransport) else _HttpxChannel(transport)
         self._headers = [
             (b"Host", base_url.netloc),
             (b"Accept-Encoding", b"gzip"),
@@ -79,35 +89,72 @@ class Sender:
             (b"User-Agent", f"trtc-records/{__version__}".encode()),
         ]
         self._slowed_at = 0.0
+        self._stopped = False
         self.latency = Latency()
+        """The time that responses take."""
 
-    async def send(self, call: Call, user_sig: Secret) -> Answer:
-        """Send *call* once and return what came back.
+    async def request(self, request: Request, read: Callable[[Response], Result]) -> Result:
+        """Send *request*, again if that may help, and return what *read* makes of the response.
 
         Raises:
-            TransportError: Nothing came back within the time-out, or the connection failed.
+            ClientClosedError: The requester was stopped.
+            CallRecordsError: The last attempt failed, or *read* refused its response.
         """
-        async with self._gate:
-            outcome = await self._attempt(call, user_sig)
-        if isinstance(outcome, Answer):
-            return outcome
-        raise outcome
+        return await self._retry(lambda: self._attempt(request, read))
 
-    def slow_down(self, refused: Answer) -> None:
-        """Have the limiter slow down, unless it has done so since *refused* was asked for."""
-        if refused.sent_at >= self._slowed_at:
+    def check_open(self) -> None:
+        """Check that requests may be sent.
+
+        Raises:
+            ClientClosedError: The requester was stopped.
+        """
+        if self._stopped:
+            raise ClientClosedError("the client is closed: make a new one")
+
+    def stop(self) -> None:
+        """Let no further attempt begin."""
+        self._stopped = True
+
+    async def aclose(self) -> None:
+        """Close every connection; requests under way fail."""
+        self.stop()
+        await self._transport.aclose()
+
+    async def _attempt(self, request: Request, read: Callable[[Response], Result]) -> Result:
+        """Send *request* once, and once more where the UserSig expired and can be renewed."""
+        self.check_open()
+        user_sig = await self._credential.get()
+        try:
+            return await self._send_signed(request, user_sig, read)
+        except AuthenticationError as error:
+            if error.code != USER_SIG_EXPIRED or not self._credential.renew(user_sig):
+                raise
+        return await self._send_signed(request, await self._credential.get(), read)
+
+    async def _send_signed(self, request: Request, user_sig: Secret, read: Callable[[Response], Result]) -> Result:
+        """Send *request* with *user_sig*, and slow down if the service refuses it for quota."""
+        async with self._gate:
+            outcome = await self._exchange(request, user_sig)
+        if isinstance(outcome, TransportError):
+            raise outcome
+        try:
+            return read(outcome)
+        except (RateLimitedError, TransportError) as error:
+            if isinstance(error, RateLimitedError) or error.status_code == _TOO_MANY_REQUESTS:
+                self._slow_down(outcome)
+            raise
+
+    def _slow_down(self, refusal: Response) -> None:
+        """Have the limiter slow down, unless it has done so since the refused request was sent."""
+        if refusal.sent_at >= self._slowed_at:
             self._slowed_at = asyncio.get_running_loop().time()
             self._limiter.refused()
 
-    async def aclose(self) -> None:
-        """Close the transport."""
-        await self._channel.aclose()
-
-    async def _attempt(self, call: Call, user_sig: Secret) -> Answer | TransportError:
-        """Return the answer, or the error: raised here, it would carry the layers below along."""
+    async def _exchange(self, request: Request, user_sig: Secret) -> Response | TransportError:
+        """Return the response, or the error: raised here, it would carry the layers below along."""
         loop = asyncio.get_running_loop()
         sent_at = 0.0
-        content = call.content
+        content = request.content
         try:
             async with asyncio.timeout(self._timeout) as clock:
 
@@ -120,9 +167,9 @@ class Sender:
                     sent_at = loop.time()
                     clock.reschedule(due + sent_at - asked_at)
 
-                status, headers, body = await self._channel.exchange(
+                status, headers, body = await self._transport.exchange(
                     self._base_url,
-                    self._sign(call, user_sig),
+                    self._build_signed_target(request, user_sig),
                     [*self._headers, (b"Content-Length", b"%d" % len(content))],
                     content,
                     take_permit,
@@ -143,53 +190,13 @@ class Sender:
         self.latency.add(loop.time() - sent_at)
         # A server may repeat what it was asked.
         body = body.replace(user_sig.reveal().encode(), str(user_sig).encode())
-        return Answer(status, plain_headers, body, sent_at)
+        return Response(status, plain_headers, body, sent_at)
 
-    def _sign(self, call: Call, user_sig: Secret) -> bytes:
+    def _build_signed_target(self, request: Request, user_sig: Secret) -> bytes:
         target = build_target(
-            self._prefix + call.path,
+            self._prefix + request.path,
             sdk_app_id=self._sdk_app_id,
             identifier=self._identifier,
             user_sig=user_sig.reveal(),
         )
         return target.encode("ascii")
-
-
-class _HttpxChannel:
-    """Exchange over a transport of the caller's: a mock, an instrumented one, another HTTP stack."""
-
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
-        self._transport = transport
-
-    async def exchange(
-        self,
-        url: httpx.URL,
-        target: bytes,
-        headers: list[tuple[bytes, bytes]],
-        content: bytes,
-        take_permit: Callable[[], Awaitable[None]],
-    ) -> Exchange:
-        """Post *content* to *target* at the host of *url*, and return the answer, decoded."""
-        await take_permit()
-        request = httpx.Request("POST", url.copy_with(raw_path=target), headers=headers, content=content)
-        response = await self._transport.handle_async_request(request)
-        try:
-            body = await response.aread()
-        finally:
-            await response.aclose()
-        # httpx has undone the compression.
-        kept = [(name, value) for name, value in response.headers.raw if name.lower() != b"content-encoding"]
-        return response.status_code, kept, body
-
-    async def aclose(self) -> None:
-        """Close the transport."""
-        await self._transport.aclose()
-
-
-def _environment_proxy(url: httpx.URL) -> str | None:
-    """Return the proxy that ``HTTPS_PROXY`` or ``ALL_PROXY`` names; plain HTTP, being loopback only, takes none."""
-    if url.scheme != "https" or urllib.request.proxy_bypass(url.host):
-        return None
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get("https") or proxies.get("all")
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy

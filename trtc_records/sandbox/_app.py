@@ -11,6 +11,7 @@ import attrs
 from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
+from trtc_records._api.protocol import SERVICE_PATH
 from trtc_records.sandbox._checks import RefusedError
 from trtc_records.sandbox._faults import FaultDraw
 from trtc_records.sandbox._http import HTML, JSON, Line, break_off, read_body, reply, reset
@@ -20,7 +21,6 @@ from trtc_records.sandbox._service import Service
 
 __all__ = ["Gateway", "Stats", "make_app"]
 
-_PREFIX: Final = "/v4/call_record_http_srv"
 _PAGE: Final = b"<html><head><title>%b</title></head><body><center><h1>%b</h1></center></body></html>\r\n"
 _BAD_GATEWAY: Final = _PAGE % ((b"502 Bad Gateway",) * 2)
 _TOO_MANY_REQUESTS: Final = _PAGE % ((b"429 Too Many Requests",) * 2)
@@ -148,7 +148,7 @@ def make_app(gateway: Gateway, service: Service, line: Line) -> Router:
         "get_record_by_callid": service.get_record_by_callid,
     }
     return Router(
-        [Route(f"{_PREFIX}/{name}", _Endpoint(gateway, line, respond)) for name, respond in responses.items()],
+        [Route(f"{SERVICE_PATH}/{name}", _Endpoint(gateway, line, respond)) for name, respond in responses.items()],
         redirect_slashes=False,
         default=gateway.handle_unknown,
     )
