@@ -20,7 +20,7 @@ from trtc_records._api.protocol import Request, Response, build_target
 from trtc_records._errors import AuthenticationError, ClientClosedError, RateLimitedError, TransportError
 from trtc_records._sending.credentials import Credential, Secret
 from trtc_records._sending.latency import Latency
-from trtc_records._sending.retry import Retrier
+from trtc_records._sending.retry import retry
 from trtc_records._sending.transport import Transport
 from trtc_records._version import __version__
 from trtc_records.quota._local import AdaptiveRateLimiter
@@ -80,7 +80,8 @@ class Requester:
         self._limiter = limiter
         self._transport = transport
         self._timeout = timeout
-        self._retry = Retrier(attempts=attempts, total_timeout=total_timeout)
+        self._attempts = attempts
+        self._total_timeout = total_timeout
         self._gate = asyncio.Semaphore(max_in_flight)
         self._headers = [
             (b"Host", base_url.netloc),
@@ -100,7 +101,9 @@ class Requester:
             ClientClosedError: The requester was stopped.
             CallRecordsError: The last attempt failed, or *read* refused its response.
         """
-        return await self._retry(lambda: self._attempt(request, read))
+        return await retry(
+            lambda: self._attempt(request, read), attempts=self._attempts, total_timeout=self._total_timeout
+        )
 
     def check_open(self) -> None:
         """Check that requests may be sent.
