@@ -71,3 +71,8 @@ __all__ = [
     "record_from_json",
     "record_to_json",
 ]
+
+for _name in __all__:
+    if _name != "__version__":
+        # So that a class, and its reprs and pickles, are named by their public place.
+        globals()[_name].__module__ = __name__
