@@ -10,7 +10,7 @@ from trtc_records._api.models import (
     Region,
     RoomIdType,
 )
-from trtc_records._api.usersig import mint_user_sig
+from trtc_records._api.usersig import generate_user_sig
 from trtc_records._api.wire import record_from_json, record_to_json
 from trtc_records._client import CallRecordsClient
 from trtc_records._errors import (
@@ -26,7 +26,7 @@ from trtc_records._errors import (
     InvalidRequestError,
     LimiterUnavailableError,
     PermissionDeniedError,
-    RateLimitedError,
+    RateLimitError,
     RepeatedPageError,
     ResponseDecodeError,
     RetentionWarning,
@@ -57,7 +57,7 @@ __all__ = [
     "LocalRateLimiter",
     "MediaType",
     "PermissionDeniedError",
-    "RateLimitedError",
+    "RateLimitError",
     "RateLimiter",
     "Region",
     "RepeatedPageError",
@@ -67,7 +67,7 @@ __all__ = [
     "ServerError",
     "TransportError",
     "__version__",
-    "mint_user_sig",
+    "generate_user_sig",
     "record_from_json",
     "record_to_json",
 ]

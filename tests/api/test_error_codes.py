@@ -16,7 +16,7 @@ from trtc_records._errors import (
     CallRecordNotFoundError,
     InvalidRequestError,
     PermissionDeniedError,
-    RateLimitedError,
+    RateLimitError,
     ServerError,
 )
 
@@ -27,7 +27,7 @@ ROWS: list[tuple[type[APIError], bool, tuple[int, ...]]] = [
     (InvalidRequestError, False, (60002, 60003, 60009, 60012, 60015, 60025)),
     (AuthenticationError, False, (60004, 60005)),
     (AccountError, False, (60006, 60016, 60017, 60020, 60021, 60026, 60028)),
-    (RateLimitedError, True, (60007, 60011, 60018, 60019)),
+    (RateLimitError, True, (60007, 60011, 60018, 60019)),
     (ServerError, True, (60008, 60013, 60014, 70169, 70202, 70500)),
     (PermissionDeniedError, False, (60010, 70403)),
     (AuthenticationError, False, (70001,)),

@@ -31,7 +31,7 @@ from trtc_records._errors import (
     CallRecordNotFoundError,
     CallRecordsError,
     InvalidRequestError,
-    RateLimitedError,
+    RateLimitError,
     ResponseDecodeError,
     ServerError,
     TransportError,
@@ -293,7 +293,7 @@ Reader = Callable[[Response], object]
 @pytest.mark.parametrize(
     ("code", "error"),
     [
-        (60011, RateLimitedError),
+        (60011, RateLimitError),
         (60026, AccountError),
         (70001, AuthenticationError),
         (101001, ServerError),

@@ -15,7 +15,7 @@ import TLSSigAPIv2  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trtc_records._api.usersig import UserSigClaims, mint_user_sig, read_user_sig, verify_user_sig
+from trtc_records._api.usersig import UserSigClaims, generate_user_sig, read_user_sig, verify_user_sig
 from trtc_records._errors import ConfigurationError
 
 KEY = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e"
@@ -70,7 +70,7 @@ def test_ours_claims_and_signs_what_the_vendors_does(
     sdk_app_id: int, identifier: str, key: str, lifetime: int, issued_at: int
 ) -> None:
     """For the same input and time both hold the same JSON, the MAC included."""
-    ours = mint_user_sig(sdk_app_id, identifier, key, lifetime=lifetime, issued_at=issued_at)
+    ours = generate_user_sig(sdk_app_id, identifier, key, lifetime=lifetime, issued_at=issued_at)
     assert unpack(ours) == unpack(vendor_user_sig(sdk_app_id, identifier, key, lifetime, issued_at))
 
 
@@ -90,14 +90,14 @@ def test_the_vendors_is_verified(sdk_app_id: int, identifier: str, key: str, lif
 @pytest.mark.parametrize("identifier", ["administrator", "管理员", "Ægir", "🦄", "a b\tc\nd", '"\\', "%2F+/=*-_"])
 def test_an_identifier_may_hold_any_characters(identifier: str) -> None:
     """Identifiers beyond ASCII claim the same, and carry the same MAC, as Tencent's."""
-    ours = unpack(mint_user_sig(1400000000, identifier, KEY, lifetime=86_400, issued_at=ISSUED))
+    ours = unpack(generate_user_sig(1400000000, identifier, KEY, lifetime=86_400, issued_at=ISSUED))
     assert ours == unpack(vendor_user_sig(1400000000, identifier, KEY, 86_400, ISSUED))
     assert ours["TLS.identifier"] == identifier
 
 
 def test_a_user_sig_holds_these_claims() -> None:
     """The JSON has Tencent's names and types, and nothing else."""
-    claims = unpack(mint_user_sig(1400000000, "administrator", KEY, lifetime=3600, issued_at=ISSUED))
+    claims = unpack(generate_user_sig(1400000000, "administrator", KEY, lifetime=3600, issued_at=ISSUED))
     signature = claims.pop("TLS.sig")
     assert claims == {
         "TLS.ver": "2.0",
@@ -112,14 +112,14 @@ def test_a_user_sig_holds_these_claims() -> None:
 def test_a_user_sig_is_signed_for_a_day_from_now_by_default() -> None:
     """The default lifetime is the least that Tencent advises, and time begins now."""
     with patch("trtc_records._api.usersig.time", SimpleNamespace(time=lambda: ISSUED + 0.9)):
-        claims = read_user_sig(mint_user_sig(1400000000, "administrator", KEY))
+        claims = read_user_sig(generate_user_sig(1400000000, "administrator", KEY))
     assert (claims.issued_at, claims.lifetime, claims.expires_at) == (ISSUED, 86_400, ISSUED + 86_400)
 
 
 @given(IDENTIFIERS, st.binary(min_size=1, max_size=40))
 def test_a_user_sig_needs_only_the_vendors_alphabet(identifier: str, key: bytes) -> None:
     """The three characters that URLs would escape are replaced; the rest are letters and digits."""
-    user_sig = mint_user_sig(1, identifier, key.hex(), issued_at=ISSUED)
+    user_sig = generate_user_sig(1, identifier, key.hex(), issued_at=ISSUED)
     assert set(user_sig) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789*-_")
 
 
@@ -142,13 +142,13 @@ def test_what_cannot_be_signed_is_refused(changes: dict[str, Any], message: str)
     """The message names the argument, its value unless it is the key, and the remedy."""
     arguments = {"sdk_app_id": 1, "identifier": "administrator", "secret_key": KEY, **changes}
     with pytest.raises(ConfigurationError, match=f"^{message}") as caught:
-        mint_user_sig(**arguments)
+        generate_user_sig(**arguments)
     assert KEY not in str(caught.value)
 
 
 # -- Verification ------------------------------------------------------------------------------------
 
-SIGNED = mint_user_sig(1400000000, "administrator", KEY, lifetime=86_400, issued_at=ISSUED)
+SIGNED = generate_user_sig(1400000000, "administrator", KEY, lifetime=86_400, issued_at=ISSUED)
 
 
 @given(KEYS.filter(lambda key: key != KEY))

@@ -30,7 +30,7 @@ def test_without_refusals_it_does_nothing() -> None:
 def test_a_refusal_pauses_and_halves() -> None:
     """Nothing for a second, then half the rate."""
     brake = Brake(200)
-    brake.refused(10.0)
+    brake.slow_down(10.0)
     assert brake.take(10.0) == 1.0
     assert permits(brake, 10.0, 1.0) == 0
     assert 95 <= permits(brake, 11.0, 1.0) <= 112
@@ -40,7 +40,7 @@ def test_refusals_during_a_pause_are_the_same_refusal() -> None:
     """What was in flight when the first came back slows nothing down twice."""
     brake = Brake(200)
     for moment in (10.0, 10.1, 10.9):
-        brake.refused(moment)
+        brake.slow_down(moment)
     assert permits(brake, 11.0, 1.0) >= 95
 
 
@@ -48,14 +48,14 @@ def test_refusals_one_after_another_go_down_to_a_trickle() -> None:
     """However long it lasts, some permits are given, to find out when it is over."""
     brake = Brake(200)
     for second in range(0, 60, 1):
-        brake.refused(float(second))
+        brake.slow_down(float(second))
     assert 4 <= permits(brake, 61.0, 1.0) <= 20
 
 
 def test_the_rate_recovers_step_by_step() -> None:
     """From the half to the whole in ten seconds."""
     brake = Brake(200)
-    brake.refused(0.0)
+    brake.slow_down(0.0)
     rates = [permits(brake, float(second), 1.0) for second in range(1, 13)]
     assert rates == sorted(rates)
     assert rates[-1] >= 195
@@ -80,7 +80,7 @@ def test_every_limiter_can_slow_down(make: type[LocalRateLimiter | Plain]) -> No
         assert isinstance(limiter, AdaptiveRateLimiter)
         loop = asyncio.get_running_loop()
         await limiter.acquire()
-        limiter.refused()
+        limiter.slow_down()
         started = loop.time()
         await asyncio.gather(*(limiter.acquire() for _ in range(50)))
         return loop.time() - started

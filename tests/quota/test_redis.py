@@ -256,7 +256,7 @@ async def test_apps_and_prefixes_have_quotas_of_their_own_under_one_key_each(ser
     for app, prefix in [(1, "mine"), (2, "mine"), (2, "yours")]:
         async with RedisRateLimiter.from_url(server.url, sdk_app_id=app, prefix=prefix) as limiter:
             await limiter.acquire()
-            limiter.refused()
+            limiter.slow_down()
             await asyncio.sleep(0.1)
     keys = sorted(server.admin.keys())
     assert keys == [b"mine:{1}:quota", b"mine:{2}:quota", b"yours:{2}:quota"]
@@ -299,8 +299,8 @@ async def test_a_refusal_slows_all_processes(server: Server) -> None:
     ):
         await told.acquire()
         await take(other, 20)
-        told.refused()
-        told.refused()  # the same one
+        told.slow_down()
+        told.slow_down()  # the same one
         await asyncio.sleep(0.1)
         assert float(server.admin.hget(f"trtc-records:{{{APP}}}:quota", "share")) == 0.5
         assert await take_for(other, 2.0) <= 150  # 96 and a little; at full pace it were 384
@@ -312,7 +312,7 @@ async def test_refusals_that_go_on_slow_further(server: Server) -> None:
     """A refusal behind the pause halves the pace again."""
     async with RedisRateLimiter.from_url(server.url, sdk_app_id=APP) as limiter:
         for _ in range(2):
-            limiter.refused()
+            limiter.slow_down()
             await asyncio.sleep(1.1)
         share = float(server.admin.hget(f"trtc-records:{{{APP}}}:quota", "share"))
         assert 0.25 <= share < 0.4
@@ -430,7 +430,7 @@ async def test_local_goes_on_with_the_share_and_returns(server: Server) -> None:
         server.stop()
         await asyncio.sleep(1)
         assert busiest(await take(limiter, 45)) <= 20
-        limiter.refused()
+        limiter.slow_down()
         server.start()
         async with asyncio.timeout(60):
             while not server.admin.exists(f"trtc-records:{{{APP}}}:quota"):
@@ -448,7 +448,7 @@ def test_passwords_work_and_are_shown_nowhere(tmp_path: Path) -> None:
         async def use(password: str) -> str:
             limiter = RedisRateLimiter.from_url(f"redis://:{password}@localhost:{server.port}", sdk_app_id=APP)
             async with limiter:
-                shown = f"{limiter!r} {vars(limiter)} {vars(limiter._table)}"
+                shown = f"{limiter!r} {vars(limiter)} {vars(limiter._schedule)}"
                 try:
                     await limiter.acquire()
                 except LimiterUnavailableError as error:
@@ -520,7 +520,7 @@ def test_a_cluster_serves(tmp_path: Path) -> None:
             async with RedisCluster(host="127.0.0.1", port=server.port) as client:
                 limiter = RedisRateLimiter(client, sdk_app_id=APP, rate=50)
                 async with limiter:
-                    limiter.refused()
+                    limiter.slow_down()
                     times = await take(limiter, 40)
                     assert f":{server.port}" in repr(limiter)
                 return times

@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 import pytest
 
-from trtc_records._api.usersig import mint_user_sig, verify_user_sig
+from trtc_records._api.usersig import generate_user_sig, verify_user_sig
 from trtc_records._errors import ConfigurationError
 from trtc_records._sending.credentials import Credential, Secret, hide
 
@@ -156,7 +156,7 @@ def test_hiding_wraps_a_credential_of_any_type(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, Secret(TEXT), mint_user_sig, lambda: TEXT], ids=["None", "Secret", "function", "lambda"]
+    "value", [None, Secret(TEXT), generate_user_sig, lambda: TEXT], ids=["None", "Secret", "function", "lambda"]
 )
 def test_hiding_leaves_what_shows_nothing(value: object) -> None:
     """Nothing, what is hidden already, and what is asked for the credential later, stay as they are."""
@@ -185,7 +185,7 @@ class Mint:
         self.made: list[Secret] = []
 
     def __call__(self) -> Secret:
-        user_sig = mint_user_sig(1, "administrator", TEXT, lifetime=self.lifetime, issued_at=int(self.clock.now))
+        user_sig = generate_user_sig(1, "administrator", TEXT, lifetime=self.lifetime, issued_at=int(self.clock.now))
         self.made.append(Secret(user_sig))
         return self.made[-1]
 
@@ -265,7 +265,7 @@ async def test_a_secret_key_signs_for_a_day() -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     "user_sig",
-    ["not even a UserSig", mint_user_sig(1, "a", TEXT), mint_user_sig(1, "a", TEXT, issued_at=0)],
+    ["not even a UserSig", generate_user_sig(1, "a", TEXT), generate_user_sig(1, "a", TEXT, issued_at=0)],
     ids=["unreadable", "valid", "expired"],
 )
 async def test_a_fixed_user_sig_stays(user_sig: str) -> None:

@@ -27,7 +27,7 @@ from trtc_records import (
     ResponseDecodeError,
     RoomIdType,
     TransportError,
-    mint_user_sig,
+    generate_user_sig,
     record_from_json,
     record_to_json,
 )
@@ -45,7 +45,7 @@ class SharedLimiter:
 
 async def fetch_user_sig() -> str:
     """Stand for a vault."""
-    return mint_user_sig(1_400_000_000, "administrator", "key", lifetime=86_400)
+    return generate_user_sig(1_400_000_000, "administrator", "key", lifetime=86_400)
 
 
 def read_user_sig() -> str:

@@ -1,6 +1,6 @@
-"""The vendor's error codes: which exception each becomes, and what the caller can do about it.
+"""Tencent's error codes, each with its exception and a hint to the caller.
 
-Whether a code is worth another try follows from its exception (``retryable``). The vendor's pages:
+Whether a code is worth another try follows from its exception (``retryable``). Tencent's pages:
 https://trtc.io/document/34348 for the codes from 60000, the two call-record pages for those from 101000.
 """
 
@@ -16,7 +16,7 @@ from trtc_records._errors import (
     CallRecordNotFoundError,
     InvalidRequestError,
     PermissionDeniedError,
-    RateLimitedError,
+    RateLimitError,
     ServerError,
 )
 
@@ -26,16 +26,16 @@ NO_RECORDS: Final = 101050
 USER_SIG_EXPIRED: Final = 70001
 
 _FIX_REQUEST: Final = "Fix the request; if it came from this library unchanged, report the RequestId"
-_RETRY: Final = "The service failed inside; try again, and give the vendor's support the RequestId if it stays"
+_RETRY: Final = "The service failed inside; try again, and give Tencent's support the RequestId if it stays"
 _SLOW_DOWN: Final = (
     "The app's 200 calls per second are used up, by all of its processes together: "
     "slow down, or let them share a limiter"
 )
-_CHECK_KEY: Final = "Check sdk_app_id, identifier and secret_key (or user_sig) against the vendor's console"
+_CHECK_KEY: Final = "Check sdk_app_id, identifier and secret_key (or user_sig) against Tencent's console"
 _ADMINISTRATOR: Final = (
-    "Use the identifier of an app administrator; the vendor's console appoints them (usually 'administrator')"
+    "Use the identifier of an app administrator; Tencent's console appoints them (usually 'administrator')"
 )
-_CONSOLE: Final = "Look at the app in the vendor's console"
+_CONSOLE: Final = "Look at the app in Tencent's console"
 
 _TABLE: Final[dict[int, tuple[type[APIError], str]]] = {
     101001: (ServerError, _RETRY),
@@ -46,24 +46,24 @@ _TABLE: Final[dict[int, tuple[type[APIError], str]]] = {
     60004: (AuthenticationError, _CHECK_KEY),
     60005: (AuthenticationError, _CHECK_KEY),
     60006: (AccountError, f"The SDKAppID is disabled. {_CONSOLE}"),
-    60007: (RateLimitedError, _SLOW_DOWN),
+    60007: (RateLimitError, _SLOW_DOWN),
     60008: (ServerError, _RETRY),
     60009: (InvalidRequestError, f"The service does not know this resource: check base_url. {_FIX_REQUEST}"),
     60010: (PermissionDeniedError, _ADMINISTRATOR),
-    60011: (RateLimitedError, _SLOW_DOWN),
+    60011: (RateLimitError, _SLOW_DOWN),
     60012: (InvalidRequestError, f"The SDKAppID is missing. {_FIX_REQUEST}"),
     60013: (ServerError, _RETRY),
     60014: (ServerError, _RETRY),
     60015: (InvalidRequestError, f"An account is not a string. {_FIX_REQUEST}"),
     60016: (AccountError, f"The SDKAppID is disabled. {_CONSOLE}"),
     60017: (AccountError, f"This request is disabled for the app. {_CONSOLE}"),
-    60018: (RateLimitedError, _SLOW_DOWN),
-    60019: (RateLimitedError, _SLOW_DOWN),
-    60020: (AccountError, "The app's package is expired or unpaid. Renew it in the vendor's console"),
+    60018: (RateLimitError, _SLOW_DOWN),
+    60019: (RateLimitError, _SLOW_DOWN),
+    60020: (AccountError, "The app's package is expired or unpaid. Renew it in Tencent's console"),
     60021: (AccountError, "The service refuses this machine's IP address. Add it to the app's allow list"),
     60025: (InvalidRequestError, "Check sdk_app_id, identifier and user_sig: one of them is malformed"),
     60026: (AccountError, f"The app lives in another region. Pass its region=: {REGION_HOSTS}"),
-    60028: (AccountError, "The trial's calls for 24 hours are used up. Wait, or buy a package in the vendor's console"),
+    60028: (AccountError, "The trial's calls for 24 hours are used up. Wait, or buy a package in Tencent's console"),
     70001: (AuthenticationError, "The UserSig has expired. Pass a new user_sig, or secret_key= to have them signed"),
     70002: (AuthenticationError, "The UserSig is empty. Pass user_sig or secret_key"),
     70003: (AuthenticationError, "The UserSig is malformed. Pass it whole and unchanged, or pass secret_key"),

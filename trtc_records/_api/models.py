@@ -1,7 +1,7 @@
-"""What the service keeps, as values: call records, pages of them, and the regions that hold them.
+"""Call records, pages of them, and regions, as values.
 
-Every name and value here comes from the vendor's page "Retrieve Records by Conditions"
-(https://trtc.io/document/68931). Values that the vendor adds later are kept as plain ``str`` or ``int``.
+Every name and value here comes from Tencent's page "Retrieve Records by Conditions"
+(https://trtc.io/document/68931). Values that Tencent adds later are kept as plain ``str`` or ``int``.
 """
 
 from datetime import datetime, timedelta
@@ -25,21 +25,21 @@ __all__ = [
 
 
 class MediaType(StrEnum):
-    """Name what a call carried."""
+    """The medium of a call."""
 
     AUDIO = "Audio"
     VIDEO = "Video"
 
 
 class CallType(StrEnum):
-    """Name how many a call was for."""
+    """Whether a call was one-to-one or a group call."""
 
     SINGLE_CALL = "SingleCall"
     MULTI_CALL = "MultiCall"
 
 
 class CallResult(StrEnum):
-    """Name how a call ended."""
+    """The way in which a call ended."""
 
     CANCEL = "Cancel"
     """The caller cancelled before the call connected."""
@@ -56,7 +56,7 @@ class CallResult(StrEnum):
 
 
 class RoomIdType(IntEnum):
-    """Name the kind of a TRTC room id."""
+    """The kind of a TRTC room id."""
 
     NONE = 0
     """There is no room."""
@@ -65,7 +65,7 @@ class RoomIdType(IntEnum):
 
 
 class Region(StrEnum):
-    """Name where an SDKAppID lives; each region answers on a host of its own."""
+    """The region in which an SDKAppID lives; each has a host of its own."""
 
     CHINA = "china"
     SINGAPORE = "singapore"
@@ -95,7 +95,7 @@ REGION_HOSTS: Final = ", ".join(f"{region} ({region.host})" for region in Region
 
 @attrs.frozen(kw_only=True)
 class CallRecord:
-    """Describe one call.
+    """The record of one call.
 
     All times are aware datetimes in UTC, to the second, as the service keeps them.
     """
@@ -105,7 +105,7 @@ class CallRecord:
     caller: str
     """User id of who called."""
     callees: tuple[str, ...] = ()
-    """User ids of the members of the call; in the vendor's samples they contain the caller too."""
+    """User ids of the members of the call; in Tencent's samples they contain the caller too."""
     media_type: MediaType | str
     call_type: CallType | str
     call_result: CallResult | str | int
@@ -157,7 +157,7 @@ class CallRecordPage:
     total_num: int | None = None
     """How many records match the query; ``None`` where the service did not say."""
     request_id: str = ""
-    """What the vendor's support asks for."""
+    """The id of the response, which Tencent's support asks for."""
     invalid: tuple[InvalidRecord, ...] = ()
     """What could not be read, on a page of a walk with ``on_invalid``; without it, that is an error."""
 

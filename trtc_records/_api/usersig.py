@@ -1,6 +1,6 @@
 """UserSig, version 2.0: the credential of an app administrator, signed with the app's secret key.
 
-The vendor describes it at https://trtc.io/document/34385 and advises a lifetime of 24 hours or more.
+Tencent describes it at https://trtc.io/document/34385 and advises a lifetime of 24 hours or more.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import attrs
 from trtc_records._checks import check_count, check_sdk_app_id, check_text, is_text
 from trtc_records._errors import ConfigurationError, shorten
 
-__all__ = ["UserSigClaims", "mint_user_sig", "read_user_sig", "verify_user_sig"]
+__all__ = ["UserSigClaims", "generate_user_sig", "read_user_sig", "verify_user_sig"]
 
 DAY = 86_400
 _TO_URL = str.maketrans("+/=", "*-_")
@@ -28,10 +28,10 @@ _CLAIMS_LIMIT = 65_536  # bytes; a UserSig is some hundred, so more is a decompr
 
 @attrs.frozen
 class UserSigClaims:
-    """Say what a UserSig claims; the signature itself is left out of the repr."""
+    """The claims of a UserSig; the repr leaves the signature out."""
 
     identifier: str
-    """Whom it speaks for."""
+    """The user whom it authenticates."""
     sdk_app_id: int
     issued_at: int
     """Unix seconds."""
@@ -41,11 +41,11 @@ class UserSigClaims:
 
     @property
     def expires_at(self) -> int:
-        """Return when it expires, in Unix seconds."""
+        """Return the time when it expires, in Unix seconds."""
         return self.issued_at + self.lifetime
 
 
-def mint_user_sig(
+def generate_user_sig(
     sdk_app_id: int, identifier: str, secret_key: str, *, lifetime: int = DAY, issued_at: int | None = None
 ) -> str:
     """Sign a UserSig.
@@ -53,8 +53,8 @@ def mint_user_sig(
     Args:
         sdk_app_id: The application's id.
         identifier: The user whom it speaks for; the call-record API wants an app administrator.
-        secret_key: The app's secret key, from the vendor's console.
-        lifetime: Seconds until it expires; a day by default, the least that the vendor advises.
+        secret_key: The app's secret key, from Tencent's console.
+        lifetime: Seconds until it expires; a day by default, the shortest that Tencent advises.
         issued_at: Unix seconds; now by default.
 
     Raises:

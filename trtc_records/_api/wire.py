@@ -1,4 +1,4 @@
-"""Convert between a call record and the vendor's JSON, by a cattrs converter of our own.
+"""Convert between a call record and Tencent's JSON, by a cattrs converter of our own.
 
 The good path runs without cattrs' detailed validation. Only a record that fails is converted a second
 time, with it, to learn the path of what is wrong.
@@ -91,7 +91,7 @@ def record_to_json(record: CallRecord) -> dict[str, Any]:
 
 
 def read_integer(value: object) -> int:
-    """Read a whole number, which the vendor documents as a string in places and sends as an integer in others.
+    """Read a whole number, which Tencent documents as a string in places and sends as an integer in others.
 
     Raises:
         ValueError: It is neither.
@@ -169,7 +169,7 @@ def _keep_unknown(known: type[Enum], *kinds: type) -> _Read:
 
 
 def _read_room_id_type(value: object, _: object) -> RoomIdType | int | str:
-    """Read what the vendor's table calls a string and every sample shows as an integer."""
+    """Read what Tencent's table calls a string and every sample shows as an integer."""
     if value is None:
         return RoomIdType.NONE
     if isinstance(value, str) and not _INTEGER.fullmatch(value):

@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn
 
 import anyio
 
-from trtc_records._api.usersig import DAY, mint_user_sig, read_user_sig
+from trtc_records._api.usersig import DAY, generate_user_sig, read_user_sig
 from trtc_records._checks import is_text
 from trtc_records._errors import ConfigurationError
 
@@ -82,7 +82,7 @@ class Credential:
     def from_secret_key(cls, sdk_app_id: int, identifier: str, secret_key: Secret) -> Credential:
         """Sign UserSigs for a day each, and the next one well before that is over."""
         return cls(
-            lambda: Secret(mint_user_sig(sdk_app_id, identifier, secret_key.reveal(), lifetime=DAY)), renewable=True
+            lambda: Secret(generate_user_sig(sdk_app_id, identifier, secret_key.reveal(), lifetime=DAY)), renewable=True
         )
 
     @classmethod

@@ -17,7 +17,7 @@ import httpx
 
 from trtc_records._api.error_codes import USER_SIG_EXPIRED
 from trtc_records._api.protocol import Request, Response, build_target
-from trtc_records._errors import AuthenticationError, ClientClosedError, RateLimitedError, TransportError
+from trtc_records._errors import AuthenticationError, ClientClosedError, RateLimitError, TransportError
 from trtc_records._sending.credentials import Credential, Secret
 from trtc_records._sending.latency import Latency
 from trtc_records._sending.retry import retry
@@ -142,8 +142,8 @@ class Requester:
             raise outcome
         try:
             return read(outcome)
-        except (RateLimitedError, TransportError) as error:
-            if isinstance(error, RateLimitedError) or error.status_code == _TOO_MANY_REQUESTS:
+        except (RateLimitError, TransportError) as error:
+            if isinstance(error, RateLimitError) or error.status_code == _TOO_MANY_REQUESTS:
                 self._slow_down(outcome)
             raise
 
@@ -151,7 +151,7 @@ class Requester:
         """Have the limiter slow down, unless it has done so since the refused request was sent."""
         if refusal.sent_at >= self._slowed_at:
             self._slowed_at = asyncio.get_running_loop().time()
-            self._limiter.refused()
+            self._limiter.slow_down()
 
     async def _exchange(self, request: Request, user_sig: Secret) -> Response | TransportError:
         """Return the response, or the error: raised here, it would carry the layers below along."""

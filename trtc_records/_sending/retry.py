@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 import stamina
 
-from trtc_records._errors import APIError, CallRecordsError, RateLimitedError, TransportError
+from trtc_records._errors import APIError, CallRecordsError, RateLimitError, TransportError
 
 __all__ = ["retry"]
 
@@ -72,7 +72,7 @@ def _choose_wait(error: CallRecordsError, back_off: float, time_left: float) -> 
 
     The jitter is drawn here, not by stamina: the time left and the log need the sum.
     """
-    if isinstance(error, RateLimitedError):
+    if isinstance(error, RateLimitError):
         wait = _RATE_LIMIT_WAIT
     elif isinstance(error, TransportError) and error.retry_after is not None:
         wait = error.retry_after

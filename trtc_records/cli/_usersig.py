@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
-from trtc_records import mint_user_sig
+from trtc_records import generate_user_sig
 from trtc_records._environment import read_sdk_app_id
 from trtc_records.cli._errors import CommandError, ExitCode, explain_writing
 from trtc_records.cli._options import read_length
@@ -61,7 +61,7 @@ def usersig(
     issued_at = int(datetime.now(UTC).timestamp())
     who = _get("TRTC_IDENTIFIER") if identifier is None else identifier
     app = read_sdk_app_id(_get("TRTC_SDK_APP_ID"))
-    user_sig = mint_user_sig(app, who, _get("TRTC_SECRET_KEY"), lifetime=seconds, issued_at=issued_at)
+    user_sig = generate_user_sig(app, who, _get("TRTC_SECRET_KEY"), lifetime=seconds, issued_at=issued_at)
     if output is None:
         print(user_sig)
         sys.stdout.flush()

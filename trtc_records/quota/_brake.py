@@ -20,7 +20,7 @@ LEAST_SHARE: Final = 0.02
 
 
 class Brake:
-    """Say how long to wait, after refusals, before the next permit. Times are a monotonic clock's seconds.
+    """The wait, after refusals, before the next permit. Times are a monotonic clock's seconds.
 
     Args:
         rate: Permits per second at full speed.
@@ -33,7 +33,7 @@ class Brake:
         self._next_at = 0.0
         self._resumed_at = 0.0
 
-    def refused(self, now: float) -> None:
+    def slow_down(self, now: float) -> None:
         """Stop for a second and go on at half the rate; what comes while it stops is the same refusal."""
         with self._lock:
             if now < self._resumed_at:

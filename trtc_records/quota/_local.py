@@ -39,9 +39,11 @@ _AT_ONCE: Final = 0.01  # of the rate
 
 @runtime_checkable
 class RateLimiter(Protocol):
-    """Give out permits to send.
+    """A source of permits to send.
 
-    Every request, retries included, takes one just before its first byte is written.
+    Every request, retries included, takes one just before its first byte is written. A limiter may also have a
+    method ``slow_down()``, which the client calls when the service refuses a request for quota. For one that has none,
+    the client itself pauses and goes on at half the rate.
     """
 
     async def acquire(self) -> object:
@@ -51,15 +53,15 @@ class RateLimiter(Protocol):
 
 @runtime_checkable
 class AdaptiveRateLimiter(RateLimiter, Protocol):
-    """Give out permits, and fewer of them while the service refuses for quota."""
+    """A limiter that gives out fewer permits while the service refuses requests for quota."""
 
-    def refused(self) -> object:
-        """Slow down: the service has refused a request that held a permit."""
+    def slow_down(self) -> object:
+        """Slow down, because the service has refused a request that held a permit."""
         ...
 
 
 class LocalRateLimiter:
-    """Keep one process within a number of calls in any second, first come first served.
+    """A limit of calls in any second for one process, first come first served.
 
     Safe to share between clients, event loops and threads of one process.
 
@@ -98,16 +100,16 @@ class LocalRateLimiter:
             while (wait := self._permits.take(loop.time())) > 0:  # noqa: ASYNC110 - the clock is what it waits for
                 await asyncio.sleep(wait)
 
-    def refused(self) -> None:
+    def slow_down(self) -> None:
         """Pause for a second, go on at half the rate, and recover step by step."""
-        self._brake.refused(asyncio.get_running_loop().time())
+        self._brake.slow_down(asyncio.get_running_loop().time())
 
 
 class BrakedLimiter:
-    """Add to a limiter of the caller's what it lacks: to slow down when the service refuses.
+    """A limiter of the caller's that cannot slow down, with a brake.
 
     Args:
-        limiter: Whose permits to give out.
+        limiter: The caller's.
     """
 
     def __init__(self, limiter: RateLimiter) -> None:
@@ -124,9 +126,9 @@ class BrakedLimiter:
                     await asyncio.sleep(wait)
         await self._limiter.acquire()
 
-    def refused(self) -> None:
+    def slow_down(self) -> None:
         """Pause for a second, go on at half the rate, and recover step by step."""
-        self._brake.refused(asyncio.get_running_loop().time())
+        self._brake.slow_down(asyncio.get_running_loop().time())
 
 
 def adapt(limiter: RateLimiter) -> AdaptiveRateLimiter:
@@ -135,7 +137,7 @@ def adapt(limiter: RateLimiter) -> AdaptiveRateLimiter:
 
 
 class _Pacer:
-    """Pace one event loop; the lock makes waiters take turns, which aiolimiter alone does not promise."""
+    """The pace of one event loop; the lock makes waiters take turns, which aiolimiter alone does not promise."""
 
     def __init__(self, rate: int, most: float) -> None:
         self.turn = asyncio.Lock()
@@ -145,7 +147,7 @@ class _Pacer:
 
 
 class _PermitLog:
-    """Remember when the last permits of a second were given, for all threads."""
+    """The times of the permits given in the last second, for all threads."""
 
     def __init__(self, limit: int) -> None:
         self._lock = threading.Lock()

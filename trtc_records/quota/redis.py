@@ -113,7 +113,7 @@ local tat = redis.call('HGET', KEYS[1], 'tat1')
 return {{verdict[1], verdict[2], weight, emission, tat or '0', string.format('%.0f', now)}}
 """
 
-_REFUSED: Final = f"""
+_SLOW_DOWN: Final = f"""
 {_NOW_AND_SHARE}
 if now < resumed then return 0 end
 local again = string.format('%.0f', now + {_STANDSTILL})
@@ -125,7 +125,7 @@ return 1
 
 
 class RedisRateLimiter:
-    """Keep all processes that name the same Redis, prefix and app within one number of calls in any second.
+    """One limit of calls in any second for all processes that name the same Redis, prefix and app.
 
     Every second belongs to whoever asks: one busy process has all of it, and busy ones take turns. A limiter
     serves one event loop; close it with ``async with`` or :meth:`aclose`, and the next loop may use it.
@@ -167,7 +167,7 @@ class RedisRateLimiter:
         if (local_rate is None) is (on_unavailable == "local"):
             raise ConfigurationError("local_rate: goes with on_unavailable='local', which needs it; pass both or none")
         self._local_rate = None if local_rate is None else check_count("local_rate", local_rate)
-        self._table = _Table(
+        self._schedule = _SharedSchedule(
             client,
             f"{prefix}:{{{sdk_app_id}}}:quota",
             rate=check_count("rate", rate),
@@ -175,7 +175,7 @@ class RedisRateLimiter:
         )
         self._shown = f"url={_locate(client)!r}, sdk_app_id={sdk_app_id}, rate={rate}"
         self._reconnect: Callable[[], Redis] | None = None
-        self._line: _Line | None = None
+        self._queue: _LocalQueue | None = None
 
     @classmethod
     def from_url(cls, url: str, *, sdk_app_id: int, **arguments: Any) -> Self:
@@ -223,48 +223,48 @@ class RedisRateLimiter:
         """
         await self._enter().acquire()
 
-    def refused(self) -> None:
+    def slow_down(self) -> None:
         """Pause for a second, go on at half the pace and recover step by step: all processes together."""
-        self._enter().refused()
+        self._enter().slow_down()
 
     async def aclose(self) -> None:
         """Close the connection, unless it is the caller's."""
-        line, self._line = self._line, None
-        if line is not None and line.loop is asyncio.get_running_loop():
-            await line.aclose()
+        queue, self._queue = self._queue, None
+        if queue is not None and queue.loop is asyncio.get_running_loop():
+            await queue.aclose()
         if self._reconnect is not None:
-            await self._table.client.aclose()
+            await self._schedule.client.aclose()
 
-    def _enter(self) -> _Line:
-        """Return the line of the running loop."""
+    def _enter(self) -> _LocalQueue:
+        """Return the queue of the running loop."""
         loop = asyncio.get_running_loop()
-        line = self._line
-        if line is None or line.loop is not loop:
-            if line is not None and not line.loop.is_closed():
+        queue = self._queue
+        if queue is None or queue.loop is not loop:
+            if queue is not None and not queue.loop.is_closed():
                 raise ConfigurationError(
                     "a RedisRateLimiter serves one event loop: make one for each, they share the quota through Redis"
                 )
-            if line is not None and self._reconnect is not None:
-                self._table.use(self._reconnect())
+            if queue is not None and self._reconnect is not None:
+                self._schedule.use(self._reconnect())
             fallback = None if self._local_rate is None else LocalRateLimiter(self._local_rate)
-            line = self._line = _Line(loop, self._table, fallback)
-        return line
+            queue = self._queue = _LocalQueue(loop, self._schedule, fallback)
+        return queue
 
 
 class _Unreachable(Exception):  # noqa: N818 - it never leaves this file
-    """Why Redis gave no answer."""
+    """The reason for which Redis gave no answer."""
 
 
 class _Grant(NamedTuple):
-    """What Redis answered: places in the line, or how long to wait before asking again."""
+    """The answer of Redis: places in the line, or the time to wait before asking again."""
 
     places: range  # microseconds of Redis's clock
     retry_after: float  # seconds
     now: int  # microseconds of Redis's clock
 
 
-class _Table:
-    """The line as it stands in Redis, under one key."""
+class _SharedSchedule:
+    """The schedule of all processes' permits, which Redis keeps under one key."""
 
     def __init__(self, client: Redis | RedisCluster, key: str, *, rate: int, timeout: float) -> None:
         permits, calls = _PACE
@@ -280,7 +280,7 @@ class _Table:
         """Ask this client from now on."""
         self.client = client
         self._lease = client.register_script(_LEASE)
-        self._refused = client.register_script(_REFUSED)
+        self._slow_down = client.register_script(_SLOW_DOWN)
 
     async def lease(self, wanted: int) -> _Grant:
         """Take places at the end of the line."""
@@ -291,9 +291,9 @@ class _Table:
         self._end = end
         return _Grant(range(end - granted * emission, end, emission), 0.0, now)
 
-    async def refused(self) -> None:
-        """Slow all down."""
-        await self._ask(self._refused, _KEEP)
+    async def slow_down(self) -> None:
+        """Slow all processes down."""
+        await self._ask(self._slow_down, _KEEP)
 
     async def _ask(self, script: Any, *arguments: float) -> Any:
         try:
@@ -314,19 +314,21 @@ class _Table:
         )
 
 
-class _Line:
-    """One event loop's places, and those who wait for them."""
+class _LocalQueue:
+    """The places that one event loop has leased, and the requests that wait for them."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, table: _Table, fallback: LocalRateLimiter | None) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, schedule: _SharedSchedule, fallback: LocalRateLimiter | None
+    ) -> None:
         self.loop = loop
-        self._table = table
+        self._schedule = schedule
         self._fallback = fallback
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._places: deque[float] = deque()  # times of the loop
         self._clock = _RemoteClock()
         self._leasing: asyncio.Task[None] | None = None
-        self._telling: asyncio.Task[None] | None = None
+        self._slowing: asyncio.Task[None] | None = None
         self._refused_at = -math.inf
         self._failure = ""
         self._failed_at = -math.inf
@@ -346,21 +348,21 @@ class _Line:
         finally:
             self._waiting -= 1
 
-    def refused(self) -> None:
-        """Tell all others to slow down; this process's own places are given up."""
+    def slow_down(self) -> None:
+        """Slow all processes down, once for a burst of refusals, and give up this loop's own places."""
         self._places.clear()
         if self._away:
             assert self._fallback is not None
-            self._fallback.refused()
-        elif self._telling is None and self.loop.time() - self._refused_at > PAUSE:
+            self._fallback.slow_down()
+        elif self._slowing is None and self.loop.time() - self._refused_at > PAUSE:
             self._refused_at = self.loop.time()
-            self._telling = self.loop.create_task(self._tell())
+            self._slowing = self.loop.create_task(self._slow_all_down())
 
     async def aclose(self) -> None:
         """End what is under way; whoever still waits is told."""
         self._closed = True
         self._places.clear()
-        tasks = [task for task in (self._leasing, self._telling) if task is not None]
+        tasks = [task for task in (self._leasing, self._slowing) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -405,7 +407,7 @@ class _Line:
     @property
     def _lead(self) -> float:
         """How long before its places run out a process asks for more."""
-        return self._clock.round_trip + 2 * self._table.interval
+        return self._clock.round_trip + 2 * self._schedule.interval
 
     def _start_lease(self) -> asyncio.Task[None]:
         """Ask for places, unless that is under way.
@@ -421,11 +423,11 @@ class _Line:
 
     async def _lease(self) -> None:
         # More than a few at once only where they would run out before the next ones can come.
-        batch = max(_BATCH, math.ceil(2 * self._clock.round_trip / self._table.interval))
+        batch = max(_BATCH, math.ceil(2 * self._clock.round_trip / self._schedule.interval))
         wanted = min(max(1, self._waiting - len(self._places)), batch, _LARGEST_BATCH)
         asked_at = self.loop.time()
         try:
-            grant = await self._table.lease(wanted)
+            grant = await self._schedule.lease(wanted)
             self._clock.read(asked_at, self.loop.time(), grant.now)
             if self._away:
                 self._returned_at = self.loop.time()
@@ -437,13 +439,13 @@ class _Line:
         finally:
             self._leasing = None
 
-    async def _tell(self) -> None:
+    async def _slow_all_down(self) -> None:
         try:
-            await self._table.refused()
+            await self._schedule.slow_down()
         except _Unreachable as error:
             self._fail(str(error))
         finally:
-            self._telling = None
+            self._slowing = None
 
     def _fail(self, failure: str) -> None:
         self._failure = failure
@@ -476,7 +478,7 @@ def _connector(url: object) -> Callable[[], Redis] | None:
 
 
 class _RemoteClock:
-    """Translate Redis's time to the loop's, by the exchange that took least time among the last ones."""
+    """The translation of Redis's time to the loop's, by the fastest of the last exchanges."""
 
     def __init__(self) -> None:
         self.round_trip = 0.0
