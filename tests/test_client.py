@@ -8,6 +8,7 @@ import importlib.util
 import inspect
 import json
 import ssl
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -711,6 +712,21 @@ async def test_a_shared_quota_comes_from_the_environment(monkeypatch: pytest.Mon
     async with CallRecordsClient.from_env(environ, limiter=redis.RedisRateLimiter.from_url("redis://x", sdk_app_id=1)):
         pass
     assert closed == [1]
+
+
+async def test_a_shared_quota_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the variable and what to install."""
+    monkeypatch.setitem(sys.modules, "redis.asyncio", None)
+    monkeypatch.delitem(sys.modules, "trtc_records.quota.redis", raising=False)
+    environ = {
+        "TRTC_SDK_APP_ID": "1400000001",
+        "TRTC_IDENTIFIER": "administrator",
+        "TRTC_SECRET_KEY": SECRET_KEY,
+        "TRTC_REGION": "singapore",
+        "TRTC_REDIS_URL": "redis://127.0.0.1:1",
+    }
+    with pytest.raises(ConfigurationError, match="TRTC_REDIS_URL is set: .* needs .*, which is not installed"):
+        CallRecordsClient.from_env(environ)
 
 
 async def test_a_socks_proxy_needs_socksio(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
