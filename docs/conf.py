@@ -3,9 +3,17 @@
 import sys
 from pathlib import Path
 
+import trtc_records
 from trtc_records import __version__
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+# Sphinx looks for docstrings and order of attributes in the module that a class names as its own. Public classes
+# name the package, so here they get their own modules back.
+for module in [module for name, module in sys.modules.items() if name.startswith("trtc_records.")]:
+    for name in getattr(module, "__all__", ()):
+        if name != "__version__" and getattr(trtc_records, name, None) is getattr(module, name):
+            getattr(module, name).__module__ = module.__name__
 
 project = "trtc-records"
 author = "trtc-records contributors"

@@ -18,7 +18,7 @@ from trtc_records import (
     ServerError,
     record_from_json,
 )
-from trtc_records._protocol import Query
+from trtc_records._api.query import Query
 from trtc_records._walking.facts import ServiceFacts
 from trtc_records._walking.ordering import sort_by_time
 from trtc_records._walking.prefetch import Prefetcher

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from trtc_records._models import CallRecord, CallResult, CallType, MediaType, RoomIdType
+from trtc_records._api.models import CallRecord, CallResult, CallType, MediaType, RoomIdType
 
 JsonObject = dict[str, Any]
 

@@ -8,6 +8,7 @@ import importlib.util
 import inspect
 import json
 import ssl
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -31,11 +32,11 @@ from trtc_records import (
     ClientClosedError,
     ConfigurationError,
     InvalidRequestError,
-    LaneTransport,
     RetentionWarning,
     TransportError,
 )
-from trtc_records._usersig import verify_user_sig
+from trtc_records._api.usersig import verify_user_sig
+from trtc_records._sending.lanes import LaneTransport
 
 pytestmark = pytest.mark.anyio
 
@@ -259,7 +260,7 @@ async def test_bad_arguments_of_a_walk_are_refused_unsent(
         ({"secret_key": b"bytes"}, "secret_key: an empty string, or no string"),
         ({"region": "china"}, "region and base_url: both"),
         ({"base_url": None}, "region and base_url: neither"),
-        ({"base_url": None, "region": "mars"}, "region='mars'.*'singapore'"),
+        ({"base_url": None, "region": "mars"}, "region='mars'.*singapore"),
         ({"base_url": "http://example.com"}, "https://"),
         ({"timeout": 0}, "timeout=0"),
         ({"attempts": 0}, "attempts=0"),
@@ -267,14 +268,26 @@ async def test_bad_arguments_of_a_walk_are_refused_unsent(
         ({"total_timeout": -1}, "total_timeout=-1"),
         ({"limiter": object()}, "limiter=.*acquire"),
         ({"transport": object()}, "transport="),
+        ({"transport": LaneTransport()}, "transport=.*pass an httpx.AsyncBaseTransport"),
+        ({"transport": httpx.MockTransport(print), "proxy": "http://proxy:3128"}, "transport: it decides on proxy"),
+        ({"transport": httpx.MockTransport(print), "verify": True}, "transport: it decides on proxy and verify"),
+        ({"proxy": "foo"}, "proxy: pass a URL such as"),
+        ({"proxy": "http://"}, "proxy: pass a URL such as"),
+        ({"proxy": "ftp://user:hunter2@host"}, "proxy: pass a URL such as"),
+        ({"proxy": "http://user:hunter2@host:port"}, "proxy: pass a URL such as"),
+        ({"proxy": 3128}, "proxy: pass a URL such as"),
+        ({"proxy": print}, "proxy: pass a URL such as"),
+        ({"verify": False}, r"verify=False: pass an ssl\.SSLContext"),
+        ({"verify": "company-ca.pem"}, r"verify='company-ca\.pem': pass an ssl\.SSLContext"),
     ],
 )
 async def test_bad_arguments_of_a_client_are_refused(
     make_client: MakeClient, arguments: dict[str, Any], names: str
 ) -> None:
-    """The message names the argument, the value and the remedy."""
-    with pytest.raises(ConfigurationError, match=names):
-        make_client(**{"base_url": "http://127.0.0.1:9", **arguments})
+    """The message names the argument, the value and the remedy, and shows no password."""
+    with pytest.raises(ConfigurationError, match=names) as caught:
+        make_client(**{"base_url": "https://127.0.0.1:9", **arguments})
+    assert "hunter2" not in str(caught.value)
 
 
 async def test_a_client_comes_from_the_environment() -> None:
@@ -461,7 +474,7 @@ def test_the_time_out_counts_connecting_and_answering_but_no_waiting_for_a_permi
 
     async def main() -> None:
         client = make_client(base_url="https://service.example", timeout=1, limiter=Slow())
-        client._sender._channel = Channel()
+        client._sender._transport = Channel()
         if in_time:
             await client.get_record("x")
         else:
@@ -591,15 +604,10 @@ async def test_no_second_holds_more_than_the_quota(make_client: MakeClient) -> N
     assert server.busiest_second <= 200
 
 
-async def test_lanes_that_idle_are_closed() -> None:
+async def test_lanes_that_idle_are_closed(make_client: MakeClient) -> None:
     """A client that went quiet keeps no connection open for ever."""
-    lanes = LaneTransport(idle_expiry=0.1)
-    async with (
-        serve(_lookup) as server,
-        CallRecordsClient(
-            sdk_app_id=1, identifier="administrator", user_sig="x", base_url=server.base_url, transport=lanes
-        ) as client,
-    ):
+    async with serve(_lookup) as server, make_client(base_url=server.base_url) as client:
+        client._sender._transport = LaneTransport(idle_expiry=0.1)
         await asyncio.gather(*(client.get_record(call_id(number)) for number in range(5)))
         assert server.open_connections > 0
         await asyncio.sleep(0.4)
@@ -631,7 +639,7 @@ async def test_lanes_speak_tls_to_whom_they_trust(make_client: MakeClient) -> No
     server_context, client_context = _tls_contexts()
     async with (
         serve(_lookup, server_context) as server,
-        make_client(base_url=server.base_url, transport=LaneTransport(verify=client_context)) as client,
+        make_client(base_url=server.base_url, verify=client_context) as client,
     ):
         for number in range(3):
             assert (await client.get_record(call_id(number))).call_id == call_id(number)
@@ -647,7 +655,10 @@ async def test_a_certificate_that_is_not_trusted_is_refused_at_once(make_client:
     assert server.requests == []
 
 
-async def test_a_socks_proxy_is_used(make_client: MakeClient) -> None:
+@pytest.mark.parametrize("as_httpx_has_it", [str, httpx.URL, httpx.Proxy])
+async def test_a_socks_proxy_is_used(
+    make_client: MakeClient, as_httpx_has_it: Callable[[str], str | httpx.URL | httpx.Proxy]
+) -> None:
     """The proxy is asked first, and its refusal is a TransportError."""
     greetings: list[bytes] = []
 
@@ -659,8 +670,7 @@ async def test_a_socks_proxy_is_used(make_client: MakeClient) -> None:
 
     listener = await asyncio.start_server(proxy, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
-    lanes = LaneTransport(proxy=f"socks5://127.0.0.1:{port}")
-    async with make_client(region="china", transport=lanes) as client:
+    async with make_client(region="china", proxy=as_httpx_has_it(f"socks5://127.0.0.1:{port}")) as client:
         with pytest.raises(TransportError, match="ProxyError"):
             await client.get_record("x")
     listener.close()
@@ -686,7 +696,7 @@ async def test_closing_a_client_closes_connections_in_use(make_client: MakeClien
 
 async def test_a_shared_quota_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """TRTC_REDIS_URL makes the limiter, unless one is passed, and the client closes what it made."""
-    redis = pytest.importorskip("trtc_records.integrations.redis", reason="needs the extra redis", exc_type=ImportError)
+    redis = pytest.importorskip("trtc_records.quota.redis", reason="needs the extra redis", exc_type=ImportError)
     closed = []
     monkeypatch.setattr(redis.RedisRateLimiter, "aclose", lambda _: asyncio.sleep(0, closed.append(1)))
     environ = {
@@ -704,33 +714,57 @@ async def test_a_shared_quota_comes_from_the_environment(monkeypatch: pytest.Mon
     assert closed == [1]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "names"),
-    [
-        ({"proxy": "foo"}, "proxy: pass a URL such as"),
-        ({"proxy": "http://"}, "proxy: pass a URL such as"),
-        ({"proxy": "ftp://user:hunter2@host"}, "proxy: pass a URL such as"),
-        ({"verify": False}, r"verify=False: pass an ssl\.SSLContext"),
-    ],
-)
-async def test_lanes_refuse_what_they_cannot_use(arguments: dict[str, Any], names: str) -> None:
-    """The message says what to pass, and shows no password."""
-    with pytest.raises(ConfigurationError, match=names) as caught:
-        LaneTransport(**arguments)
-    assert "hunter2" not in str(caught.value)
+async def test_a_shared_quota_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the variable and what to install."""
+    monkeypatch.setitem(sys.modules, "redis.asyncio", None)
+    monkeypatch.delitem(sys.modules, "trtc_records.quota.redis", raising=False)
+    environ = {
+        "TRTC_SDK_APP_ID": "1400000001",
+        "TRTC_IDENTIFIER": "administrator",
+        "TRTC_SECRET_KEY": SECRET_KEY,
+        "TRTC_REGION": "singapore",
+        "TRTC_REDIS_URL": "redis://127.0.0.1:1",
+    }
+    with pytest.raises(ConfigurationError, match="TRTC_REDIS_URL is set: .* needs .*, which is not installed"):
+        CallRecordsClient.from_env(environ)
 
 
-async def test_a_socks_proxy_needs_socksio(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_socks_proxy_needs_socksio(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says what to install."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ConfigurationError, match=r"pip install 'httpx\[socks\]'"):
-        LaneTransport(proxy="socks5://127.0.0.1:1080")
+        make_client(region="china", proxy="socks5://127.0.0.1:1080")
 
 
 async def test_no_proxy_sees_a_plain_request(make_client: MakeClient) -> None:
     """Over http:// the whole URL, credential included, would go to the proxy in the clear."""
-    with pytest.raises(ConfigurationError, match="a proxy would see the credential"):
-        make_client(base_url="http://127.0.0.1:1", transport=LaneTransport(proxy="http://127.0.0.1:3128"))
+    with pytest.raises(ConfigurationError, match="proxy: it would see the credential"):
+        make_client(base_url="http://127.0.0.1:1", proxy="http://127.0.0.1:3128")
+
+
+async def test_a_proxy_and_a_context_go_with_the_environments_account() -> None:
+    """from_env takes proxy= and verify= as the constructor does."""
+    environ = {
+        "TRTC_SDK_APP_ID": "1400000001",
+        "TRTC_IDENTIFIER": "administrator",
+        "TRTC_SECRET_KEY": SECRET_KEY,
+        "TRTC_REGION": "singapore",
+    }
+    context = ssl.create_default_context()
+    client = CallRecordsClient.from_env(environ, proxy="http://user:hunter2@proxy:3128", verify=context)
+    lanes = client._sender._transport
+    assert isinstance(lanes, LaneTransport)
+    assert lanes._proxy is not None
+    assert (lanes._proxy.url.host, lanes._proxy.auth) == ("proxy", ("user", "hunter2"))
+    assert lanes._context is context
+    with pytest.raises(ConfigurationError, match="proxy: pass a URL"):
+        CallRecordsClient.from_env(environ, proxy="proxy")
+
+
+async def test_public_authorities_are_what_true_means(make_client: MakeClient) -> None:
+    """verify=True is the default, as it is httpx's."""
+    lanes = make_client(region="china", verify=True)._sender._transport
+    assert lanes._context is None
 
 
 async def test_a_connection_that_the_server_closed_is_replaced(make_client: MakeClient) -> None:

@@ -14,7 +14,7 @@ import pytest
 from cli_process import EXTRAS
 from docs_examples import RUN, SHOWN, Block, read_blocks
 
-from trtc_records._error_codes import _TABLE
+from trtc_records._api.error_codes import _TABLE
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

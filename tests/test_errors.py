@@ -24,7 +24,7 @@ from trtc_records._errors import (
     InvalidRequestError,
     LimiterUnavailableError,
     PermissionDeniedError,
-    RateLimitedError,
+    RateLimitError,
     RepeatedPageError,
     ResponseDecodeError,
     RetentionWarning,
@@ -43,7 +43,7 @@ TREE: dict[type[Exception], tuple[type[Exception], ...]] = {
     AccountError: (APIError,),
     InvalidRequestError: (APIError,),
     CallRecordNotFoundError: (APIError,),
-    RateLimitedError: (APIError,),
+    RateLimitError: (APIError,),
     ServerError: (APIError,),
     TransportError: (CallRecordsError,),
     ResponseDecodeError: (CallRecordsError,),
@@ -89,7 +89,7 @@ def test_the_drawing_shows_the_tree() -> None:
 
 # -- Words -------------------------------------------------------------------------------------------
 
-REPEATED = "The walk would not end, so it stops here; ask the vendor's support, or try another page_size"
+REPEATED = "The walk would not end, so it stops here; ask Tencent's support, or try another page_size"
 ERRORS = {
     "ConfigurationError": (
         ConfigurationError("page=0: pass a whole number, 1 or more"),
@@ -106,7 +106,7 @@ ERRORS = {
     "AccountError": (AccountError(60026, "region", "Id-1", "Move"), None),
     "InvalidRequestError": (InvalidRequestError(101002, "Page", "Id-1", "Fix"), None),
     "CallRecordNotFoundError": (CallRecordNotFoundError(101050, "none", "Id-1", "Look"), None),
-    "RateLimitedError": (RateLimitedError(60011, "fast", "Id-1", "Slow"), None),
+    "RateLimitError": (RateLimitError(60011, "fast", "Id-1", "Slow"), None),
     "ServerError": (ServerError(101001, "oops", "Id-1", "Retry"), "error 101001: oops (RequestId Id-1). Retry"),
     "TransportError": (TransportError("connection refused"), "connection refused"),
     "TransportError, whole": (TransportError("HTTP status 429", 429, 2.0, retryable=False), "HTTP status 429"),
@@ -174,7 +174,7 @@ def test_an_error_can_be_copied(error: CallRecordsError) -> None:
         (AccountError(1), False),
         (InvalidRequestError(1), False),
         (CallRecordNotFoundError(1), False),
-        (RateLimitedError(1), True),
+        (RateLimitError(1), True),
         (ServerError(1), True),
         (TransportError("x"), True),
         (TransportError("x", retryable=False), False),

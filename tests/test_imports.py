@@ -1,7 +1,7 @@
-"""The house's import rules: arrows go downward only, and each third party has its rooms.
+"""The import rules: arrows between rooms go downward only, and each third party has its place.
 
-The core is a stack of floors. A module imports from floors below its own, never from its own or from above. On the core
-stand the rooms; what a room may import is in ``ROOMS``. A new module needs a place here, which is the point.
+A room is a folder, or a module beside the folders. ``ROOMS`` lists them from top to bottom, each with the rooms that it
+may import. A new room needs a line there, which is the point.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import ast
 import functools
 import sys
 from collections.abc import Collection, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Final
 
@@ -17,61 +18,58 @@ import pytest
 
 PACKAGE: Final = "trtc_records"
 
-FLOORS: Final = (
-    {"_client"},
-    {"_arguments", "_transport"},
-    {"_protocol", "_walk"},
-    {"_error_codes", "_lanes", "_ledger", "_prefetch", "_wire"},
-    {"_credentials", "_models", "_retry", "_throttle", "_warn"},
-    {"_brake", "_usersig"},
-    {"_checks", "_latency"},
-    {"_errors", "_version"},
-)
-"""The core, top floor first."""
-
-PURE: Final = ("_checks", "_error_codes", "_errors", "_ledger", "_models", "_protocol", "_usersig", "_wire")
-"""What decides without I/O."""
-IO: Final = {"aiolimiter", "anyio", "asyncio", "httpcore", "httpx", "socket", "ssl", "stamina"}
-
-ROOMS: Final = {
-    "export": {"_models"},
-    "summary": {"_models"},
-    "sandbox": {"_errors", "_models", "_usersig", "_wire"},
-    "integrations": {
-        "_arguments",
-        "_brake",
+ROOMS: Final[dict[str, set[str]]] = {
+    "cli": {"", "_environment", "export", "sandbox", "summary", "warehouse"},
+    "warehouse": {"_api", "_client", "_errors", "_warn", "export"},
+    "sandbox": {"_api"},
+    "summary": {"_api"},
+    "export": {"_api"},
+    "": {"_api", "_client", "_errors", "_version", "_walking", "quota"},
+    "_client": {
+        "_api",
         "_checks",
-        "_client",
+        "_environment",
         "_errors",
-        "_models",
-        "_throttle",
-        "_warn",
-        "export",
+        "_sending",
+        "_walking",
+        "quota",
     },
-    "cli": {"", "export", "integrations", "sandbox", "summary"},
+    "_environment": {"_errors", "_sending", "quota"},
+    "_walking": {"_api", "_errors", "_warn"},
+    "_sending": {"_api", "_warn", "_checks", "_errors", "_version", "quota"},
+    "quota": {"_checks", "_errors"},
+    "_api": {"_checks", "_errors"},
+    "_warn": {"_errors"},
+    "_checks": {"_errors"},
+    "_errors": set(),
+    "_version": set(),
 }
-"""What each room may import besides itself; "" is the package root, the public names."""
+"""All rooms, top first, each with the rooms that it may import besides itself; "" is the root, the public names."""
 
 EXCEPTIONS: Final = {
     ("sandbox._fixture", ""),  # the pytest fixture makes clients
     ("sandbox._pytest", "sandbox"),  # installed outside the package, where it is a user like any other
 }
 
+WITHOUT_IO: Final = {"_api", "_checks", "_errors"}
+"""The rooms that decide, and leave input and output to others."""
+IO: Final = {"aiolimiter", "anyio", "asyncio", "httpcore", "httpx", "socket", "ssl", "stamina"}
+
 THIRD_PARTIES: Final = {
-    "aiolimiter": {"_throttle"},
-    "dlt": {"integrations.dlt"},
+    "aiolimiter": {"quota._local"},
+    "dlt": {"warehouse.dlt"},
     "h11": {"sandbox._http"},
-    "httpcore": {"_lanes", "_transport"},
-    "httpx": {"_arguments", "_client", "_lanes", "_transport", "cli._doctor"},
-    "pyarrow": {"export.arrow", "export.parquet", "integrations.dlt"},
-    "pyrate_limiter": {"integrations.redis"},
+    "httpcore": {"_sending.lanes", "_sending.requester"},
+    "httpx": {"_client", "_sending", "cli._doctor"},
+    "pyarrow": {"export.arrow", "export.parquet", "warehouse.dlt"},
+    "pyrate_limiter": {"quota.redis"},
     "pytest": {"sandbox._pytest"},
-    "redis": {"integrations.redis"},
+    "redis": {"quota.redis"},
     "rich": {"cli"},
-    "stamina": {"_retry"},
+    "stamina": {"_sending.retry"},
     "typer": {"cli"},
 }
-"""Where each may be imported: a module, or a room and all in it."""
+"""The modules, or whole rooms, that may import each third party."""
 EVERYWHERE: Final = {"anyio", "attrs", "cattrs"}
 
 
@@ -106,46 +104,89 @@ def read_imports(source: str) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def find_complaints(sources: Mapping[str, str]) -> list[str]:
-    """Return what is wrong with the imports of these modules."""
-    floor_of = {name: floor for floor, names in enumerate(reversed(FLOORS)) for name in names}
-    complaints = []
+def find_arrows(sources: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield each import of a module of the package by another, as their two names."""
     for module, source in sources.items():
-        room = module.partition(".")[0]
-        if module and room not in floor_of and room not in ROOMS:
-            complaints.append(f"{module} has no place in the house")
-            continue
-        for imported in set(find_imports(source, sources)):
+        for imported in find_imports(source, sources):
             top, _, inside = imported.partition(".")
-            if top != PACKAGE:
-                homes = THIRD_PARTIES.get(top)
-                if homes is not None and not {module, room} & homes:
-                    complaints.append(f"{module} imports {top}")
-                if module in PURE and top in IO | THIRD_PARTIES.keys():
-                    complaints.append(f"{module} decides without I/O, and imports {top}")
-                continue
-            target = inside.partition(".")[0]
-            if room in ROOMS:
-                private = room == "cli" and target.startswith("_")
-                allowed = target == room or (target in ROOMS[room] and not private)
-                allowed |= {(module, target), (module, inside)} & EXCEPTIONS != set()
-            elif module:
-                allowed = target in floor_of and floor_of[target] < floor_of[module]
-                if module in PURE and target not in PURE:
-                    complaints.append(f"{module} decides without I/O, and imports {target}, which may do I/O")
-            else:
-                allowed = target in floor_of
-            if not allowed:
-                complaints.append(f"{module or PACKAGE} imports {imported}")
-    return sorted(set(complaints))
+            if top == PACKAGE:
+                yield module, inside
 
 
-def test_house_is_in_order() -> None:
-    """No module imports what stands above it, beside it, or in another's room."""
+def find_complaints(sources: Mapping[str, str]) -> list[str]:
+    """Return the broken rules, each with its remedy."""
+    return sorted({*_complain_about_rooms(sources), *_complain_about_third_parties(sources), *_find_cycle(sources)})
+
+
+def _complain_about_rooms(sources: Mapping[str, str]) -> Iterator[str]:
+    for module in sources:
+        if room_of(module) not in ROOMS:
+            yield f"{module} is in no room: add a line for {room_of(module)!r} to ROOMS, above all that it imports"
+    for module, imported in find_arrows(sources):
+        room, target = room_of(module), room_of(imported)
+        allowed = {room, *ROOMS.get(room, ROOMS)}
+        if target not in allowed and (module, imported) not in EXCEPTIONS:
+            yield (
+                f"{module or PACKAGE} imports {imported or PACKAGE}: move the code that both need to a room below, "
+                f"or, if {target!r} stands below {room!r} in ROOMS, add it to that line"
+            )
+
+
+def _complain_about_third_parties(sources: Mapping[str, str]) -> Iterator[str]:
+    for module, source in sources.items():
+        room = room_of(module)
+        for top in {imported.partition(".")[0] for imported in find_imports(source, sources)}:
+            homes = THIRD_PARTIES.get(top)
+            if room in WITHOUT_IO and top in IO | THIRD_PARTIES.keys():
+                yield f"{module} imports {top}, and {room!r} is a room without I/O: move that code to a room above"
+            elif homes is not None and not {module, room} & homes:
+                yield f"{module} imports {top}: call one of {sorted(homes)}, or add {module!r} to THIRD_PARTIES"
+
+
+def _find_cycle(sources: Mapping[str, str]) -> Iterator[str]:
+    graph: dict[str, set[str]] = {module: set() for module in sources}
+    for module, imported in find_arrows(sources):
+        if module != imported and (module, imported) not in EXCEPTIONS:
+            graph[module].add(imported)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        # The sorter lists each module before the one that imports it.
+        chain = [module or PACKAGE for module in reversed(error.args[1])]
+        yield f"{' imports '.join(chain)}: move the code that they share to a module below them"
+
+
+def room_of(module: str) -> str:
+    """Return the room that a module is in."""
+    return module.partition(".")[0]
+
+
+def test_no_import_breaks_a_rule() -> None:
+    """No module imports another that stands above it, and each third party stays in its place."""
     assert find_complaints(read_package()) == []
 
 
-def test_every_third_party_has_a_room() -> None:
+def test_arrows_go_downward() -> None:
+    """The table itself holds the rule: a room may import only rooms that stand below it."""
+    order = list(ROOMS)
+    upward = [
+        f"{room!r} may import {target!r}, which stands above it: swap their lines in ROOMS, or drop the arrow"
+        for room, targets in ROOMS.items()
+        for target in targets
+        if order.index(target) <= order.index(room)
+    ]
+    assert upward == []
+    assert {target for room in WITHOUT_IO for target in ROOMS[room]} <= WITHOUT_IO
+
+
+def test_every_arrow_is_used() -> None:
+    """The table allows nothing that no module does."""
+    used = {(room_of(module), room_of(imported)) for module, imported in find_arrows(read_package())}
+    idle = {(room, target) for room, targets in ROOMS.items() for target in targets} - used
+    assert idle == set(), "drop these from ROOMS"
+
+
+def test_every_third_party_has_a_place() -> None:
     """Each third party that is imported anywhere is known here."""
     sources = read_package()
     found = {name.partition(".")[0] for source in sources.values() for name in find_imports(source, sources)}
@@ -153,35 +194,37 @@ def test_every_third_party_has_a_room() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "statement"),
+    ("module", "statement", "remedy"),
     [
-        ("_errors", "from trtc_records._models import CallRecord"),
-        ("_walk", "from trtc_records._client import CallRecordsClient"),
-        ("_walk", "from trtc_records import _client"),
-        ("_walk", "import trtc_records._protocol"),
-        ("_protocol", "import httpx"),
-        ("_wire", "from asyncio import sleep"),
-        ("_ledger", "def f():\n    import anyio"),
-        ("_protocol", "from trtc_records._throttle import QUOTA"),
-        ("_walk", "import httpx"),
-        ("_client", "from trtc_records.export import make_row"),
-        ("_models", "import trtc_records"),
-        ("", "from trtc_records.sandbox import Sandbox"),
-        ("sandbox._store", "from trtc_records import CallRecordsClient"),
-        ("sandbox._store", "from trtc_records._protocol import Query"),
-        ("export.csv", "from trtc_records.sandbox import Sandbox"),
-        ("export.csv", "import pyarrow.parquet"),
-        ("summary._text", "from trtc_records.export import make_row"),
-        ("integrations.redis", "from trtc_records.cli import main"),
-        ("integrations.redis", "import dlt"),
-        ("cli._get", "from trtc_records._wire import record_from_json"),
-        ("export.csv", "from rich import print"),
-        ("_newcomer", ""),
+        ("_errors", "from trtc_records._api.models import CallRecord", "move the code"),
+        ("_walk", "from trtc_records._client import CallRecordsClient", "move the code"),
+        ("_walk", "from trtc_records import _client", "move the code"),
+        ("_walk", "import trtc_records._sending.requester", "move the code"),
+        ("_api.protocol", "import httpx", "without I/O"),
+        ("_api.wire", "from asyncio import sleep", "without I/O"),
+        ("_ledger", "def f():\n    import anyio", "without I/O"),
+        ("_api.protocol", "from trtc_records.quota._local import QUOTA", "move the code"),
+        ("_api.models", "from trtc_records._api.protocol import Request", "move the code that they share"),
+        ("_sending.retry", "from trtc_records._sending.requester import Requester", "move the code that they share"),
+        ("_walk", "import httpx", "call one of"),
+        ("quota._local", "import redis", "call one of"),
+        ("_client", "from trtc_records.export import make_row", "move the code"),
+        ("_api.models", "import trtc_records", "move the code"),
+        ("", "from trtc_records.sandbox import Sandbox", "move the code"),
+        ("sandbox._store", "from trtc_records import CallRecordsClient", "move the code"),
+        ("sandbox._store", "from trtc_records._sending.endpoint import check_base_url", "move the code"),
+        ("export.csv", "from trtc_records.sandbox import Sandbox", "move the code"),
+        ("export.csv", "import pyarrow.parquet", "call one of"),
+        ("summary._text", "from trtc_records.export import make_row", "move the code"),
+        ("quota.redis", "from trtc_records.cli import main", "move the code"),
+        ("quota.redis", "import dlt", "call one of"),
+        ("cli._get", "from trtc_records._api.wire import record_from_json", "move the code"),
+        ("export.csv", "from rich import print", "call one of"),
+        ("_newcomer", "", "add a line"),
     ],
 )
-def test_broken_rule_is_found(module: str, statement: str) -> None:
-    """One import against the rules, in whatever form, is a complaint that names its module."""
+def test_broken_rule_is_found(module: str, statement: str, remedy: str) -> None:
+    """One import against the rules, in whatever form, is a complaint that names its module and a remedy."""
     sources = read_package()
     broken = {**sources, module: f"{sources.get(module, '')}\n{statement}\n"}
-    complaint, *_ = find_complaints(broken)
-    assert complaint.startswith(module or PACKAGE)
+    assert any((module or PACKAGE) in complaint and remedy in complaint for complaint in find_complaints(broken))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 import re
+import traceback
 from pathlib import Path
 from types import ModuleType
+
+import pytest
 
 import trtc_records
 
@@ -24,3 +28,20 @@ def test_reference_documents_each_public_name() -> None:
     page = (Path(__file__).parents[1] / "docs" / "reference.md").read_text()
     documented = set(re.findall(r"^\.\. auto(?:class|exception|function):: trtc_records\.(\w+)$", page, re.MULTILINE))
     assert documented == set(trtc_records.__all__) - {"__version__"}
+
+
+@pytest.mark.parametrize("name", sorted(set(trtc_records.__all__) - {"__version__"}))
+def test_public_names_are_those_of_the_package(name: str) -> None:
+    """A class prints as the package's, not as a private module's, and pickles by that name."""
+    value = getattr(trtc_records, name)
+    assert f"{value.__module__}.{value.__qualname__}" == f"trtc_records.{name}"
+    assert pickle.loads(pickle.dumps(value)) is value
+    assert b"trtc_records._" not in pickle.dumps(value)
+
+
+def test_an_error_prints_its_public_name() -> None:
+    """The last line of a traceback names what to import in order to catch it."""
+    assert repr(trtc_records.APIError) == "<class 'trtc_records.APIError'>"
+    with pytest.raises(trtc_records.ConfigurationError) as caught:
+        trtc_records.CallRecordsClient.from_env({})
+    assert traceback.format_exception_only(caught.value)[0].startswith("trtc_records.ConfigurationError: ")

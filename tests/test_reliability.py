@@ -24,7 +24,7 @@ from records import ENDINGS, call_id, envelope, page_answer, raw_record
 
 from trtc_records import (
     AuthenticationError,
-    RateLimitedError,
+    RateLimitError,
     ResponseDecodeError,
     ServerError,
     TransportError,
@@ -303,7 +303,7 @@ async def test_a_quota_that_stays_refused_is_an_error(make_client: MakeClient) -
         serve(flaky_pages(1, [FAULTS["code 60011, the quota"]], 1.0)) as server,
         make_client(base_url=server.base_url, attempts=2) as client,
     ):
-        with pytest.raises(RateLimitedError, match="share a limiter"):
+        with pytest.raises(RateLimitError, match="share a limiter"):
             await client.get_page()
     assert len(server.requests) == 2
 

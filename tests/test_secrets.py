@@ -23,7 +23,7 @@ from conftest import SECRET_KEY, MakeClient
 from http_server import Reply, Request, serve
 from records import envelope, page_answer, raw_record
 
-from trtc_records import CallRecordsClient, CallRecordsError, ConfigurationError, LaneTransport
+from trtc_records import CallRecordsClient, CallRecordsError, ConfigurationError
 
 pytestmark = pytest.mark.anyio
 
@@ -159,7 +159,7 @@ async def test_an_error_carries_no_secret(
 @pytest.mark.parametrize("over", ["lanes", "httpx"])
 async def test_a_cancellation_carries_no_secret(make_client: MakeClient, over: str) -> None:
     """The caller's time-out keeps its type, and brings no frame of the layers below along."""
-    transport = httpx.AsyncHTTPTransport() if over == "httpx" else LaneTransport()
+    transport = httpx.AsyncHTTPTransport() if over == "httpx" else None
     async with serve(_slow) as server, make_client(base_url=server.base_url, transport=transport) as client:
         with pytest.raises(TimeoutError) as caught:
             async with asyncio.timeout(0.1):
@@ -183,6 +183,11 @@ async def test_a_failing_connection_carries_no_secret(make_client: MakeClient) -
         {"secret_key": SECRET_KEY, "user_sig": USER_SIG, "region": "china"},
         {"secret_key": SECRET_KEY.encode(), "region": "china"},
         {"user_sig": [USER_SIG], "region": "china"},
+        {"secret_key": SECRET_KEY, "region": "china", "proxy": f"ftp://{SECRET_KEY}@proxy"},
+        {"secret_key": SECRET_KEY, "region": "china", "proxy": f"http://u:{SECRET_KEY}@proxy:port"},
+        {"secret_key": SECRET_KEY, "region": "china", "proxy": f"http://u:{SECRET_KEY}@proxy", "timeout": 0},
+        {"secret_key": SECRET_KEY, "base_url": "http://127.0.0.1", "proxy": f"http://u:{SECRET_KEY}@proxy"},
+        {"secret_key": SECRET_KEY, "region": "china", "proxy": [f"http://u:{SECRET_KEY}@proxy"]},
     ],
 )
 async def test_a_refused_argument_carries_no_secret(arguments: dict[str, Any]) -> None:
@@ -210,7 +215,7 @@ async def test_a_client_shows_no_secret(make_client: MakeClient) -> None:
 
 async def test_attributes_of_a_credential_cannot_be_dumped(make_client: MakeClient) -> None:
     """vars(), attrs.asdict and json all stop at the type that holds it."""
-    from trtc_records._credentials import Secret
+    from trtc_records._sending.credentials import Secret
 
     @attrs.define
     class Holder:
@@ -267,8 +272,8 @@ async def test_the_credential_goes_through_a_proxy_only_inside_the_tunnel(make_c
 
     listener = await asyncio.start_server(proxy, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
-    lanes = LaneTransport(proxy=f"http://user:hunter2@127.0.0.1:{port}")
-    async with make_client(region="singapore", user_sig=USER_SIG, transport=lanes) as client:
+    proxy_url = f"http://user:hunter2@127.0.0.1:{port}"
+    async with make_client(region="singapore", user_sig=USER_SIG, proxy=proxy_url) as client:
         with pytest.raises(CallRecordsError, match="403") as caught:
             await client.get_record("x")
     listener.close()
@@ -281,16 +286,20 @@ async def test_the_credential_goes_through_a_proxy_only_inside_the_tunnel(make_c
 
 async def test_the_environments_proxy_is_used_for_https_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """HTTPS_PROXY counts, NO_PROXY too, and loopback over plain HTTP goes straight."""
-    from trtc_records._transport import _environment_proxy
+    from trtc_records._sending.endpoint import choose_proxy
+
+    def find(url: str) -> str | None:
+        proxy = choose_proxy(httpx.URL(url), None)
+        return None if proxy is None else str(proxy.url)
 
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
     monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")
-    assert _environment_proxy(httpx.URL("https://console.tim.qq.com")) == "http://proxy:3128"
-    assert _environment_proxy(httpx.URL("http://127.0.0.1:80")) is None
+    assert find("https://console.tim.qq.com") == "http://proxy:3128"
+    assert find("http://127.0.0.1:80") is None
     monkeypatch.setenv("NO_PROXY", "qq.com")
-    assert _environment_proxy(httpx.URL("https://console.tim.qq.com")) is None
+    assert find("https://console.tim.qq.com") is None
     monkeypatch.delenv("HTTPS_PROXY")
     monkeypatch.setenv("ALL_PROXY", "proxy:3128")
-    assert _environment_proxy(httpx.URL("https://adminapisgp.im.qcloud.com")) == "http://proxy:3128"
+    assert find("https://adminapisgp.im.qcloud.com") == "http://proxy:3128"
     monkeypatch.setenv("ALL_PROXY", "socks5://proxy:1080")
-    assert _environment_proxy(httpx.URL("https://adminapisgp.im.qcloud.com")) == "socks5://proxy:1080"
+    assert find("https://adminapisgp.im.qcloud.com") == "socks5://proxy:1080"

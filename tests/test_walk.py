@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from records import call_id, raw_record
+from trtc_records._walk import walk
 from virtual_time import run
 
 from trtc_records import (
@@ -22,8 +23,7 @@ from trtc_records import (
     ServerError,
     record_from_json,
 )
-from trtc_records._prefetch import Prefetcher
-from trtc_records._walk import walk
+from trtc_records._walking.prefetch import Prefetcher
 
 END_STYLES = ("page zero", "page zero, no total", "nothing", "zero behind records")
 
@@ -383,7 +383,7 @@ def test_a_walk_remembers_no_more_than_it_needs() -> None:
     service = Service(list(range(50_000)), page_size=500)
 
     async def main() -> None:
-        from trtc_records._ledger import Ledger
+        from trtc_records._walking.ledger import Ledger
 
         ledger = Ledger()
         for number in range(1, 101):

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from trtc_records._arguments import pin_window
+from trtc_records._api.query import Query
 from trtc_records._errors import IncompleteWalkWarning, RetentionWarning
-from trtc_records._protocol import Query
+from trtc_records._walking.window import pin_window
 from trtc_records._warn import collect_warnings, warn_caller
 
 NOW = 1_800_000_000

@@ -1,5 +1,17 @@
 """An asyncio client for Tencent RTC's call records (TUICallKit)."""
 
+from trtc_records._api.models import (
+    CallRecord,
+    CallRecordPage,
+    CallResult,
+    CallType,
+    InvalidRecord,
+    MediaType,
+    Region,
+    RoomIdType,
+)
+from trtc_records._api.usersig import generate_user_sig
+from trtc_records._api.wire import record_from_json, record_to_json
 from trtc_records._client import CallRecordsClient
 from trtc_records._errors import (
     AccountError,
@@ -15,29 +27,16 @@ from trtc_records._errors import (
     InvalidRequestError,
     LimiterUnavailableError,
     PermissionDeniedError,
-    RateLimitedError,
+    RateLimitError,
     RepeatedPageError,
     ResponseDecodeError,
     RetentionWarning,
     ServerError,
     TransportError,
 )
-from trtc_records._lanes import LaneTransport
-from trtc_records._models import (
-    CallRecord,
-    CallRecordPage,
-    CallResult,
-    CallType,
-    InvalidRecord,
-    MediaType,
-    Region,
-    RoomIdType,
-)
-from trtc_records._throttle import LocalRateLimiter, RateLimiter
-from trtc_records._usersig import mint_user_sig
 from trtc_records._version import __version__
 from trtc_records._walking.incomplete import IncompleteWalk
-from trtc_records._wire import record_from_json, record_to_json
+from trtc_records.quota._local import LocalRateLimiter, RateLimiter
 
 __all__ = [
     "APIError",
@@ -58,12 +57,11 @@ __all__ = [
     "IncompleteWalkWarning",
     "InvalidRecord",
     "InvalidRequestError",
-    "LaneTransport",
     "LimiterUnavailableError",
     "LocalRateLimiter",
     "MediaType",
     "PermissionDeniedError",
-    "RateLimitedError",
+    "RateLimitError",
     "RateLimiter",
     "Region",
     "RepeatedPageError",
@@ -73,7 +71,12 @@ __all__ = [
     "ServerError",
     "TransportError",
     "__version__",
-    "mint_user_sig",
+    "generate_user_sig",
     "record_from_json",
     "record_to_json",
 ]
+
+for _name in __all__:
+    if _name != "__version__":
+        # So that a class, and its reprs and pickles, are named by their public place.
+        globals()[_name].__module__ = __name__

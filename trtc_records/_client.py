@@ -1,64 +1,44 @@
-"""The client: it checks what it is given, and leaves the work to the modules below."""
+"""The client: it checks arguments and hands the work to the modules below."""
 
 from __future__ import annotations
 
-import importlib
 import os
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+import ssl
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import httpx
 
-from trtc_records._arguments import Order, check_base_url, check_call_id, check_order, check_query
+from trtc_records._api.models import CallRecord, CallRecordPage, CallResult, CallType, Region
+from trtc_records._api.protocol import page_request, read_page, read_record, record_request
+from trtc_records._api.query import Order, Query, check_call_id, check_order, check_query
 from trtc_records._checks import check_count, check_sdk_app_id, check_seconds, check_text
-from trtc_records._clock import ServiceClock
-from trtc_records._credentials import Credential, Secret, UserSigProvider, hide
-from trtc_records._error_codes import USER_SIG_EXPIRED
-from trtc_records._errors import (
-    AuthenticationError,
-    ClientClosedError,
-    ConfigurationError,
-    RateLimitedError,
-    ResponseDecodeError,
-    TransportError,
-    shorten,
-)
-from trtc_records._lanes import LaneTransport
-from trtc_records._models import CallRecord, CallRecordPage, CallResult, CallType, Region
-from trtc_records._protocol import Answer, Call, Query, page_call, read_page, read_record, record_call
-from trtc_records._retry import Retrier
-from trtc_records._throttle import QUOTA, RateLimiter, adapt, shared_limiter
-from trtc_records._transport import Sender
+from trtc_records._environment import hide_secrets, make_redis_limiter, read_environment, read_redis_url
+from trtc_records._errors import ConfigurationError, ResponseDecodeError, shorten
+from trtc_records._sending.clock import ServiceClock
+from trtc_records._sending.credentials import UserSigProvider, hide, make_credential
+from trtc_records._sending.endpoint import check_base_url
+from trtc_records._sending.requester import Requester
+from trtc_records._sending.transport import make_transport
 from trtc_records._walking.facts import ServiceFacts
 from trtc_records._walking.incomplete import OnIncomplete, report
 from trtc_records._walking.ordering import sort_by_time
 from trtc_records._walking.prefetch import PagedList, Prefetcher
 from trtc_records._walking.walk import Walk
 from trtc_records._walking.window import check_window, pin_window
+from trtc_records.quota._local import QUOTA, RateLimiter, adapt, shared_limiter
+
+if TYPE_CHECKING:
+    from trtc_records.quota.redis import RedisRateLimiter
 
 __all__ = ["CallRecordsClient"]
-
-_VARIABLES: Final = {
-    "sdk_app_id": "TRTC_SDK_APP_ID",
-    "identifier": "TRTC_IDENTIFIER",
-    "secret_key": "TRTC_SECRET_KEY",
-    "user_sig": "TRTC_USER_SIG",
-    "region": "TRTC_REGION",
-    "base_url": "TRTC_BASE_URL",
-}
-_RIVALS: Final = {"secret_key": "user_sig", "user_sig": "secret_key", "region": "base_url", "base_url": "region"}
-_SECRETS: Final = ("secret_key", "user_sig")
-_REDIS_URL: Final = "TRTC_REDIS_URL"
-_LONGEST_SDK_APP_ID: Final = 20  # digits
-_TOO_MANY_REQUESTS: Final = 429  # an HTTP status
 
 PAGE_SIZE: Final = 100
 """Records per page: the service's own default of 10 would cap a walk at 2,000 records per second."""
 
-Result = TypeVar("Result")
 OnInvalid = Callable[[Any, ResponseDecodeError], None]
 
 
@@ -78,16 +58,20 @@ class CallRecordsClient:
         user_sig: Instead of *secret_key*: a UserSig, or a callable (sync or async) that returns one. The
             callable is asked again before what it returned expires.
         region: Where the app lives, a :class:`Region` or its name.
-        base_url: Instead of *region*: where to send to. ``http://`` is taken for this machine only.
+        base_url: Instead of *region*: the URL to send to. ``http://`` is taken for this machine only.
+        proxy: An HTTP or SOCKS proxy, as httpx takes it; by default the one that ``HTTPS_PROXY`` or ``ALL_PROXY``
+            names.
+        verify: The TLS context to trust servers by; by default httpx's, which trusts certifi's authorities, or those in
+            ``SSL_CERT_FILE`` or ``SSL_CERT_DIR``. Certificates are always verified: ``False`` is refused.
         limiter: Whose permit each request takes; by default one :class:`LocalRateLimiter` for all clients of
             this app and endpoint in this process.
         timeout: Seconds that one attempt may take from connecting to the answer's last byte, waiting for a
-            permit not counted. The vendor advises
-            more than the 3 that the service takes itself.
+            permit not counted. Tencent advises more than the 3 that the service takes itself.
         attempts: How often to try a request that may succeed later, the first time included.
         total_timeout: Seconds after which a request is not tried again; ``None`` for no such bound.
         max_in_flight: Requests under way at once. The default keeps the quota busy from a server a second away.
-        transport: What to send over: any httpx transport; by default a :class:`LaneTransport`.
+        transport: A transport of httpx to send over, which the client closes; by default connections of its own.
+            It decides on *proxy* and *verify* itself.
 
     Raises:
         ConfigurationError: An argument cannot be used.
@@ -104,56 +88,48 @@ class CallRecordsClient:
         user_sig: str | UserSigProvider | None = None,
         region: Region | str | None = None,
         base_url: str | None = None,
+        proxy: str | httpx.URL | httpx.Proxy | None = None,
+        verify: ssl.SSLContext | Literal[True] | None = None,
         limiter: RateLimiter | None = None,
         timeout: float = 10.0,
         attempts: int = 5,
         total_timeout: float | None = 60.0,
         max_in_flight: int = 256,
-        transport: httpx.AsyncBaseTransport | LaneTransport | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         # From here on no frame of ours, and so no traceback with locals, holds a credential in the clear.
-        hidden_key, hidden_user_sig = hide(secret_key), hide(user_sig)
-        del secret_key, user_sig
+        hidden_key, hidden_user_sig, hidden_proxy = hide(secret_key), hide(user_sig), hide(proxy)
+        del secret_key, user_sig, proxy
         check_sdk_app_id(sdk_app_id)
         check_text("identifier", identifier, "pass the user id of an app administrator")
         url = check_base_url(region, base_url)
         self._clock = ServiceClock()
-        self._credential = _make_credential(sdk_app_id, identifier, hidden_key, hidden_user_sig, self._clock)
+        credential = make_credential(sdk_app_id, identifier, hidden_key, hidden_user_sig, self._clock.now)
         if limiter is None:
             limiter = shared_limiter(sdk_app_id, f"{url.scheme}://{url.netloc.decode()}")
         elif not isinstance(limiter, RateLimiter):
             raise ConfigurationError(f"limiter={shorten(limiter)}: pass an object with 'async def acquire()'")
-        if not isinstance(transport, httpx.AsyncBaseTransport | LaneTransport | None):
-            raise ConfigurationError(
-                f"transport={shorten(transport)}: pass an httpx.AsyncBaseTransport or a LaneTransport"
-            )
-        if isinstance(transport, LaneTransport) and transport.has_proxy and url.scheme != "https":
-            raise ConfigurationError(
-                "transport: a proxy would see the credential of http:// requests; pass an https:// URL"
-            )
-        self._sender = Sender(
+        self._requester = Requester(
             url,
             sdk_app_id=sdk_app_id,
             identifier=identifier,
+            credential=credential,
             limiter=adapt(limiter),
+            transport=make_transport(url, transport=transport, proxy=hidden_proxy, verify=verify),
             timeout=check_seconds("timeout", timeout),
-            max_in_flight=check_count("max_in_flight", max_in_flight),
-            clock=self._clock,
-            transport=transport,
-        )
-        self._retry = Retrier(
             attempts=check_count("attempts", attempts),
             total_timeout=None if total_timeout is None else check_seconds("total_timeout", total_timeout),
+            max_in_flight=check_count("max_in_flight", max_in_flight),
+            clock=self._clock,
         )
         self.sdk_app_id = sdk_app_id
         """The application's id."""
         self.base_url: str = str(url)
-        """Where requests go."""
+        """The URL that requests go to."""
         self._max_in_flight = max_in_flight
         self._walks: set[Prefetcher] = set()
         self._facts = ServiceFacts()
-        self._closed = False
-        self._owned_limiter: Any = None
+        self._owned_limiter: RedisRateLimiter | None = None
         self._shown = f"sdk_app_id={sdk_app_id}, identifier={identifier!r}, base_url={str(url)!r}"
 
     @classmethod
@@ -165,29 +141,23 @@ class CallRecordsClient:
         A variable that is empty counts as not set.
 
         Args:
-            environ: Where to look; by default the process's environment.
+            environ: The variables; by default the process's environment.
             **arguments: Arguments of the constructor; they win over the environment.
 
         Raises:
             ConfigurationError: A variable is missing or cannot be used.
         """
-        arguments = {name: hide(value) if name in _SECRETS else value for name, value in arguments.items()}
+        arguments = hide_secrets(arguments)
         environ = os.environ if environ is None else environ
-        found = _read_environment(environ, arguments.keys())
-        redis_url = hide(environ.get(_REDIS_URL) or None)
+        found = read_environment(environ, arguments.keys())
+        redis_url = read_redis_url(environ)
         del environ
         if isinstance(found, str):
             raise ConfigurationError(found)
         arguments |= found
         owned = None
-        if isinstance(redis_url, Secret) and "limiter" not in arguments:
-            # Named here alone, and only on demand: nothing else in the core knows of an integration.
-            try:
-                redis = importlib.import_module("trtc_records.integrations.redis")
-            except ImportError as error:
-                raise ConfigurationError(f"{_REDIS_URL} is set: {error}") from None
-            owned = redis.RedisRateLimiter.from_url(redis_url.reveal(), sdk_app_id=arguments["sdk_app_id"])
-            arguments["limiter"] = owned
+        if redis_url is not None and "limiter" not in arguments:
+            owned = arguments["limiter"] = make_redis_limiter(redis_url, arguments["sdk_app_id"])
         client = cls(**arguments)
         client._owned_limiter = owned
         return client
@@ -274,14 +244,14 @@ class CallRecordsClient:
             page_size=page_size,
         )
         by_time = check_order(order)
-        self._check_open()
+        self._requester.check_open()
         if not check_window(query, self._clock.now()):
             return
         keep_invalid = on_invalid is not None
         prefetcher = Prefetcher(
             lambda part, page: self._get_page(part, page, keep_invalid=keep_invalid),
             self._depth,
-            lambda: self._sender.latency.is_far,
+            lambda: self._requester.latency.is_far,
         )
         self._walks.add(prefetcher)
         try:
@@ -380,7 +350,7 @@ class CallRecordsClient:
     async def get_record(self, call_id: str) -> CallRecord:
         """Look up one record.
 
-        The vendor's page: https://trtc.io/document/68930.
+        Tencent's page: https://trtc.io/document/68930.
 
         Args:
             call_id: The call's id.
@@ -390,19 +360,19 @@ class CallRecordsClient:
             ConfigurationError: *call_id* is empty; nothing was sent.
             CallRecordsError: The record could not be read.
         """
-        return await self._request(record_call(check_call_id(call_id)), read_record)
+        return await self._requester.request(record_request(check_call_id(call_id)), read_record)
 
     async def aclose(self) -> None:
         """End the walks that are under way and close every connection."""
-        self._closed = True
+        self._requester.stop()
         for prefetcher in list(self._walks):
             await prefetcher.aclose()
-        await self._sender.aclose()
+        await self._requester.aclose()
         if self._owned_limiter is not None:
             await self._owned_limiter.aclose()
 
     async def __aenter__(self) -> Self:
-        self._check_open()
+        self._requester.check_open()
         return self
 
     async def __aexit__(
@@ -428,78 +398,9 @@ class CallRecordsClient:
         return pinned, root
 
     async def _get_page(self, query: Query, page: int, *, keep_invalid: bool = False) -> CallRecordPage:
-        return await self._request(
-            page_call(query, page), lambda answer: read_page(answer, page, keep_invalid=keep_invalid)
+        return await self._requester.request(
+            page_request(query, page), lambda response: read_page(response, page, keep_invalid=keep_invalid)
         )
 
-    async def _request(self, call: Call, read: Callable[[Answer], Result]) -> Result:
-        return await self._retry(lambda: self._attempt(call, read))
-
-    async def _attempt(self, call: Call, read: Callable[[Answer], Result]) -> Result:
-        """Send *call* once, and once more where the UserSig expired and can be renewed."""
-        self._check_open()
-        user_sig = await self._credential.get()
-        try:
-            return await self._send(call, user_sig, read)
-        except AuthenticationError as error:
-            if error.code != USER_SIG_EXPIRED or not self._credential.renew(user_sig):
-                raise
-        return await self._send(call, await self._credential.get(), read)
-
-    async def _send(self, call: Call, user_sig: Secret, read: Callable[[Answer], Result]) -> Result:
-        answer = await self._sender.send(call, user_sig)
-        try:
-            return read(answer)
-        except (RateLimitedError, TransportError) as error:
-            if isinstance(error, RateLimitedError) or error.status_code == _TOO_MANY_REQUESTS:
-                self._sender.slow_down(answer)
-            raise
-
     def _depth(self) -> int:
-        return min(self._max_in_flight, self._sender.latency.requests_in_flight(QUOTA))
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise ClientClosedError("the client is closed: make a new one")
-
-
-def _make_credential(
-    sdk_app_id: int, identifier: str, secret_key: object, user_sig: object, clock: ServiceClock
-) -> Credential:
-    """Return what signs the requests; no message shows a value here."""
-    if (secret_key is None) == (user_sig is None):
-        given = "neither" if user_sig is None else "both"
-        raise ConfigurationError(f"secret_key and user_sig: {given} given; pass one of them")
-    if callable(user_sig):
-        return Credential.from_provider(user_sig, clock=clock.now)
-    name, secret = ("secret_key", secret_key) if user_sig is None else ("user_sig", user_sig)
-    if not isinstance(secret, Secret) or not secret.is_text:
-        raise ConfigurationError(f"{name}: an empty string, or no string, given; pass a non-empty string")
-    if user_sig is None:
-        return Credential.from_secret_key(sdk_app_id, identifier, secret, clock=clock.now)
-    return Credential.from_user_sig(secret)
-
-
-def _read_environment(environ: Mapping[str, str], given: Collection[str]) -> dict[str, Any] | str:
-    """Return the constructor's arguments that are not *given*, or what is wrong with the environment."""
-    arguments: dict[str, Any] = {
-        name: hide(environ[variable]) if name in _SECRETS else environ[variable]
-        for name, variable in _VARIABLES.items()
-        if environ.get(variable) and name not in given and _RIVALS.get(name) not in given
-    }
-    problems = []
-    for name, rival in (("sdk_app_id", None), ("identifier", None), ("secret_key", "user_sig"), ("region", "base_url")):
-        names = [name] if rival is None else [name, rival]
-        variables = " or ".join(_VARIABLES[each] for each in names)
-        found = [each for each in names if each in arguments or each in given]
-        if not found:
-            problems.append(f"{variables} is not set: set it, or pass {' or '.join(f'{each}=' for each in names)}")
-        if len(found) > 1:
-            problems.append(f"{variables}: both are set; unset one of them")
-    if "sdk_app_id" in arguments:
-        text = str(arguments["sdk_app_id"]).strip()
-        if not (text.isascii() and text.isdecimal() and len(text) < _LONGEST_SDK_APP_ID):
-            problems.append(f"{_VARIABLES['sdk_app_id']}={shorten(text)}: set it to the SDKAppID, an integer above 0")
-        else:
-            arguments["sdk_app_id"] = int(text)
-    return "; ".join(problems) or arguments
+        return min(self._max_in_flight, self._requester.latency.requests_in_flight(QUOTA))

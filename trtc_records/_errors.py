@@ -11,7 +11,7 @@
     │   ├── AccountError                            the SDKAppID, its package, its region
     │   ├── InvalidRequestError                     a parameter
     │   ├── CallRecordNotFoundError                 no such call
-    │   ├── RateLimitedError                        the quota
+    │   ├── RateLimitError                        the quota
     │   └── ServerError                             a failure inside the service
     ├── TransportError                              network, time-out, gateway status
     ├── ResponseDecodeError                         an answer that is not the contract
@@ -43,7 +43,7 @@ __all__ = [
     "InvalidRequestError",
     "LimiterUnavailableError",
     "PermissionDeniedError",
-    "RateLimitedError",
+    "RateLimitError",
     "RepeatedPageError",
     "ResponseDecodeError",
     "RetentionWarning",
@@ -81,17 +81,17 @@ class ClientClosedError(CallRecordsError, RuntimeError):
 class APIError(CallRecordsError):
     """The service answered with an error code.
 
-    The codes are the vendor's: https://trtc.io/document/34348.
+    The codes are Tencent's: https://trtc.io/document/34348.
     """
 
     def __init__(self, code: int, info: str = "", request_id: str = "", hint: str = "") -> None:
         super().__init__(code, info, request_id, hint)
         self.code = code
-        """The vendor's error code."""
+        """Tencent's error code."""
         self.info = info
         """The service's own words."""
         self.request_id = request_id
-        """What the vendor's support asks for."""
+        """The id of the response, which Tencent's support asks for."""
         self.hint = hint
         """What to do about it; empty for a code that this version does not know."""
 
@@ -124,7 +124,7 @@ class CallRecordNotFoundError(APIError):
     """There is no such call record, or it is older than the service keeps."""
 
 
-class RateLimitedError(APIError):
+class RateLimitError(APIError):
     """The app has used up its calls for this second."""
 
     retryable = True
@@ -171,7 +171,7 @@ class ResponseDecodeError(CallRecordsError):
         self.value = value
         """What was there."""
         self.request_id = request_id
-        """What the vendor's support asks for."""
+        """The id of the response, which Tencent's support asks for."""
         self.retryable = retryable
 
     def __str__(self) -> str:
@@ -196,12 +196,12 @@ class RepeatedPageError(CallRecordsError):
         self.page = page
         """The number of the page that brought nothing new."""
         self.request_id = request_id
-        """What the vendor's support asks for."""
+        """The id of the response, which Tencent's support asks for."""
 
     def __str__(self) -> str:
         return (
             f"page {self.page} repeats records that earlier pages gave (RequestId {self.request_id or 'unknown'}). "
-            "The walk would not end, so it stops here; ask the vendor's support, or try another page_size"
+            "The walk would not end, so it stops here; ask Tencent's support, or try another page_size"
         )
 
 

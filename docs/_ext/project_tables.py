@@ -16,7 +16,7 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from trtc_records._error_codes import _TABLE
+from trtc_records._api.error_codes import _TABLE
 
 _README: Final = Path(__file__).parents[2] / "README.md"
 

@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 from trtc_records import AuthenticationError, CallRecordsError, ConfigurationError
-from trtc_records.integrations.dlt import sync_call_records
+from trtc_records.warehouse.dlt import sync_call_records
 
 log = logging.getLogger("daily_sync")
 

@@ -25,7 +25,7 @@ from trtc_records import (
     CallRecordsClient,
     CallResult,
     ConfigurationError,
-    RateLimitedError,
+    RateLimitError,
     ServerError,
     TransportError,
 )
@@ -103,7 +103,7 @@ async def answer_unusable(_: Request, error: Exception) -> JSONResponse:
 
 @app.exception_handler(TransportError)
 @app.exception_handler(ServerError)
-@app.exception_handler(RateLimitedError)
+@app.exception_handler(RateLimitError)
 async def answer_unavailable(_: Request, error: Exception) -> JSONResponse:
     """The service behind this one failed, after the client's own retries."""
     logging.getLogger(__name__).warning("%s", error)

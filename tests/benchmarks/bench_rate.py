@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import httpx
 from service import describe_machine, service, show_table
 
-from trtc_records import CallRecordsClient, mint_user_sig
+from trtc_records import CallRecordsClient, generate_user_sig
 
 PATH = "/v4/call_record_http_srv/get_record_by_filter"
 SECONDS = 8
@@ -23,7 +23,7 @@ LATENCIES = (0.05, 0.2, 0.5, 1.0)
 
 def request_of(credentials: dict[str, Any], page: int) -> dict[str, Any]:
     """Return the arguments of an httpx request for *page*."""
-    user_sig = mint_user_sig(credentials["sdk_app_id"], credentials["identifier"], credentials["secret_key"])
+    user_sig = generate_user_sig(credentials["sdk_app_id"], credentials["identifier"], credentials["secret_key"])
     parameters = urlencode(
         {
             "sdkappid": credentials["sdk_app_id"],

@@ -27,7 +27,7 @@ from http_server import Request, serve
 from service import describe_machine, show_table
 
 from trtc_records import CallRecordsClient
-from trtc_records.integrations.redis import RedisRateLimiter
+from trtc_records.quota.redis import RedisRateLimiter
 
 APP = 1400000000
 SECONDS = 8.0

@@ -17,8 +17,8 @@ from typing import Any, Final, Self, cast
 
 from trtc_records import CallRecordPage, CallRecordsClient
 from trtc_records.export import make_row
-from trtc_records.integrations import dlt as integration
 from trtc_records.sandbox import make_records
+from trtc_records.warehouse import dlt as integration
 
 _PAGE: Final = 100
 _WAYS: Final = (("arrow", 100_000), ("arrow", 400_000), ("dicts", 20_000))

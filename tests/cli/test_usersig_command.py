@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cli_process import Run, is_short
 
-from trtc_records._usersig import verify_user_sig
+from trtc_records._api.usersig import verify_user_sig
 from trtc_records.sandbox import Sandbox
 
 
@@ -54,8 +54,8 @@ def test_user_sig_goes_into_a_private_file(run: Run, tmp_path: Path) -> None:
         (["--print", "--identifier", ""], {}, "identifier=''"),
         (["--print", "--lifetime", "0s"], {}, "less than a second"),
         (["--print"], {"TRTC_SECRET_KEY": ""}, "TRTC_SECRET_KEY is not set"),
-        (["--print"], {"TRTC_SDK_APP_ID": "x"}, "TRTC_SDK_APP_ID is not an SDKAppID"),
-        (["--print"], {"TRTC_SDK_APP_ID": "9" * 5_000}, "TRTC_SDK_APP_ID is not an SDKAppID"),
+        (["--print"], {"TRTC_SDK_APP_ID": "x"}, "TRTC_SDK_APP_ID='x': set it to the SDKAppID"),
+        (["--print"], {"TRTC_SDK_APP_ID": "9" * 5_000}, "set it to the SDKAppID"),
         (["-o", "-"], {}, "for stdout, write --print"),
         (["-o", "/dev/stdout"], {}, "for stdout, write --print"),
         (["-o", "no/such/sig.txt"], {}, "cannot write no/such/sig.txt"),

@@ -9,7 +9,7 @@ import attrs
 import httpx
 import pytest
 
-from trtc_records._usersig import mint_user_sig
+from trtc_records._api.usersig import generate_user_sig
 from trtc_records.sandbox import Sandbox
 
 
@@ -21,9 +21,9 @@ class Caller:
     credentials: dict[str, Any]
 
     def sign(self, **changes: Any) -> str:
-        """Return a UserSig; *changes* are arguments of ``mint_user_sig``."""
+        """Return a UserSig; *changes* are arguments of ``generate_user_sig``."""
         names = ("sdk_app_id", "identifier", "secret_key")
-        return mint_user_sig(**{name: self.credentials[name] for name in names} | changes)
+        return generate_user_sig(**{name: self.credentials[name] for name in names} | changes)
 
     def parameters(self, **changes: Any) -> dict[str, Any]:
         """Return the query parameters; a change to ``None`` leaves one out."""

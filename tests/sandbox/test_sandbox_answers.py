@@ -7,8 +7,8 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from trtc_records._models import CallRecord
-from trtc_records._wire import record_from_json
+from trtc_records._api.models import CallRecord
+from trtc_records._api.wire import record_from_json
 from trtc_records.sandbox import Behaviour, Sandbox, make_records
 
 DAY = 86_400

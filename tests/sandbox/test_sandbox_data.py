@@ -7,7 +7,7 @@ from statistics import median
 
 import pytest
 
-from trtc_records._models import CallResult, CallType, MediaType, RoomIdType
+from trtc_records._api.models import CallResult, CallType, MediaType, RoomIdType
 from trtc_records.sandbox import Sandbox, make_records
 
 NOW = 1_794_769_842

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,6 @@ from trtc_records import (
     CallResult,
     CallType,
     ConfigurationError,
-    LaneTransport,
     LocalRateLimiter,
     MediaType,
     RateLimiter,
@@ -27,7 +27,7 @@ from trtc_records import (
     ResponseDecodeError,
     RoomIdType,
     TransportError,
-    mint_user_sig,
+    generate_user_sig,
     record_from_json,
     record_to_json,
 )
@@ -45,7 +45,7 @@ class SharedLimiter:
 
 async def fetch_user_sig() -> str:
     """Stand for a vault."""
-    return mint_user_sig(1_400_000_000, "administrator", "key", lifetime=86_400)
+    return generate_user_sig(1_400_000_000, "administrator", "key", lifetime=86_400)
 
 
 def read_user_sig() -> str:
@@ -69,7 +69,8 @@ def make_clients(limiter: RateLimiter, transport: httpx.AsyncBaseTransport) -> l
             attempts=3,
             total_timeout=None,
             max_in_flight=8,
-            transport=LaneTransport(),
+            proxy="http://127.0.0.1:3128",
+            verify=True,
         ),
         CallRecordsClient(
             sdk_app_id=1_400_000_000, identifier="administrator", user_sig=fetch_user_sig, region="seoul"
@@ -81,6 +82,14 @@ def make_clients(limiter: RateLimiter, transport: httpx.AsyncBaseTransport) -> l
             region="seoul",
             limiter=limiter,
             transport=transport,
+        ),
+        CallRecordsClient(
+            sdk_app_id=1_400_000_000,
+            identifier="administrator",
+            user_sig="signature",
+            region=Region.SEOUL,
+            proxy=httpx.Proxy("http://127.0.0.1:3128"),
+            verify=ssl.create_default_context(),
         ),
         CallRecordsClient.from_env(),
         CallRecordsClient.from_env({"TRTC_IDENTIFIER": "administrator"}, limiter=LocalRateLimiter(rate=100)),

@@ -13,8 +13,8 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from trtc_records._models import CallRecord, CallRecordPage
-from trtc_records._protocol import Query
+from trtc_records._api.models import CallRecord, CallRecordPage
+from trtc_records._api.query import Query
 from trtc_records._walking.ledger import Ledger, key_of
 from trtc_records._walking.listing import ListWalk, Shortfall, ShortfallKind
 from trtc_records._walking.prefetch import PagedList, Prefetcher

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import attrs
 
+from trtc_records._api.query import Query
 from trtc_records._errors import IncompleteWalkWarning
-from trtc_records._protocol import Query
 from trtc_records._walking.walk import Walk
 from trtc_records._warn import warn_caller
 

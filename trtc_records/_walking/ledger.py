@@ -16,7 +16,7 @@ from typing import Final
 
 import attrs
 
-from trtc_records._models import CallRecord, CallRecordPage, InvalidRecord
+from trtc_records._api.models import CallRecord, CallRecordPage, InvalidRecord
 
 __all__ = ["Ledger", "hold_the_same", "key_of", "total_fell"]
 

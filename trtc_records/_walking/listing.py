@@ -26,6 +26,7 @@ from typing import Final
 import anyio
 import attrs
 
+from trtc_records._api.models import CallRecordPage
 from trtc_records._errors import (
     APIError,
     CallRecordsError,
@@ -34,7 +35,6 @@ from trtc_records._errors import (
     ServerError,
     TransportError,
 )
-from trtc_records._models import CallRecordPage
 from trtc_records._walking.ledger import Ledger, hold_the_same, total_fell
 from trtc_records._walking.prefetch import PagedList
 

@@ -12,8 +12,8 @@ from typing import Final
 
 import attrs
 
-from trtc_records._models import CallRecord
-from trtc_records._protocol import Query
+from trtc_records._api.models import CallRecord
+from trtc_records._api.query import Query
 from trtc_records._walking.facts import Meaning
 from trtc_records._walking.prefetch import Prefetcher, result_of
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import attrs
 
-from trtc_records._models import CallRecord, CallRecordPage
+from trtc_records._api.models import CallRecord, CallRecordPage
 from trtc_records._walking.walk import Walk
 
 __all__ = ["sort_by_time"]

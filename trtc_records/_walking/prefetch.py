@@ -11,9 +11,9 @@ import math
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+from trtc_records._api.models import CallRecordPage
+from trtc_records._api.query import Query
 from trtc_records._errors import ClientClosedError
-from trtc_records._models import CallRecordPage
-from trtc_records._protocol import Query
 
 __all__ = ["FetchPage", "PagedList", "Prefetcher", "result_of"]
 

@@ -17,8 +17,8 @@ from typing import Final, Self
 
 import attrs
 
-from trtc_records._models import CallResult, CallType
-from trtc_records._protocol import Query
+from trtc_records._api.models import CallResult, CallType
+from trtc_records._api.query import Query
 
 __all__ = ["Division", "DivisionKind", "Slice", "divide"]
 

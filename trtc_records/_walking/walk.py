@@ -13,8 +13,8 @@ from typing import Final
 
 import attrs
 
-from trtc_records._models import CallRecord, CallRecordPage
-from trtc_records._protocol import Query
+from trtc_records._api.models import CallRecord, CallRecordPage
+from trtc_records._api.query import Query
 from trtc_records._walking.division import DividedWalk, Known
 from trtc_records._walking.facts import Meaning, ServiceFacts, looks_capped
 from trtc_records._walking.ledger import Ledger

@@ -7,9 +7,8 @@ from typing import Final
 
 import attrs
 
-from trtc_records._arguments import RETENTION
+from trtc_records._api.query import RETENTION, Query
 from trtc_records._errors import ConfigurationError, RetentionWarning
-from trtc_records._protocol import Query
 from trtc_records._warn import warn_caller
 
 __all__ = ["EDGE_MARGIN", "check_window", "pin_window"]

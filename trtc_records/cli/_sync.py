@@ -16,10 +16,10 @@ from trtc_records.cli._output import note
 from trtc_records.cli._progress import show_progress
 from trtc_records.cli._times import show_time
 from trtc_records.cli._walks import choose_client
-from trtc_records.integrations._targets import DEFAULT_TARGET, TargetError
+from trtc_records.warehouse._targets import DEFAULT_TARGET, TargetError
 
 if TYPE_CHECKING:
-    from trtc_records.integrations.dlt import SyncReport
+    from trtc_records.warehouse.dlt import SyncReport
 
 __all__ = ["EXAMPLES", "sync"]
 
@@ -102,7 +102,7 @@ def _import_sync() -> Callable[..., SyncReport]:
         CommandError: The extra is not installed.
     """
     try:
-        from trtc_records.integrations.dlt import sync_call_records  # noqa: PLC0415  (the extra may be missing)
+        from trtc_records.warehouse.dlt import sync_call_records  # noqa: PLC0415  (the extra may be missing)
     except ImportError as error:
         raise CommandError(str(error)) from error
     return sync_call_records

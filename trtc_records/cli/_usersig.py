@@ -11,7 +11,8 @@ from typing import Annotated, Final
 
 import typer
 
-from trtc_records import mint_user_sig
+from trtc_records import generate_user_sig
+from trtc_records._environment import read_sdk_app_id
 from trtc_records.cli._errors import CommandError, ExitCode, explain_writing
 from trtc_records.cli._options import read_length
 from trtc_records.cli._output import flatten, note
@@ -27,7 +28,6 @@ EXAMPLES: Final = (
 )
 
 _PRIVATE: Final = 0o600
-_LONGEST_SDK_APP_ID: Final = 20  # digits
 
 
 def usersig(
@@ -60,10 +60,8 @@ def usersig(
         raise CommandError("--lifetime is less than a second", "write 24h")
     issued_at = int(datetime.now(UTC).timestamp())
     who = _get("TRTC_IDENTIFIER") if identifier is None else identifier
-    app = _get("TRTC_SDK_APP_ID").strip()
-    if not (app.isascii() and app.isdecimal() and len(app) < _LONGEST_SDK_APP_ID and int(app)):
-        raise CommandError("TRTC_SDK_APP_ID is not an SDKAppID", "set it to an integer above 0")
-    user_sig = mint_user_sig(int(app), who, _get("TRTC_SECRET_KEY"), lifetime=seconds, issued_at=issued_at)
+    app = read_sdk_app_id(_get("TRTC_SDK_APP_ID"))
+    user_sig = generate_user_sig(app, who, _get("TRTC_SECRET_KEY"), lifetime=seconds, issued_at=issued_at)
     if output is None:
         print(user_sig)
         sys.stdout.flush()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from trtc_records._models import CallRecord
+from trtc_records._api.models import CallRecord
 from trtc_records.export._json import dump_json
 
 __all__ = ["COLUMNS", "TEXT_COLUMNS", "make_row", "make_typed_row", "show_time"]

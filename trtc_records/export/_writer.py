@@ -12,7 +12,7 @@ from typing import BinaryIO, Final, Protocol
 
 from anyio.to_thread import run_sync
 
-from trtc_records._models import CallRecord
+from trtc_records._api.models import CallRecord
 from trtc_records.export._files import replace_file
 
 __all__ = ["Encoder", "Gzip", "RecordWriter", "in_batches"]

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterable, Iterable, Sequence
 from itertools import islice
 from typing import Final
 
-from trtc_records._models import CallRecord
+from trtc_records._api.models import CallRecord
 from trtc_records.export._rows import make_typed_row
 from trtc_records.export._writer import in_batches
 

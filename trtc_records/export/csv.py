@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from trtc_records._models import CallRecord
+from trtc_records._api.models import CallRecord
 from trtc_records.export._rows import COLUMNS, TEXT_COLUMNS, make_typed_row, show_time
 from trtc_records.export._writer import Encoder, Gzip, RecordWriter
 

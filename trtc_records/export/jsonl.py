@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from trtc_records._models import CallRecord
+from trtc_records._api.models import CallRecord
 from trtc_records.export._json import dump_json
 from trtc_records.export._rows import make_row
 from trtc_records.export._writer import Encoder, Gzip, RecordWriter

@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from typing import Final
 
-from trtc_records._models import CallRecord
+from trtc_records._api.models import CallRecord
 from trtc_records.export._writer import Encoder, RecordWriter
 from trtc_records.export.arrow import ARROW_SCHEMA, to_batch
 

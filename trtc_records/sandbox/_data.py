@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any, Final
 
-from trtc_records._models import CallRecord, CallResult, CallType, MediaType, RoomIdType
-from trtc_records._wire import record_from_json
+from trtc_records._api.models import CallRecord, CallResult, CallType, MediaType, RoomIdType
+from trtc_records._api.wire import record_from_json
 from trtc_records.sandbox._options import require_number
 
 __all__ = ["Calls", "make_calls", "make_records"]

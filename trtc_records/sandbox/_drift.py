@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from typing import Any, Final
 
+from trtc_records._api.query import RETENTION
 from trtc_records.sandbox._data import Calls
 from trtc_records.sandbox._options import Drift
-from trtc_records.sandbox._store import RETENTION, Query, RecordStore
+from trtc_records.sandbox._store import Query, RecordStore
 
 __all__ = ["Mover"]
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import attrs
 
+from trtc_records._api.protocol import SERVICE_PATH
 from trtc_records.sandbox._faults import FaultDraw
 from trtc_records.sandbox._http import HTML, Answer, Request
 from trtc_records.sandbox._options import Faults
@@ -18,7 +19,7 @@ from trtc_records.sandbox._service import Service
 
 __all__ = ["Gateway", "Stats"]
 
-_PREFIX: Final = "/v4/call_record_http_srv"
+
 _PAGE: Final = b"<html><head><title>%b</title></head><body><center><h1>%b</h1></center></body></html>\r\n"
 _BAD_GATEWAY: Final = _PAGE % ((b"502 Bad Gateway",) * 2)
 _TOO_MANY_REQUESTS: Final = _PAGE % ((b"429 Too Many Requests",) * 2)
@@ -67,8 +68,8 @@ class Gateway:
         self._rng = random.Random(f"jitter:{seed}")
         self._clients: set[tuple[str, int]] = set()
         self._calls = {
-            f"{_PREFIX}/get_record_by_filter": service.get_record_by_filter,
-            f"{_PREFIX}/get_record_by_callid": service.get_record_by_callid,
+            f"{SERVICE_PATH}/get_record_by_filter": service.get_record_by_filter,
+            f"{SERVICE_PATH}/get_record_by_callid": service.get_record_by_callid,
         }
 
     def make_stats(self) -> Stats:

@@ -14,8 +14,8 @@ from urllib.parse import parse_qsl
 
 import attrs
 
-from trtc_records._models import CallResult, CallType
-from trtc_records._usersig import UserSigClaims, read_user_sig, verify_user_sig
+from trtc_records._api.models import CallResult, CallType
+from trtc_records._api.usersig import UserSigClaims, read_user_sig, verify_user_sig
 from trtc_records.sandbox._store import Query
 
 __all__ = ["App", "RefusedError", "check_request", "read_call_id", "read_query"]

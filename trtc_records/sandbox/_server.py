@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Final, Self
 
-from trtc_records._models import CallRecord
-from trtc_records._wire import record_to_json
+from trtc_records._api.models import CallRecord
+from trtc_records._api.wire import record_to_json
 from trtc_records.sandbox._data import make_calls
 from trtc_records.sandbox._drift import Mover
 from trtc_records.sandbox._gateway import Gateway, Stats

@@ -13,14 +13,12 @@ from typing import Any, Final, NamedTuple
 
 import attrs
 
-from trtc_records._models import CallRecord
-from trtc_records._wire import record_from_json
+from trtc_records._api.models import CallRecord
+from trtc_records._api.query import RETENTION
+from trtc_records._api.wire import record_from_json
 from trtc_records.sandbox._options import Behaviour
 
-__all__ = ["NEW_CALL_RESULT", "NEW_CALL_TYPE", "RETENTION", "Query", "RecordStore", "encode"]
-
-RETENTION: Final = 7 * 86_400
-"""Seconds that the service keeps a record."""
+__all__ = ["NEW_CALL_RESULT", "NEW_CALL_TYPE", "Query", "RecordStore", "encode"]
 
 NEW_CALL_RESULT: Final = "Transferred"
 NEW_CALL_TYPE: Final = "Broadcast"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
-from trtc_records._models import CallRecord
+from trtc_records._api.models import CallRecord
 from trtc_records.summary._frequent import FrequentKeys
 from trtc_records.summary._html import make_page
 from trtc_records.summary._plain import make_dict

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from trtc_records._models import CallResult, CallType, MediaType
+from trtc_records._api.models import CallResult, CallType, MediaType
 from trtc_records.summary._result import SummaryResult
 
 __all__ = ["NO_CALLS", "make_notes", "name_value", "show_length", "show_moment", "show_share"]

@@ -1,0 +1,124 @@
+"""Tencent's error codes: API.md's table, row by row, written out a second time."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trtc_records._api import error_codes
+from trtc_records._api.error_codes import NO_RECORDS, USER_SIG_EXPIRED, error_from_code
+from trtc_records._api.models import Region
+from trtc_records._errors import (
+    AccountError,
+    APIError,
+    AuthenticationError,
+    CallRecordNotFoundError,
+    InvalidRequestError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+)
+
+ROWS: list[tuple[type[APIError], bool, tuple[int, ...]]] = [
+    (ServerError, True, (101001,)),
+    (InvalidRequestError, False, (101002,)),
+    (CallRecordNotFoundError, False, (101050,)),
+    (InvalidRequestError, False, (60002, 60003, 60009, 60012, 60015, 60025)),
+    (AuthenticationError, False, (60004, 60005)),
+    (AccountError, False, (60006, 60016, 60017, 60020, 60021, 60026, 60028)),
+    (RateLimitError, True, (60007, 60011, 60018, 60019)),
+    (ServerError, True, (60008, 60013, 60014, 70169, 70202, 70500)),
+    (PermissionDeniedError, False, (60010, 70403)),
+    (AuthenticationError, False, (70001,)),
+    (AuthenticationError, False, (70002, 70003, 70005, 70009, 70013, 70014, 70016, 70020, 70051)),
+    (AuthenticationError, False, (70050,)),
+    (InvalidRequestError, False, (70402,)),
+]
+TABLE = {code: (error, retryable) for error, retryable, codes in ROWS for code in codes}
+each_code = pytest.mark.parametrize("code", TABLE)
+
+
+@pytest.mark.parametrize(("code", "error", "retryable"), [(code, *expected) for code, expected in TABLE.items()])
+def test_a_code_becomes_an_error(code: int, error: type[APIError], retryable: bool) -> None:
+    """Each code of Tencent's becomes exactly this class, and is worth another try or not."""
+    made = error_from_code(code)
+    assert (type(made), made.retryable) == (error, retryable)
+
+
+def test_the_table_is_the_vendors() -> None:
+    """The library knows these codes and no other."""
+    assert set(error_codes._TABLE) == set(TABLE)
+
+
+def test_an_error_carries_what_the_service_said() -> None:
+    """Code, info and RequestId go into the error as they are."""
+    error = error_from_code(101001, "internal error", "Id-1")
+    assert (error.code, error.info, error.request_id) == (101001, "internal error", "Id-1")
+
+
+@each_code
+def test_every_code_has_a_hint(code: int) -> None:
+    """A caller is told what to do about each code, in a sentence that the message ends with."""
+    error = error_from_code(code, "info")
+    assert len(error.hint.split()) >= 4
+    assert str(error).endswith(f". {error.hint}")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (60004, "secret_key"),
+        (60005, "secret_key"),
+        (60010, "administrator"),
+        (70403, "administrator"),
+        (60007, "200 calls per second"),
+        (60011, "200 calls per second"),
+        (60018, "share a limiter"),
+        (60019, "slow down"),
+        (60020, "package"),
+        (60021, "IP address"),
+        (60028, "24 hours"),
+        (70001, "expired"),
+        (70009, "key of another app"),
+        (70013, "another identifier"),
+        (70014, "another SDKAppID"),
+        (70020, "region"),
+        (70050, "Wait a minute"),
+        (70051, "blocked"),
+        (101001, "try again"),
+        (101002, "the parameter that the message names"),
+        (101050, "7 days"),
+        *((60026, f"{region.value} ({region.host})") for region in Region),
+    ],
+)
+def test_a_hint_names_the_remedy(code: int, words: str) -> None:
+    """The hint speaks of what this code is about; for the wrong region it lists all that there are."""
+    assert words in error_from_code(code).hint
+
+
+def test_a_page_that_is_too_large_is_explained() -> None:
+    """Tencent documents no largest page, so the refusal says what to lower."""
+    assert "lower page_size" in error_from_code(101002, "NumberPerPage is out of range").hint
+
+
+@pytest.mark.parametrize(
+    ("code", "info"), [(101002, "Page is invalid"), (101002, ""), (70402, "NumberPerPage is out of range")]
+)
+def test_page_size_is_blamed_for_its_own_field_only(code: int, info: str) -> None:
+    """Another field, or another code, does not speak of page_size."""
+    assert "page_size" not in error_from_code(code, info).hint
+
+
+@given(st.integers().filter(lambda code: code not in TABLE), st.text(), st.text())
+def test_an_unknown_code_is_a_plain_api_error(code: int, info: str, request_id: str) -> None:
+    """A code that this version does not know still carries all that the service said; it is not tried again."""
+    error = error_from_code(code, info, request_id)
+    assert type(error) is APIError
+    assert (error.code, error.info, error.request_id, error.hint) == (code, info, request_id, "")
+    assert not error.retryable
+
+
+def test_named_codes_are_the_vendors() -> None:
+    """The two codes that the client itself acts on have Tencent's numbers."""
+    assert (NO_RECORDS, USER_SIG_EXPIRED) == (101050, 70001)

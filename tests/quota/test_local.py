@@ -1,0 +1,165 @@
+"""The limiter, on a clock of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from bisect import bisect_left
+
+import pytest
+from virtual_time import VirtualLoop, run
+
+from trtc_records import ConfigurationError, LocalRateLimiter, RateLimiter
+from trtc_records.quota._local import shared_limiter
+
+
+def busiest(times: list[float], window: float = 1.0) -> int:
+    """Return the most times within any window."""
+    times = sorted(times)
+    return max(bisect_left(times, start + window) - first for first, start in enumerate(times))
+
+
+async def take(limiter: LocalRateLimiter, count: int) -> list[float]:
+    loop = asyncio.get_running_loop()
+    times = []
+
+    async def one() -> None:
+        await limiter.acquire()
+        times.append(loop.time())
+
+    await asyncio.gather(*(one() for _ in range(count)))
+    return times
+
+
+@pytest.mark.parametrize("rate", [1, 2, 3, 10, 50, 200, 1000])
+def test_no_second_holds_more_than_the_rate(rate: int) -> None:
+    """A burst of waiters never gets more permits in any second than the limit, and some distance below it."""
+    times = run(take(LocalRateLimiter(rate), 3 * rate + 3))
+    assert busiest(times) <= rate
+    if rate >= 50:
+        assert busiest(times) <= 0.975 * rate
+
+
+def test_the_quota_is_used_to_95_percent() -> None:
+    """Many permits take no longer than the pace says, and in the long run no less than 4 % below the quota."""
+    times = run(take(LocalRateLimiter(), 4000))
+    assert 191 <= 4000 / (times[-1] - times[0]) <= 193
+
+
+def test_what_a_busy_loop_left_behind_is_made_up_for() -> None:
+    """A pause of 60 ms now and then, as of a garbage collector, costs nothing of the quota and causes no burst."""
+
+    async def main() -> list[float]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        taking = asyncio.create_task(take(LocalRateLimiter(), 4000))
+        for _ in range(4):
+            await asyncio.sleep(4)
+            loop.stall(0.06)
+        return await taking
+
+    times = run(main())
+    assert 4000 / (times[-1] - times[0]) >= 191
+    assert busiest(times) <= 195
+    assert busiest(times, window=0.1) <= 22
+
+
+def test_an_idle_limiter_saves_up_no_burst() -> None:
+    """A quiet hour does not let the next second hold more."""
+
+    async def main() -> list[float]:
+        limiter = LocalRateLimiter()
+        await take(limiter, 300)
+        await asyncio.sleep(3600)
+        return await take(limiter, 500)
+
+    assert busiest(run(main())) <= 195
+
+
+def test_waiters_are_served_first_come_first_served() -> None:
+    """Whoever waits longest is next, so that no walk starves another."""
+
+    async def main() -> list[int]:
+        limiter = LocalRateLimiter(50)
+        order = []
+
+        async def one(number: int) -> None:
+            await limiter.acquire()
+            order.append(number)
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(100):
+                group.create_task(one(number))
+                await asyncio.sleep(0.001)
+        return order
+
+    assert run(main()) == list(range(100))
+
+
+def test_a_cancelled_waiter_takes_no_permit() -> None:
+    """Waiters that give up leave the line as if they had never come."""
+
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        limiter = LocalRateLimiter(10)
+        await take(limiter, 9)
+        waiting = [asyncio.create_task(limiter.acquire()) for _ in range(500)]
+        await asyncio.sleep(0.01)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        started = loop.time()
+        await take(limiter, 8)
+        return loop.time() - started
+
+    assert run(main()) <= 1.2
+
+
+def test_loops_one_after_the_other_share_the_quota() -> None:
+    """A program that calls asyncio.run() often gets no fresh quota each time."""
+    limiter = LocalRateLimiter(20)
+    times = []
+    for _ in range(40):
+        times += asyncio.run(take(limiter, 1))
+    assert busiest(times) <= 20
+
+
+def test_threads_share_the_quota() -> None:
+    """Two loops in two threads get together what one would get."""
+    limiter = LocalRateLimiter(30)
+    times: list[float] = []
+    threads = [threading.Thread(target=lambda: times.extend(asyncio.run(take(limiter, 20)))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(times) == 40
+    assert busiest(times) <= 30
+
+
+def test_clients_of_one_app_and_endpoint_share_a_limiter() -> None:
+    """The registry gives the same limiter as long as somebody holds it, and another for another app."""
+    limiter = shared_limiter(1, "https://one")
+    assert shared_limiter(1, "https://one") is limiter
+    assert shared_limiter(2, "https://one") is not limiter
+    assert shared_limiter(1, "https://two") is not limiter
+
+
+def test_limiters_of_others_fit_the_protocol() -> None:
+    """aiolimiter's own limiter can be passed as it is."""
+    from aiolimiter import AsyncLimiter
+
+    assert isinstance(AsyncLimiter(10, 1), RateLimiter)
+    assert isinstance(LocalRateLimiter(), RateLimiter)
+
+
+@pytest.mark.parametrize("rate", [0, -1, 1.5, True, "200", None])
+def test_a_rate_that_is_none_is_refused(rate: object) -> None:
+    """The message names the argument, the value and the remedy."""
+    with pytest.raises(ConfigurationError, match=r"rate=.*whole number"):
+        LocalRateLimiter(rate)  # type: ignore[arg-type]
+
+
+def test_the_repr_shows_the_rate() -> None:
+    """A limiter tells what it allows."""
+    assert repr(LocalRateLimiter(50)) == "LocalRateLimiter(rate=50)"

@@ -1,0 +1,85 @@
+"""Iterating over an async generator without async."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from trtc_records.warehouse._bridge import iterate
+
+
+class Numbers:
+    """An async generator that tells what becomes of it."""
+
+    def __init__(self, count: int, error: Exception | None = None) -> None:
+        self.made = 0
+        self.tidied_up = False
+        self.tasks: set[object] = set()
+        self._count = count
+        self._error = error
+
+    async def make(self) -> AsyncGenerator[int, None]:
+        try:
+            for number in range(self._count):
+                self.tasks.add(asyncio.current_task())
+                await asyncio.sleep(0)
+                self.made += 1
+                yield number
+            if self._error is not None:
+                raise self._error
+        finally:
+            await asyncio.sleep(0.01)  # closing connections takes more than one step
+            self.tidied_up = True
+
+
+def test_everything_comes_in_order() -> None:
+    """Each item comes once."""
+    numbers = Numbers(100)
+    assert list(iterate(numbers.make(), ahead=2)) == list(range(100))
+    assert numbers.tidied_up
+
+
+def test_generator_stays_in_one_task() -> None:
+    """Timeouts and cancel scopes must not move from one task to another."""
+    numbers = Numbers(5)
+    list(iterate(numbers.make(), ahead=1))
+    assert len(numbers.tasks) == 1
+
+
+def test_error_is_raised_behind_what_came_before_it() -> None:
+    """An error in the generator reaches the caller, with nothing lost before it."""
+    numbers = Numbers(3, LookupError("gone"))
+    items = iterate(numbers.make(), ahead=2)
+    assert [next(items), next(items), next(items)] == [0, 1, 2]
+    with pytest.raises(LookupError, match="gone"):
+        next(items)
+    assert numbers.tidied_up
+
+
+def test_generator_does_not_run_away() -> None:
+    """Where nothing is taken, little is made."""
+    numbers = Numbers(1_000)
+    items = iterate(numbers.make(), ahead=2)
+    next(items)
+    threading.Event().wait(0.05)
+    assert numbers.made <= 5
+    items.close()
+
+
+def test_leaving_early_lets_the_generator_tidy_up() -> None:
+    """Closing waits until the generator has closed what it holds, and ends the thread."""
+    numbers = Numbers(1_000)
+    items = iterate(numbers.make(), ahead=2)
+    next(items)
+    items.close()
+    assert numbers.tidied_up
+    assert "portal" not in " ".join(thread.name for thread in threading.enumerate())
+
+
+@pytest.mark.anyio
+async def test_it_works_beside_a_running_loop() -> None:
+    """A notebook has a loop of its own in this thread."""
+    assert list(iterate(Numbers(3).make(), ahead=1)) == [0, 1, 2]

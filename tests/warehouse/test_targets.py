@@ -1,0 +1,98 @@
+"""Reading where to sync to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from trtc_records import ConfigurationError
+from trtc_records.warehouse._targets import Target, read_target
+
+PASSWORD = "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "credentials", "shown"),
+    [
+        ("bigquery", "bigquery", None, "bigquery"),
+        ("postgresql://u:p%2Fw@h:5/d", "postgres", "postgresql://u:p%2Fw@h:5/d", "postgresql://u@h:5/d"),
+        ("postgres://u:p@h/d?sslmode=require", "postgres", "postgres://u:p@h/d?sslmode=require", "postgres://u@h/d"),
+        ("postgresql://u@h/d", "postgres", "postgresql://u:@h/d", "postgresql://u@h/d"),
+        ("postgresql://h/d", "postgres", "postgresql://:@h/d", "postgresql://h/d"),
+        ("snowflake://u:p@account/d/s", "snowflake", "snowflake://u:p@account/d/s", "snowflake://u@account/d/s"),
+        ("mysql+pymysql://u:p@h/d", "sqlalchemy", "mysql+pymysql://u:p@h/d", "mysql+pymysql://u@h/d"),
+        ("postgresql+psycopg://u:p@h/d", "sqlalchemy", "postgresql+psycopg://u:p@h/d", "postgresql+psycopg://u@h/d"),
+    ],
+)
+def test_destination_is_read(text: str, name: str, credentials: str | None, shown: str) -> None:
+    """A URL, or a name, becomes what dlt takes and what people may see."""
+    target = read_target(text)
+    assert (target.name, target.credentials, target.shown) == (name, credentials, shown)
+
+
+def test_relative_file_is_in_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three slashes stand before a path from here."""
+    monkeypatch.chdir(tmp_path)
+    target = read_target("duckdb:///my%20calls.duckdb")
+    assert (target.name, target.credentials) == ("duckdb", str(tmp_path.resolve() / "my calls.duckdb"))
+
+
+def test_path_may_hold_what_is_special_in_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ? and a # are percent-encoded."""
+    monkeypatch.chdir(tmp_path)
+    assert read_target("duckdb:///week%237%3F.duckdb").credentials == str(tmp_path.resolve() / "week#7?.duckdb")
+
+
+def test_absolute_file_has_a_fourth_slash(tmp_path: Path) -> None:
+    """The path behind the third slash may be absolute."""
+    assert read_target(f"duckdb:///{tmp_path}/calls.duckdb").credentials == str(tmp_path.resolve() / "calls.duckdb")
+
+
+@pytest.mark.parametrize(
+    ("text", "explanation"),
+    [
+        ("", "not a URL"),
+        ("calls.duckdb", "for a file, write duckdb:/// before its path"),
+        ("ftp://host/calls", "'ftp://' is not known"),
+        ("duckdb://calls.duckdb", "three slashes"),
+        ("duckdb:///", "the path of a file is missing"),
+        ("duckdb:///:memory:", "the path of a file is missing"),
+        ("duckdb:////no/such/directory/calls.duckdb", "there is no directory '/no/such/directory'"),
+        ("duckdb:///week#7.duckdb", "percent-encode ? and # in its path"),
+        ("duckdb:///calls.duckdb?access_mode=read_only", "percent-encode ? and # in its path"),
+        ("duckdb:///calls?", "percent-encode ? and # in its path"),
+        ("duckdb", "'duckdb' names no file: pass duckdb:///calls.duckdb"),
+        (Path("calls.duckdb"), "Path given, not text: pass duckdb:///calls.duckdb"),
+        (None, "NoneType given, not text"),
+        ("postgresql://host", "the host or the database is missing"),
+        ("postgresql:///database", "the host or the database is missing"),
+        (f"postgresql://u:{PASSWORD}@host:port/d", "percent-encoded"),
+        (f"postgresql://u:{PASSWORD}[@host/d", "percent-encoded"),
+        (f"postgresql://u:a/{PASSWORD}@host/d", "percent-encoded"),
+        (f"postgresql://u:a?{PASSWORD}@host/d", "percent-encoded"),
+        (f"u:{PASSWORD}@host", "not a URL"),
+    ],
+)
+def test_what_cannot_be_synced_to_is_explained(text: object, explanation: str) -> None:
+    """The message says what is wrong, gives an example, and shows no part of a password."""
+    with pytest.raises(ConfigurationError, match=r"^to: ") as raised:
+        read_target(text)
+    assert explanation in str(raised.value)
+    assert PASSWORD not in str(raised.value)
+
+
+def test_password_is_in_no_repr() -> None:
+    """What is logged of a target has no password in it."""
+    assert PASSWORD not in repr(read_target(f"postgresql://u:{PASSWORD}@host/d?token={PASSWORD}"))
+
+
+def test_password_is_concealed_as_it_was_written_and_as_it_is() -> None:
+    """A driver may quote either; the options of a URL may hold secrets too."""
+    target = read_target("postgresql://u:p%2Fw@host/d?token=abc")
+    assert target.conceal("p/w or p%2Fw with token=abc") == "*** or *** with ***"
+
+
+def test_target_without_a_password_conceals_nothing() -> None:
+    """An empty password is not looked for."""
+    assert Target("bigquery", None, "bigquery").conceal("text") == "text"

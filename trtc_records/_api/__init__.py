@@ -1,0 +1,1 @@
+"""Tencent's API without I/O: records, requests, responses, error codes, UserSig."""

@@ -1,0 +1,100 @@
+"""Tencent's error codes, each with its exception and a hint to the caller.
+
+Whether a code is worth another try follows from its exception (``retryable``). Tencent's pages:
+https://trtc.io/document/34348 for the codes from 60000, the two call-record pages for those from 101000.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from trtc_records._api.models import REGION_HOSTS
+from trtc_records._errors import (
+    AccountError,
+    APIError,
+    AuthenticationError,
+    CallRecordNotFoundError,
+    InvalidRequestError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+)
+
+__all__ = ["NO_RECORDS", "USER_SIG_EXPIRED", "error_from_code"]
+
+NO_RECORDS: Final = 101050
+USER_SIG_EXPIRED: Final = 70001
+
+_FIX_REQUEST: Final = "Fix the request; if it came from this library unchanged, report the RequestId"
+_RETRY: Final = "The service failed inside; try again, and give Tencent's support the RequestId if it stays"
+_SLOW_DOWN: Final = (
+    "The app's 200 calls per second are used up, by all of its processes together: "
+    "slow down, or let them share a limiter"
+)
+_CHECK_KEY: Final = "Check sdk_app_id, identifier and secret_key (or user_sig) against Tencent's console"
+_ADMINISTRATOR: Final = (
+    "Use the identifier of an app administrator; Tencent's console appoints them (usually 'administrator')"
+)
+_CONSOLE: Final = "Look at the app in Tencent's console"
+
+_TABLE: Final[dict[int, tuple[type[APIError], str]]] = {
+    101001: (ServerError, _RETRY),
+    101002: (InvalidRequestError, "Fix the parameter that the message names"),
+    101050: (CallRecordNotFoundError, "The service keeps records for 7 days; check the call id and the region"),
+    60002: (InvalidRequestError, f"The URL is malformed. {_FIX_REQUEST}"),
+    60003: (InvalidRequestError, f"The body is not JSON. {_FIX_REQUEST}"),
+    60004: (AuthenticationError, _CHECK_KEY),
+    60005: (AuthenticationError, _CHECK_KEY),
+    60006: (AccountError, f"The SDKAppID is disabled. {_CONSOLE}"),
+    60007: (RateLimitError, _SLOW_DOWN),
+    60008: (ServerError, _RETRY),
+    60009: (InvalidRequestError, f"The service does not know this resource: check base_url. {_FIX_REQUEST}"),
+    60010: (PermissionDeniedError, _ADMINISTRATOR),
+    60011: (RateLimitError, _SLOW_DOWN),
+    60012: (InvalidRequestError, f"The SDKAppID is missing. {_FIX_REQUEST}"),
+    60013: (ServerError, _RETRY),
+    60014: (ServerError, _RETRY),
+    60015: (InvalidRequestError, f"An account is not a string. {_FIX_REQUEST}"),
+    60016: (AccountError, f"The SDKAppID is disabled. {_CONSOLE}"),
+    60017: (AccountError, f"This request is disabled for the app. {_CONSOLE}"),
+    60018: (RateLimitError, _SLOW_DOWN),
+    60019: (RateLimitError, _SLOW_DOWN),
+    60020: (AccountError, "The app's package is expired or unpaid. Renew it in Tencent's console"),
+    60021: (AccountError, "The service refuses this machine's IP address. Add it to the app's allow list"),
+    60025: (InvalidRequestError, "Check sdk_app_id, identifier and user_sig: one of them is malformed"),
+    60026: (AccountError, f"The app lives in another region. Pass its region=: {REGION_HOSTS}"),
+    60028: (AccountError, "The trial's calls for 24 hours are used up. Wait, or buy a package in Tencent's console"),
+    70001: (AuthenticationError, "The UserSig has expired. Pass a new user_sig, or secret_key= to have them signed"),
+    70002: (AuthenticationError, "The UserSig is empty. Pass user_sig or secret_key"),
+    70003: (AuthenticationError, "The UserSig is malformed. Pass it whole and unchanged, or pass secret_key"),
+    70005: (AuthenticationError, "The UserSig is malformed. Pass it whole and unchanged, or pass secret_key"),
+    70009: (
+        AuthenticationError,
+        "The UserSig is signed with the key of another app: take the secret key of this SDKAppID",
+    ),
+    70013: (AuthenticationError, "The UserSig is for another identifier: pass the identifier that it was signed for"),
+    70014: (AuthenticationError, "The UserSig is for another SDKAppID: pass the sdk_app_id that it was signed for"),
+    70016: (
+        AuthenticationError,
+        "The service does not know the key that signed the UserSig. Take the app's current key",
+    ),
+    70020: (AuthenticationError, "The service does not know this SDKAppID. Check sdk_app_id and region"),
+    70050: (
+        AuthenticationError,
+        f"Too many signature checks have failed. Wait a minute before the next try. {_CHECK_KEY}",
+    ),
+    70051: (AuthenticationError, f"The account is blocked. {_CONSOLE}"),
+    70169: (ServerError, _RETRY),
+    70202: (ServerError, _RETRY),
+    70402: (InvalidRequestError, f"A parameter is illegal. {_FIX_REQUEST}"),
+    70403: (PermissionDeniedError, _ADMINISTRATOR),
+    70500: (ServerError, _RETRY),
+}
+
+
+def error_from_code(code: int, info: str = "", request_id: str = "") -> APIError:
+    """Return the error that *code* stands for; a code that is not in the table becomes a plain ``APIError``."""
+    error, hint = _TABLE.get(code, (APIError, ""))
+    if code == 101002 and "NumberPerPage" in info:
+        hint = "The service allows no page this large: lower page_size"
+    return error(code, info, request_id, hint)

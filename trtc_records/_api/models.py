@@ -1,0 +1,167 @@
+"""Call records, pages of them, and regions, as values.
+
+Every name and value here comes from Tencent's page "Retrieve Records by Conditions"
+(https://trtc.io/document/68931). Values that Tencent adds later are kept as plain ``str`` or ``int``.
+"""
+
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+from typing import Any, Final
+
+import attrs
+
+from trtc_records._errors import ResponseDecodeError
+
+__all__ = [
+    "CallRecord",
+    "CallRecordPage",
+    "CallResult",
+    "CallType",
+    "InvalidRecord",
+    "MediaType",
+    "Region",
+    "RoomIdType",
+]
+
+
+class MediaType(StrEnum):
+    """The medium of a call."""
+
+    AUDIO = "Audio"
+    VIDEO = "Video"
+
+
+class CallType(StrEnum):
+    """Whether a call was one-to-one or a group call."""
+
+    SINGLE_CALL = "SingleCall"
+    MULTI_CALL = "MultiCall"
+
+
+class CallResult(StrEnum):
+    """The way in which a call ended."""
+
+    CANCEL = "Cancel"
+    """The caller cancelled before the call connected."""
+    REJECT = "Reject"
+    """The callee declined."""
+    NOT_ANSWER = "NotAnswer"
+    """The call timed out."""
+    NORMAL_END = "NormalEnd"
+    """The call connected and was hung up."""
+    CALL_BUSY = "CallBusy"
+    """The callee was in another call."""
+    INTERRUPT = "Interrupt"
+    """The network, or the like, broke the call."""
+
+
+class RoomIdType(IntEnum):
+    """The kind of a TRTC room id."""
+
+    NONE = 0
+    """There is no room."""
+    NUMERIC = 1
+    STRING = 2
+
+
+class Region(StrEnum):
+    """The region in which an SDKAppID lives; each has a host of its own."""
+
+    CHINA = "china"
+    SINGAPORE = "singapore"
+    SEOUL = "seoul"
+    FRANKFURT = "frankfurt"
+    SILICON_VALLEY = "silicon-valley"
+    JAKARTA = "jakarta"
+
+    @property
+    def host(self) -> str:
+        """Return the host name that serves this region."""
+        return _HOSTS[self]
+
+
+_HOSTS = {
+    Region.CHINA: "console.tim.qq.com",
+    Region.SINGAPORE: "adminapisgp.im.qcloud.com",
+    Region.SEOUL: "adminapikr.im.qcloud.com",
+    Region.FRANKFURT: "adminapiger.im.qcloud.com",
+    Region.SILICON_VALLEY: "adminapiusa.im.qcloud.com",
+    Region.JAKARTA: "adminapiidn.im.qcloud.com",
+}
+
+REGION_HOSTS: Final = ", ".join(f"{region} ({region.host})" for region in Region)
+"""All regions with their hosts, for messages."""
+
+
+@attrs.frozen(kw_only=True)
+class CallRecord:
+    """The record of one call.
+
+    All times are aware datetimes in UTC, to the second, as the service keeps them.
+    """
+
+    call_id: str
+    """The call's id, a UUID as text."""
+    caller: str
+    """User id of who called."""
+    callees: tuple[str, ...] = ()
+    """User ids of the members of the call; in Tencent's samples they contain the caller too."""
+    media_type: MediaType | str
+    call_type: CallType | str
+    call_result: CallResult | str | int
+    start_time: datetime
+    """When the call was initiated."""
+    accept_time: datetime | None = None
+    """When the call connected; ``None`` for a call that was never answered."""
+    end_time: datetime
+    """When the call ended."""
+    room_id: str = ""
+    """The TRTC room; empty where there is none."""
+    room_id_type: RoomIdType | int | str = RoomIdType.NONE
+    extra: dict[str, Any] = attrs.field(factory=dict, hash=False)
+    """Fields that this version does not know, as the service sent them."""
+
+    @property
+    def answered(self) -> bool:
+        """Tell whether the call ever connected."""
+        return self.accept_time is not None
+
+    @property
+    def ring_time(self) -> timedelta:
+        """Return how long it rang: until it connected, or until it ended unanswered."""
+        return (self.accept_time or self.end_time) - self.start_time
+
+    @property
+    def talk_time(self) -> timedelta:
+        """Return how long it was connected; zero for a call that was never answered."""
+        return timedelta() if self.accept_time is None else self.end_time - self.accept_time
+
+
+@attrs.frozen
+class InvalidRecord:
+    """Hold a record that could not be read."""
+
+    raw: Any
+    """What the service sent."""
+    error: ResponseDecodeError
+    """What is wrong with it."""
+
+
+@attrs.frozen(kw_only=True)
+class CallRecordPage:
+    """Hold one page of call records as the service answered it."""
+
+    records: tuple[CallRecord, ...]
+    page: int
+    """The page's number, from 1; 0 where the service says that there is nothing (more)."""
+    total_num: int | None = None
+    """How many records match the query; ``None`` where the service did not say."""
+    request_id: str = ""
+    """The id of the response, which Tencent's support asks for."""
+    invalid: tuple[InvalidRecord, ...] = ()
+    """What could not be read, on a page of a walk with ``on_invalid``; without it, that is an error."""
+
+    @property
+    def size(self) -> int:
+        """Return how many records the service put on the page, read or not."""
+        return len(self.records) + len(self.invalid)

@@ -1,0 +1,212 @@
+"""The API without I/O: a query becomes a request, a response becomes a page, a record or an error.
+
+Tencent's pages: https://trtc.io/document/68931 (by conditions) and https://trtc.io/document/68930 (by call id).
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+import attrs
+
+from trtc_records._api.error_codes import NO_RECORDS, error_from_code
+from trtc_records._api.models import CallRecord, CallRecordPage
+from trtc_records._api.query import Query
+from trtc_records._api.wire import read_integer, record_from_json, records_from_json
+from trtc_records._errors import CallRecordNotFoundError, ResponseDecodeError, TransportError
+
+__all__ = [
+    "SERVICE_PATH",
+    "Request",
+    "Response",
+    "build_target",
+    "page_request",
+    "read_page",
+    "read_record",
+    "record_request",
+]
+
+SERVICE_PATH: Final = "/v4/call_record_http_srv"
+"""The path of the call-record service, before the name of a command."""
+
+_RETRYABLE_STATUSES: Final = frozenset({408, 425, 429})
+_SHOWN_BODY: Final = 200  # characters of a body that is not JSON
+
+
+@attrs.frozen
+class Request:
+    """A request to the API, without the credential."""
+
+    path: str
+    body: Mapping[str, Any]
+
+    @property
+    def content(self) -> bytes:
+        """Return the body; it is never empty, as Tencent demands."""
+        return json.dumps(self.body).encode()
+
+
+@attrs.frozen
+class Response:
+    """An HTTP response."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes = attrs.field(repr=False)
+    sent_at: float = 0.0
+    """The time when the request was sent, on the event loop's clock."""
+
+
+def page_request(query: Query, page: int) -> Request:
+    """Return the request for one page of *query*; pages are numbered from 1."""
+    conditions = {
+        "StartTime": query.start_time,
+        "EndTime": query.end_time,
+        "CallResult": query.call_result,
+        "CallType": query.call_type,
+    }
+    body: dict[str, Any] = {name: value for name, value in conditions.items() if value is not None}
+    return Request(f"{SERVICE_PATH}/get_record_by_filter", {**body, "NumberPerPage": query.page_size, "Page": page})
+
+
+def record_request(call_id: str) -> Request:
+    """Return the request for one record."""
+    return Request(f"{SERVICE_PATH}/get_record_by_callid", {"CallId": call_id})
+
+
+def build_target(path: str, *, sdk_app_id: int, identifier: str, user_sig: str) -> str:
+    """Return path and query string of a request, with a fresh ``random``. They contain the credential."""
+    return (
+        f"{path}?sdkappid={sdk_app_id}&identifier={quote(identifier, safe='')}&usersig={quote(user_sig, safe='*')}"
+        f"&random={random.getrandbits(32)}&contenttype=json"
+    )
+
+
+def read_page(response: Response, requested: int, *, keep_invalid: bool = False) -> CallRecordPage:
+    """Read the response to :func:`page_request`; a page without records ends a walk.
+
+    Tencent documents ``Page`` 0 as the end. An empty or absent list and the error 101050 mean the same.
+
+    Raises:
+        APIError: The service answered with another error code.
+        TransportError: The status is not 200.
+        ResponseDecodeError: The response breaks the contract.
+    """
+    try:
+        result, request_id = _read_result(response)
+    except CallRecordNotFoundError as error:
+        return CallRecordPage(records=(), page=0, request_id=error.request_id)
+    raw_records = result.get("CallRecordList")
+    if raw_records is None:
+        raw_records = []
+    if not isinstance(raw_records, list):
+        raise ResponseDecodeError("expected an array", "$.Response.CallRecordList", raw_records, request_id)
+    number = _read_number(result, "Page", request_id)
+    if number is None:
+        number = requested if raw_records else 0
+    records, invalid = records_from_json(
+        raw_records, "$.Response.CallRecordList", request_id, keep_invalid=keep_invalid
+    )
+    return CallRecordPage(
+        records=records,
+        invalid=invalid,
+        page=number,
+        total_num=_read_number(result, "TotalNum", request_id),
+        request_id=request_id,
+    )
+
+
+def read_record(response: Response) -> CallRecord:
+    """Read the response to :func:`record_request`.
+
+    Raises:
+        CallRecordNotFoundError: There is no such record.
+        APIError: The service answered with another error code.
+        TransportError: The status is not 200.
+        ResponseDecodeError: The response breaks the contract.
+    """
+    result, request_id = _read_result(response)
+    raw = result.get("CallRecord")
+    if raw is None:
+        raise error_from_code(NO_RECORDS, "the answer holds no record", request_id)
+    return record_from_json(raw, path="$.Response.CallRecord", request_id=request_id)
+
+
+def _read_result(response: Response) -> tuple[dict[str, Any], str]:
+    """Return the ``Response`` object of a response, empty if it is left out, and the RequestId; raise its error."""
+    envelope = _read_envelope(response)
+    request_id = _read_request_id(envelope)
+    code = _read_code(envelope, request_id)
+    if code:
+        raise error_from_code(code, _read_info(envelope), request_id)
+    result = envelope.get("Response")
+    if result is None:
+        return {}, request_id
+    if not isinstance(result, dict):
+        raise ResponseDecodeError("expected an object", "$.Response", result, request_id)
+    return result, request_id
+
+
+def _read_envelope(response: Response) -> dict[str, Any]:
+    if response.status != 200:
+        raise _error_from_status(response)
+    try:
+        envelope = json.loads(response.content)
+    except (ValueError, RecursionError) as error:
+        reason = f"not JSON ({type(error).__name__})"
+    else:
+        if isinstance(envelope, dict):
+            return envelope
+        raise ResponseDecodeError("expected an object", "$", envelope)
+    # A gateway, or a cut connection, wrote this: the next try may get a whole response.
+    shown = response.content[:_SHOWN_BODY].decode(errors="replace")
+    raise ResponseDecodeError(reason, "$", shown, retryable=True)
+
+
+def _error_from_status(response: Response) -> TransportError:
+    status = response.status
+    if 300 <= status < 400:
+        return TransportError(
+            f"HTTP status {status}: a redirect, which is not followed because the URL carries the credential",
+            status,
+            retryable=False,
+        )
+    retryable = status >= 500 or status in _RETRYABLE_STATUSES
+    remedy = "a gateway's, not the API's" if retryable else "check region or base_url"
+    return TransportError(f"HTTP status {status}: {remedy}", status, _read_retry_after(response), retryable)
+
+
+def _read_retry_after(response: Response) -> float | None:
+    value = response.headers.get("retry-after", "").strip()
+    return float(value) if value.isascii() and value.isdecimal() else None
+
+
+def _read_code(envelope: dict[str, Any], request_id: str) -> int:
+    code = _read_number(envelope, "ErrorCode", request_id, parent_path="$")
+    if code is None:
+        raise ResponseDecodeError("is missing", "$.ErrorCode", None, request_id)
+    return code
+
+
+def _read_number(parent: dict[str, Any], name: str, request_id: str, *, parent_path: str = "$.Response") -> int | None:
+    value = parent.get(name)
+    if value is None:
+        return None
+    try:
+        return read_integer(value)
+    except ValueError as error:
+        raise ResponseDecodeError(str(error), f"{parent_path}.{name}", value, request_id) from None
+
+
+def _read_request_id(envelope: dict[str, Any]) -> str:
+    value = envelope.get("RequestId")
+    return value if isinstance(value, str) else ""
+
+
+def _read_info(envelope: dict[str, Any]) -> str:
+    value = envelope.get("ErrorInfo")
+    return value if isinstance(value, str) else ""

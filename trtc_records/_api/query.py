@@ -1,0 +1,114 @@
+"""The conditions of a query: which records to ask for, checked before anything is sent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Final, Literal, get_args
+
+import attrs
+
+from trtc_records._api.models import CallResult, CallType
+from trtc_records._checks import check_count, check_text
+from trtc_records._errors import ConfigurationError, shorten
+
+__all__ = ["RETENTION", "Order", "Query", "check_call_id", "check_order", "check_query"]
+
+Order = Literal["service", "time"]
+"""The order in which a walk yields records."""
+
+RETENTION: Final = 7 * 86_400
+"""Seconds for which the service keeps a record."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LARGEST_TIME: Final = 253_402_300_799  # the last second of the year 9999
+
+
+@attrs.frozen(kw_only=True)
+class Query:
+    """The records to ask for; ``None`` leaves a condition out."""
+
+    start_time: int | None = None
+    """Unix seconds."""
+    end_time: int | None = None
+    """Unix seconds."""
+    call_result: str | None = None
+    call_type: str | None = None
+    page_size: int
+
+
+def check_call_id(value: object) -> str:
+    """Return the call id.
+
+    Raises:
+        ConfigurationError: It is not a text, or it is empty.
+    """
+    return check_text("call_id", value, "pass the call's id, a non-empty string")
+
+
+def check_order(value: object) -> bool:
+    """Return whether the order is that of time.
+
+    Raises:
+        ConfigurationError: There is no such order.
+    """
+    if value not in get_args(Order):
+        raise ConfigurationError(f"order={shorten(value)}: pass 'service' or 'time'")
+    return value == "time"
+
+
+def check_query(
+    *,
+    start_time: datetime | int | None,
+    end_time: datetime | int | None,
+    call_result: CallResult | str | None,
+    call_type: CallType | str | None,
+    page_size: int,
+) -> Query:
+    """Return the query.
+
+    Raises:
+        ConfigurationError: An argument cannot be used; the message names it.
+    """
+    start = _check_time("start_time", start_time)
+    end = _check_time("end_time", end_time)
+    if start is not None and end is not None and start > end:
+        raise ConfigurationError(f"start_time={shorten(start_time)} is after end_time={shorten(end_time)}: swap them")
+    return Query(
+        start_time=start,
+        end_time=end,
+        call_result=_check_choice("call_result", call_result, CallResult),
+        call_type=_check_choice("call_type", call_type, CallType),
+        page_size=check_count("page_size", page_size),
+    )
+
+
+def _check_time(name: str, value: object) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        if value.utcoffset() is None:
+            raise ConfigurationError(
+                f"{name}={shorten(value)}: a naive datetime; give it a time zone, such as datetime.now(UTC)"
+            )
+        value = max((value - _EPOCH) // timedelta(seconds=1), 0)
+    if type(value) is int and 0 <= value <= _LARGEST_TIME:
+        return value
+    if type(value) is int:
+        raise ConfigurationError(f"{name}={shorten(value)}: out of range for Unix seconds; are these milliseconds?")
+    raise ConfigurationError(f"{name}={shorten(value)}: pass an aware datetime or Unix seconds as an int")
+
+
+def _check_choice(name: str, value: object, known: type[CallResult | CallType]) -> str | None:
+    """Return a condition's text; a text that is no member may be one that Tencent added later."""
+    if value is None:
+        return None
+    remedy = f"pass a {known.__name__}: {', '.join(known)}"
+    text = check_text(name, value, remedy)
+    if isinstance(text, CallResult | CallType) and not isinstance(text, known):
+        raise ConfigurationError(f"{name}={shorten(value)}: {remedy}")
+    plain = text.replace("_", "").lower()
+    for member in known:
+        if plain == member.lower() and text != member:
+            raise ConfigurationError(f"{name}={shorten(value)}: did you mean '{member}'?")
+    return text.value if isinstance(text, Enum) else text

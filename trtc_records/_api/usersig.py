@@ -1,0 +1,123 @@
+"""UserSig, version 2.0: the credential of an app administrator, signed with the app's secret key.
+
+Tencent describes it at https://trtc.io/document/34385 and advises a lifetime of 24 hours or more.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import time
+import zlib
+
+import attrs
+
+from trtc_records._checks import check_count, check_sdk_app_id, check_text, is_text
+from trtc_records._errors import ConfigurationError, shorten
+
+__all__ = ["UserSigClaims", "generate_user_sig", "read_user_sig", "verify_user_sig"]
+
+DAY = 86_400
+_TO_URL = str.maketrans("+/=", "*-_")
+_FROM_URL = str.maketrans("*-_", "+/=")
+_CLAIMS_LIMIT = 65_536  # bytes; a UserSig is some hundred, so more is a decompression bomb
+
+
+@attrs.frozen
+class UserSigClaims:
+    """The claims of a UserSig; the repr leaves the signature out."""
+
+    identifier: str
+    """The user whom it authenticates."""
+    sdk_app_id: int
+    issued_at: int
+    """Unix seconds."""
+    lifetime: int
+    """Seconds."""
+    signature: str = attrs.field(repr=False)
+
+    @property
+    def expires_at(self) -> int:
+        """Return the time when it expires, in Unix seconds."""
+        return self.issued_at + self.lifetime
+
+
+def generate_user_sig(
+    sdk_app_id: int, identifier: str, secret_key: str, *, lifetime: int = DAY, issued_at: int | None = None
+) -> str:
+    """Sign a UserSig.
+
+    Args:
+        sdk_app_id: The application's id.
+        identifier: The user whom it speaks for; the call-record API wants an app administrator.
+        secret_key: The app's secret key, from Tencent's console.
+        lifetime: Seconds until it expires; a day by default, the shortest that Tencent advises.
+        issued_at: Unix seconds; now by default.
+
+    Raises:
+        ConfigurationError: An argument cannot be used. The message does not repeat the key.
+    """
+    issued_at = int(time.time()) if issued_at is None else issued_at
+    check_sdk_app_id(sdk_app_id)
+    check_text("identifier", identifier, "pass the user id of an app administrator")
+    check_count("lifetime", lifetime)
+    if type(issued_at) is not int or issued_at < 0:
+        raise ConfigurationError(f"issued_at={shorten(issued_at)}: pass Unix seconds as an int")
+    if not is_text(secret_key):
+        del secret_key  # from what an error reporter collects
+        raise ConfigurationError("secret_key: pass the app's secret key, a non-empty string")
+    claims = {
+        "TLS.ver": "2.0",
+        "TLS.identifier": identifier,
+        "TLS.sdkappid": sdk_app_id,
+        "TLS.expire": lifetime,
+        "TLS.time": issued_at,
+        "TLS.sig": _signature(sdk_app_id, identifier, secret_key, issued_at, lifetime),
+    }
+    return base64.b64encode(zlib.compress(json.dumps(claims).encode())).decode().translate(_TO_URL)
+
+
+def read_user_sig(user_sig: str) -> UserSigClaims:
+    """Read what a UserSig claims, without checking its signature.
+
+    Raises:
+        ValueError: It is not a UserSig of version 2.0. The message does not repeat it.
+    """
+    try:
+        packed = base64.b64decode(user_sig.translate(_FROM_URL), validate=True)
+        decompressor = zlib.decompressobj()
+        claims = json.loads(decompressor.decompress(packed, _CLAIMS_LIMIT))
+        whole = decompressor.eof and not decompressor.unused_data
+        if whole and claims["TLS.ver"] == "2.0":
+            return UserSigClaims(
+                str(claims["TLS.identifier"]),
+                int(claims["TLS.sdkappid"]),
+                int(claims["TLS.time"]),
+                int(claims["TLS.expire"]),
+                str(claims["TLS.sig"]),
+            )
+        reason = "version" if whole else "truncated"
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError, zlib.error, binascii.Error) as error:
+        reason = type(error).__name__
+    raise ValueError(f"not a UserSig of version 2.0 ({reason})")
+
+
+def verify_user_sig(user_sig: str, secret_key: str) -> UserSigClaims:
+    """Read a UserSig and check that *secret_key* signed it; its expiry is the caller's to judge.
+
+    Raises:
+        ValueError: It is not a UserSig, or another key signed it. The message repeats neither.
+    """
+    claims = read_user_sig(user_sig)
+    expected = _signature(claims.sdk_app_id, claims.identifier, secret_key, claims.issued_at, claims.lifetime)
+    if not hmac.compare_digest(expected.encode(), claims.signature.encode()):
+        raise ValueError("the UserSig is signed with another key")
+    return claims
+
+
+def _signature(sdk_app_id: int, identifier: str, secret_key: str, issued_at: int, lifetime: int) -> str:
+    text = f"TLS.identifier:{identifier}\nTLS.sdkappid:{sdk_app_id}\nTLS.time:{issued_at}\nTLS.expire:{lifetime}\n"
+    return base64.b64encode(hmac.digest(secret_key.encode(), text.encode(), hashlib.sha256)).decode()

@@ -1,0 +1,247 @@
+"""Convert between a call record and Tencent's JSON, by a cattrs converter of our own.
+
+The good path runs without cattrs' detailed validation. Only a record that fails is converted a second
+time, with it, to learn the path of what is wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any, Final
+
+import attrs
+from cattrs import ClassValidationError, Converter
+from cattrs.gen import make_dict_structure_fn_from_attrs, make_dict_unstructure_fn, override
+
+from trtc_records._api.models import CallRecord, CallResult, CallType, InvalidRecord, MediaType, RoomIdType
+from trtc_records._errors import ResponseDecodeError
+
+__all__ = ["read_integer", "record_from_json", "record_to_json", "records_from_json"]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND: Final = timedelta(seconds=1)
+_from_timestamp: Final = datetime.fromtimestamp
+_INTEGER: Final = re.compile(r"\s*[+-]?[0-9]{1,20}\s*", re.ASCII)
+
+
+def record_from_json(raw: object, *, path: str = "$", request_id: str = "") -> CallRecord:
+    """Read a call record as the service writes it.
+
+    Args:
+        raw: The decoded JSON object.
+        path: Where it stands in the answer; errors begin their path with it.
+        request_id: The answer's RequestId, for errors.
+
+    Raises:
+        ResponseDecodeError: It is not a call record; the error has the path to what is wrong.
+    """
+    if not isinstance(raw, dict):
+        raise ResponseDecodeError("expected an object", path, raw, request_id)
+    try:
+        record: CallRecord = _structure({**_DEFAULTS, **raw}, CallRecord)
+    except Exception:  # noqa: BLE001 - whatever is wrong with it, the second conversion finds out
+        steps, reason = _locate(raw)
+    else:
+        return attrs.evolve(record, extra={name: raw[name] for name in raw if name not in _KNOWN_NAMES})
+    value: Any = raw
+    for step in steps:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}"
+        value = value[step] if isinstance(step, int) else value.get(step)
+    raise ResponseDecodeError(reason, path, value, request_id)
+
+
+def records_from_json(
+    raws: list[Any], path: str, request_id: str, *, keep_invalid: bool
+) -> tuple[tuple[CallRecord, ...], tuple[InvalidRecord, ...]]:
+    """Read the call records of a page; *path* is where their array stands in the answer.
+
+    Raises:
+        ResponseDecodeError: One is not a call record, and *keep_invalid* is not set.
+    """
+    records: list[CallRecord] = []
+    invalid: list[InvalidRecord] = []
+    for raw in raws:
+        try:
+            # A record with as many fields as there are known ones, all of them found, has no others.
+            record: CallRecord | None = _structure(raw, CallRecord) if len(raw) == _FIELD_COUNT else None
+        except Exception:  # noqa: BLE001 - it may lack an optional field, or be no record at all
+            record = None
+        if record is None:
+            try:
+                place = f"{path}[{len(records) + len(invalid)}]"
+                record = record_from_json(raw, path=place, request_id=request_id)
+            except ResponseDecodeError as error:
+                if not keep_invalid:
+                    raise
+                invalid.append(InvalidRecord(raw, error))
+                continue
+        records.append(record)
+    return tuple(records), tuple(invalid)
+
+
+def record_to_json(record: CallRecord) -> dict[str, Any]:
+    """Return *record* as the service writes it; what :func:`record_from_json` reads is the same record.
+
+    ``accept_time=None`` becomes 0, one of the three ways in which the service may say so.
+    """
+    return {**_converter.unstructure(record), **record.extra}
+
+
+def read_integer(value: object) -> int:
+    """Read a whole number, which Tencent documents as a string in places and sends as an integer in others.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if type(value) is int:
+        return value
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    raise ValueError("expected an integer")
+
+
+def _read_text(value: object, _: object = None) -> str:
+    if type(value) is str:
+        return value
+    if type(value) is int:  # an id made of digits
+        return str(value)
+    raise ValueError("expected a string")
+
+
+def _read_optional_text(value: object, _: object = None) -> str:
+    return "" if value is None else _read_text(value)
+
+
+def _read_time(value: object, _: object = None) -> datetime:
+    seconds = value if type(value) is int else read_integer(value)
+    try:
+        return _from_timestamp(seconds, UTC)
+    except (OverflowError, OSError, ValueError):
+        raise ValueError("expected Unix seconds within the years 1 to 9999") from None
+
+
+def _read_accept_time(value: object, _: object = None) -> datetime | None:
+    if type(value) is int and value:
+        return _read_time(value)
+    return None if value is None or read_integer(value) == 0 else _read_time(value)
+
+
+def _read_callees(value: object, _: object = None) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if type(value) is not list:
+        raise ValueError("expected an array")
+    for item in value:
+        if type(item) is not str:
+            return tuple([_read_callee(item, index) for index, item in enumerate(value)])
+    return tuple(value)
+
+
+def _read_callee(value: object, index: int) -> str:
+    try:
+        return _read_text(value)
+    except ValueError as error:
+        raise _ItemError(str(error), index) from None
+
+
+class _ItemError(ValueError):
+    def __init__(self, reason: str, index: int) -> None:
+        super().__init__(reason)
+        self.index = index
+
+
+def _keep_unknown(known: type[Enum], *kinds: type) -> _Read:
+    """Return a hook that reads a member of *known*, and keeps a value of *kinds* that is none."""
+    members: dict[object, object] = {member.value: member for member in known}
+    expectation = f"expected {' or '.join(_KIND_NAMES[kind] for kind in kinds)}"
+
+    def read(value: object, _: object) -> object:
+        if type(value) in kinds:
+            return members.get(value, value)
+        raise ValueError(expectation)
+
+    return read
+
+
+def _read_room_id_type(value: object, _: object) -> RoomIdType | int | str:
+    """Read what Tencent's table calls a string and every sample shows as an integer."""
+    if value is None:
+        return RoomIdType.NONE
+    if isinstance(value, str) and not _INTEGER.fullmatch(value):
+        return value
+    number = read_integer(value)
+    return _ROOM_ID_TYPES.get(number, number)
+
+
+def _to_seconds(time: datetime | None) -> int:
+    return (time - _EPOCH) // _SECOND if time else 0  # whole numbers all the way: a float would round
+
+
+def _to_plain(value: object) -> object:
+    return value.value if isinstance(value, Enum) else value
+
+
+_Read = Callable[[Any, Any], object]
+_Write = Callable[[Any], object]
+
+_KIND_NAMES: Final = {str: "a string", int: "an integer"}
+_ROOM_ID_TYPES: Final = {member.value: member for member in RoomIdType}
+_FIELDS: Final[dict[str, tuple[str, _Read, _Write]]] = {
+    "call_id": ("CallId", _read_text, str),
+    "caller": ("Caller_Account", _read_text, str),
+    "callees": ("CalleeList_Account", _read_callees, list),
+    "media_type": ("MediaType", _keep_unknown(MediaType, str), _to_plain),
+    "call_type": ("CallType", _keep_unknown(CallType, str), _to_plain),
+    "call_result": ("CallResult", _keep_unknown(CallResult, str, int), _to_plain),
+    "start_time": ("StartTime", _read_time, _to_seconds),
+    "accept_time": ("AcceptTime", _read_accept_time, _to_seconds),
+    "end_time": ("EndTime", _read_time, _to_seconds),
+    "room_id": ("RoomId", _read_optional_text, str),
+    "room_id_type": ("RoomIdType", _read_room_id_type, _to_plain),
+}
+_KNOWN_NAMES: Final = frozenset(name for name, _, _ in _FIELDS.values())
+_FIELD_COUNT: Final = len(_FIELDS)
+_DEFAULTS: Final = {"CalleeList_Account": None, "AcceptTime": None, "RoomId": None, "RoomIdType": None}
+"""Fields that the service may leave out, as it writes them when it does not."""
+
+
+def _make_converter(*, detailed: bool) -> Converter:
+    converter = Converter(detailed_validation=detailed)
+    overrides: dict[str, Any] = {
+        field: override(rename=name, struct_hook=read, unstruct_hook=write)
+        for field, (name, read, write) in _FIELDS.items()
+    }
+    overrides["extra"] = override(omit=True)
+    # Without the attributes' defaults, cattrs writes one straight call of the class.
+    required = [field.evolve(default=attrs.NOTHING) for field in attrs.fields(CallRecord) if field.name in _FIELDS]
+    converter.register_structure_hook(
+        CallRecord,
+        make_dict_structure_fn_from_attrs(
+            required, CallRecord, converter, _cattrs_detailed_validation=detailed, **overrides
+        ),
+    )
+    converter.register_unstructure_hook(CallRecord, make_dict_unstructure_fn(CallRecord, converter, **overrides))
+    return converter
+
+
+_converter: Final = _make_converter(detailed=False)
+_structure: Final = _converter.get_structure_hook(CallRecord)
+_structure_detailed: Final = _make_converter(detailed=True).get_structure_hook(CallRecord)
+
+
+def _locate(raw: dict[str, Any]) -> tuple[list[str | int], str]:
+    """Return where *raw* is wrong, as steps into it, and how."""
+    try:
+        _structure_detailed({**_DEFAULTS, **raw}, CallRecord)
+    except ClassValidationError as error:
+        for cause, note in error.group_exceptions()[0]:
+            steps: list[str | int] = [_FIELDS[note.name][0]]
+            if isinstance(cause, _ItemError):
+                steps.append(cause.index)
+            return steps, "is missing" if isinstance(cause, KeyError) else str(cause)
+    return [], "cannot be read as a call record"

@@ -1,0 +1,163 @@
+"""The credential: the secret key or UserSig, renewed in time, and never shown.
+
+State: the UserSig in use and when to renew it. Everything that touches it is in this file.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NoReturn
+
+import anyio
+
+from trtc_records._api.usersig import DAY, generate_user_sig, read_user_sig
+from trtc_records._checks import is_text
+from trtc_records._errors import ConfigurationError
+
+__all__ = ["Credential", "Secret", "UserSigProvider", "hide", "make_credential"]
+
+UserSigProvider = Callable[[], str | Awaitable[str]]
+
+_MASK: Final = "***"
+_RENEW_SHARE: Final = 0.1  # of the lifetime left: 2.4 hours of a day, more than any clock is off
+
+
+class Secret:
+    """A text that prints as ``***`` and cannot be pickled, copied out or compared by accident."""
+
+    __slots__ = ("_reveal",)
+    _reveal: Callable[[], Any]
+
+    def __init__(self, value: Any) -> None:
+        # In a closure, so that nothing that walks over attributes comes to the text itself.
+        self._reveal = lambda: value
+
+    @property
+    def is_text(self) -> bool:
+        """Tell whether it is a string with something in it that can be sent."""
+        return is_text(self._reveal())
+
+    def reveal(self) -> str:
+        """Return the text."""
+        text: str = self._reveal()
+        return text
+
+    def __repr__(self) -> str:
+        return _MASK
+
+    __str__ = __repr__
+
+    def __format__(self, _: str) -> str:
+        return _MASK
+
+    def __reduce_ex__(self, _: object) -> NoReturn:
+        raise TypeError("a secret cannot be pickled or copied")
+
+
+def hide(value: object) -> object:
+    """Wrap a credential, whatever its type; ``None``, callables and what is wrapped already stay as they are."""
+    return value if value is None or callable(value) or isinstance(value, Secret) else Secret(value)
+
+
+class Credential:
+    """The source of the UserSig that signs requests."""
+
+    def __init__(
+        self,
+        produce: Callable[[], Secret | Awaitable[Secret]],
+        *,
+        renewable: bool,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._produce = produce
+        self._renewable = renewable
+        self._clock = clock
+        self._current: Secret | None = None
+        self._renew_at = 0.0
+        self._lock = anyio.Lock()
+
+    @classmethod
+    def from_secret_key(
+        cls, sdk_app_id: int, identifier: str, secret_key: Secret, *, clock: Callable[[], float] = time.time
+    ) -> Credential:
+        """Sign UserSigs for a day each, and the next one well before that is over."""
+
+        def produce() -> Secret:
+            return Secret(
+                generate_user_sig(sdk_app_id, identifier, secret_key.reveal(), lifetime=DAY, issued_at=int(clock()))
+            )
+
+        return cls(produce, renewable=True, clock=clock)
+
+    @classmethod
+    def from_user_sig(cls, user_sig: Secret) -> Credential:
+        """Use one UserSig until the service refuses it."""
+        return cls(lambda: user_sig, renewable=False)
+
+    @classmethod
+    def from_provider(cls, provider: UserSigProvider, *, clock: Callable[[], float] = time.time) -> Credential:
+        """Ask *provider* for a UserSig, and again before it expires or when the service calls it expired."""
+
+        async def produce() -> Secret:
+            user_sig = provider()
+            if inspect.isawaitable(user_sig):
+                user_sig = await user_sig
+            if not isinstance(user_sig, str) or not user_sig:
+                raise ConfigurationError(
+                    f"user_sig: the callable returned {type(user_sig).__name__}; return a non-empty str"
+                )
+            return Secret(user_sig)
+
+        return cls(produce, renewable=True, clock=clock)
+
+    async def get(self) -> Secret:
+        """Return a UserSig that is not about to expire."""
+        if self._current is not None and self._clock() < self._renew_at:
+            return self._current
+        async with self._lock:
+            if self._current is None or self._clock() >= self._renew_at:
+                produced = self._produce()
+                self._current = produced if isinstance(produced, Secret) else await produced
+                self._renew_at = self._clock() + _time_to_renewal(self._current, self._clock())
+            return self._current
+
+    def renew(self, refused: Secret) -> bool:
+        """Drop the UserSig that the service called expired; tell whether :meth:`get` can give another.
+
+        Many requests may be refused for one UserSig: only the first of them drops it.
+        """
+        if self._renewable and self._current is refused:
+            self._current = None
+        return self._renewable
+
+
+def _time_to_renewal(user_sig: Secret, now: float) -> float:
+    """Return the seconds after which to renew; for ever where the UserSig cannot be read."""
+    try:
+        claims = read_user_sig(user_sig.reveal())
+    except ValueError:
+        return float("inf")
+    return max(claims.expires_at - now - _RENEW_SHARE * claims.lifetime, 0.0)
+
+
+def make_credential(
+    sdk_app_id: int, identifier: str, secret_key: object, user_sig: object, clock: Callable[[], float]
+) -> Credential:
+    """Return the credential that signs requests. Both secrets are hidden, and no message shows one.
+
+    Raises:
+        ConfigurationError: Neither or both are given, or the one given cannot be used.
+    """
+    if (secret_key is None) == (user_sig is None):
+        given = "neither" if user_sig is None else "both"
+        raise ConfigurationError(f"secret_key and user_sig: {given} given; pass one of them")
+    if callable(user_sig):
+        return Credential.from_provider(user_sig, clock=clock)
+    name, secret = ("secret_key", secret_key) if user_sig is None else ("user_sig", user_sig)
+    if not isinstance(secret, Secret) or not secret.is_text:
+        raise ConfigurationError(f"{name}: an empty string, or no string, given; pass a non-empty string")
+    if user_sig is None:
+        return Credential.from_secret_key(sdk_app_id, identifier, secret, clock=clock)
+    return Credential.from_user_sig(secret)

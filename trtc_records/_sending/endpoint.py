@@ -1,0 +1,116 @@
+"""The endpoint: the URL that requests go to, and the proxy on the way there."""
+
+from __future__ import annotations
+
+import importlib.util
+import ipaddress
+import urllib.request
+
+import httpx
+
+from trtc_records._api.models import REGION_HOSTS, Region
+from trtc_records._checks import check_text
+from trtc_records._errors import ConfigurationError, shorten
+from trtc_records._sending.credentials import Secret, hide
+
+__all__ = ["check_base_url", "choose_proxy"]
+
+
+def check_base_url(region: Region | str | None, base_url: str | None) -> httpx.URL:
+    """Return the URL to send to: that of a region's host, or the caller's.
+
+    Raises:
+        ConfigurationError: Neither or both are given, or the one given cannot be used.
+    """
+    if (region is None) == (base_url is None):
+        given = "neither" if region is None else "both"
+        raise ConfigurationError(
+            f"region and base_url: {given} given; pass one of them, region= (one of {REGION_HOSTS}) or base_url="
+        )
+    if base_url is None:
+        return httpx.URL(f"https://{_check_region(region).host}")
+    check_text("base_url", base_url, "pass a URL such as 'https://host'")
+    try:
+        url = httpx.URL(base_url)
+    except (httpx.InvalidURL, ValueError):
+        url = httpx.URL()
+    if not url.host or url.userinfo or url.query or url.fragment:
+        # The value is not shown: there may be a password in it.
+        raise ConfigurationError(
+            "base_url: not a URL of the form 'https://host', with a port and a path if need be, and no more"
+        )
+    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.host)):
+        raise ConfigurationError(
+            f"base_url={shorten(base_url)}: pass an https:// URL, as the credential travels in it "
+            "(http:// is for this machine's own addresses only)"
+        )
+    return url
+
+
+def _check_region(region: object) -> Region:
+    if isinstance(region, str):
+        name = region.strip().lower().replace("_", "-").replace(" ", "-")
+        if name in set(Region):
+            return Region(name)
+    raise ConfigurationError(f"region={shorten(region)}: pass one of {REGION_HOSTS}")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def choose_proxy(url: httpx.URL, proxy: object) -> httpx.Proxy | None:
+    """Return the proxy for requests to *url*.
+
+    Args:
+        url: The URL that requests go to.
+        proxy: The caller's proxy, hidden, because its URL may hold a password; ``None`` for the one that
+            ``HTTPS_PROXY`` or ``ALL_PROXY`` names.
+
+    Raises:
+        ConfigurationError: The proxy cannot be used. The message does not show it.
+    """
+    if proxy is None:
+        proxy = _find_environment_proxy(url)
+        if proxy is None:
+            return None
+    elif url.scheme != "https":
+        raise ConfigurationError(
+            "proxy: it would see the credential of http:// requests; leave it out, or pass an https:// URL"
+        )
+    checked = _read_proxy(proxy)
+    if checked is None:
+        raise ConfigurationError(
+            "proxy: pass a URL such as 'http://host:3128' or 'socks5://host:1080' (HTTPS_PROXY and ALL_PROXY count too)"
+        )
+    if checked.url.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
+        raise ConfigurationError("proxy: a SOCKS proxy needs socksio: pip install 'httpx[socks]'")
+    return checked
+
+
+def _read_proxy(proxy: object) -> httpx.Proxy | None:
+    """Return the proxy behind a secret, or ``None`` if it is none; raising here would show the URL in this frame."""
+    value: object = proxy.reveal() if isinstance(proxy, Secret) else None
+    if not isinstance(value, str | httpx.URL | httpx.Proxy):
+        return None
+    try:
+        checked = value if isinstance(value, httpx.Proxy) else httpx.Proxy(value)
+    except (ValueError, httpx.InvalidURL):
+        return None
+    return checked if checked.url.host else None
+
+
+def _find_environment_proxy(url: httpx.URL) -> object:
+    """Return the environment's proxy, hidden; plain HTTP, being loopback only, takes none."""
+    if url.scheme != "https" or urllib.request.proxy_bypass(url.host):
+        return None
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get("https") or proxies.get("all")
+    if not proxy:
+        return None
+    return hide(proxy if "://" in proxy else f"http://{proxy}")

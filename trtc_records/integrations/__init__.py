@@ -1,1 +1,0 @@
-"""Where this library meets others: one module for each, with its third party imported there."""

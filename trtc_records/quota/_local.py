@@ -1,0 +1,175 @@
+"""Keep the quota: at most 200 calls in any second, as the server counts them.
+
+The service's limit is 200 calls per second and SDKAppID (https://trtc.io/document/68931).
+
+At most 195 go in any second, which a log of the last permits ensures for all event loops and threads of the
+process. The 5 that are left over are for requests that bunch up on the way: a server that stalls for 25 ms counts
+what it missed in the second after.
+
+Two of aiolimiter's limiters pace each event loop below that bound (one of 200 per second would let 399 through in
+its first, mjpieters/aiolimiter#298). The first allows 192 per second in the long run, and keeps up to 20 that a busy
+loop could not use, a pause of the garbage collector's for instance. The second lets these follow two by two, so that
+they are no burst.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from typing import Final, Protocol, runtime_checkable
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from aiolimiter import AsyncLimiter
+
+from trtc_records._errors import ConfigurationError, shorten
+from trtc_records.quota._brake import Brake
+
+__all__ = ["QUOTA", "AdaptiveRateLimiter", "LocalRateLimiter", "RateLimiter", "adapt", "shared_limiter"]
+
+QUOTA: Final = 200
+"""Calls per second that the service allows to an app."""
+
+_DISTANCE: Final = 0.025  # of the rate: what the most permits of a second stay below it
+_SUSTAINED: Final = 0.983  # of that most: what goes out in the long run
+_CATCHING_UP: Final = 1.02  # of that most: how fast those follow that a busy loop left behind
+_RESERVE: Final = 0.1  # of the rate: how many these may be
+_AT_ONCE: Final = 0.01  # of the rate
+
+
+@runtime_checkable
+class RateLimiter(Protocol):
+    """A source of permits to send.
+
+    Every request, retries included, takes one just before its first byte is written. A limiter may also have a
+    method ``slow_down()``, which the client calls when the service refuses a request for quota. For one that has none,
+    the client itself pauses and goes on at half the rate.
+    """
+
+    async def acquire(self) -> object:
+        """Wait for a permit and take it. A caller that is cancelled while it waits takes none."""
+        ...
+
+
+@runtime_checkable
+class AdaptiveRateLimiter(RateLimiter, Protocol):
+    """A limiter that gives out fewer permits while the service refuses requests for quota."""
+
+    def slow_down(self) -> object:
+        """Slow down, because the service has refused a request that held a permit."""
+        ...
+
+
+class LocalRateLimiter:
+    """A limit of calls in any second for one process, first come first served.
+
+    Safe to share between clients, event loops and threads of one process.
+
+    Args:
+        rate: The most calls in any one second; by default what the service allows. The sustained rate is
+            4 % below it, or one call per second below a small one, and half of it at the least: the distance that
+            keeps a second from holding more as the server counts it.
+
+    Raises:
+        ConfigurationError: *rate* is not a whole number above 0.
+    """
+
+    def __init__(self, rate: int = QUOTA) -> None:
+        if type(rate) is not int or rate < 1:
+            raise ConfigurationError(f"rate={shorten(rate)}: pass a whole number of calls per second, 1 or more")
+        self.rate = rate
+        self._most = max(rate - max(1.0, rate * _DISTANCE), rate / 2)
+        self._brake = Brake(self._most * _SUSTAINED)
+        self._permits = _PermitLog(max(1, int(self._most)))
+        self._pacers: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pacer] = WeakKeyDictionary()
+
+    def __repr__(self) -> str:
+        return f"LocalRateLimiter(rate={self.rate})"
+
+    async def acquire(self) -> None:
+        """Wait for a permit and take it."""
+        loop = asyncio.get_running_loop()
+        pacer = self._pacers.get(loop)
+        if pacer is None:
+            pacer = self._pacers[loop] = _Pacer(self.rate, self._most)
+        async with pacer.turn:
+            await pacer.sustained.acquire()
+            await pacer.catching_up.acquire()
+            while (wait := self._brake.take(loop.time())) > 0:  # noqa: ASYNC110 - the clock is what it waits for
+                await asyncio.sleep(wait)
+            while (wait := self._permits.take(loop.time())) > 0:  # noqa: ASYNC110 - the clock is what it waits for
+                await asyncio.sleep(wait)
+
+    def slow_down(self) -> None:
+        """Pause for a second, go on at half the rate, and recover step by step."""
+        self._brake.slow_down(asyncio.get_running_loop().time())
+
+
+class BrakedLimiter:
+    """A limiter of the caller's that cannot slow down, with a brake.
+
+    Args:
+        limiter: The caller's.
+    """
+
+    def __init__(self, limiter: RateLimiter) -> None:
+        self._limiter = limiter
+        self._brake = Brake(QUOTA)
+        self._turn = asyncio.Lock()
+
+    async def acquire(self) -> None:
+        """Wait for a permit and take it."""
+        loop = asyncio.get_running_loop()
+        if self._brake.take(loop.time()) > 0:
+            async with self._turn:
+                while (wait := self._brake.take(loop.time())) > 0:  # noqa: ASYNC110 - it waits for the clock
+                    await asyncio.sleep(wait)
+        await self._limiter.acquire()
+
+    def slow_down(self) -> None:
+        """Pause for a second, go on at half the rate, and recover step by step."""
+        self._brake.slow_down(asyncio.get_running_loop().time())
+
+
+def adapt(limiter: RateLimiter) -> AdaptiveRateLimiter:
+    """Return *limiter* if it can slow down, and otherwise one around it that can."""
+    return limiter if isinstance(limiter, AdaptiveRateLimiter) else BrakedLimiter(limiter)
+
+
+class _Pacer:
+    """The pace of one event loop; the lock makes waiters take turns, which aiolimiter alone does not promise."""
+
+    def __init__(self, rate: int, most: float) -> None:
+        self.turn = asyncio.Lock()
+        reserve, at_once = max(1.0, rate * _RESERVE), max(1.0, rate * _AT_ONCE)
+        self.sustained = AsyncLimiter(reserve, reserve / (most * _SUSTAINED))
+        self.catching_up = AsyncLimiter(at_once, at_once / (most * _CATCHING_UP))
+
+
+class _PermitLog:
+    """The times of the permits given in the last second, for all threads."""
+
+    def __init__(self, limit: int) -> None:
+        self._lock = threading.Lock()
+        self._times: deque[float] = deque(maxlen=limit)
+
+    def take(self, now: float) -> float:
+        """Take a permit and return 0, or return the seconds to wait before asking again."""
+        with self._lock:
+            if len(self._times) == self._times.maxlen and now - self._times[0] < 1.0:
+                return self._times[0] + 1.0 - now
+            self._times.append(now)
+            return 0.0
+
+
+_limiters: WeakValueDictionary[tuple[int, str], LocalRateLimiter] = WeakValueDictionary()
+_limiters_lock: Final = threading.Lock()
+
+
+def shared_limiter(sdk_app_id: int, origin: str) -> LocalRateLimiter:
+    """Return this process's limiter for an app at an endpoint: all clients of the app share it."""
+    with _limiters_lock:
+        limiter = _limiters.get((sdk_app_id, origin))
+        if limiter is None:
+            limiter = _limiters[sdk_app_id, origin] = LocalRateLimiter()
+        return limiter

@@ -1,0 +1,531 @@
+"""Keep call records in a database or a warehouse, by dlt: each once, however often and however badly a job ends.
+
+::
+
+    report = sync_call_records("duckdb:///calls.duckdb")  # the account comes from the environment
+
+or in a pipeline of your own: ``pipeline.run(call_records_source())``.
+
+The records go to one table, ``call_records``, whose columns are those of every other format; ``callees`` is JSON as
+text, since not every destination has lists, or takes JSON from Arrow. A record that is there already is replaced by
+itself (``call_id`` is the primary key).
+
+How far a sync came is kept in the destination, per SDKAppID, and becomes valid together with the records. So a run
+that is killed changes nothing, and another machine goes on where this one stopped. The next run looks back from there
+by an overlap, since a call appears when it ends but is found by when it started. A walk that may have missed records
+loads what it got, and leaves the mark where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import socket
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any, Final
+
+import attrs
+
+from trtc_records._api.models import CallRecord, CallRecordPage
+from trtc_records._api.query import RETENTION, check_query
+from trtc_records._client import PAGE_SIZE, CallRecordsClient
+from trtc_records._errors import (
+    CallRecordsError,
+    CallRecordsWarning,
+    ConfigurationError,
+    IncompleteWalkWarning,
+    ResponseDecodeError,
+    RetentionWarning,
+    shorten,
+)
+from trtc_records._warn import collect_warnings, warn_caller
+from trtc_records.warehouse._bridge import iterate
+from trtc_records.warehouse._targets import DEFAULT_TARGET, Target, TargetError, read_target
+
+try:
+    import dlt
+    import pyarrow as pa
+    from dlt.common.configuration.exceptions import ConfigurationException
+    from dlt.common.destination import Destination
+    from dlt.common.destination.exceptions import (
+        DestinationUndefinedEntity,
+        SqlClientNotAvailable,
+        UnknownDestinationModule,
+    )
+    from dlt.common.exceptions import MissingDependencyException
+    from dlt.extract import DltSource
+    from dlt.pipeline.exceptions import PipelineStepFailed
+except ModuleNotFoundError as _error:
+    _missing = (_error.name or "").partition(".")[0]
+    if _missing not in {"dlt", "pyarrow"}:
+        raise
+    raise ImportError(f"syncing needs {_missing}, which is not installed: pip install 'trtc-records[dlt]'") from _error
+
+from trtc_records.export._rows import TEXT_COLUMNS
+from trtc_records.export.arrow import ARROW_SCHEMA, to_arrow
+
+__all__ = ["OVERLAP", "DestinationError", "SyncReport", "call_records_source", "sync_call_records"]
+
+OVERLAP: Final = timedelta(hours=24)
+"""How far a sync looks back: a call that lasts longer would be missed, and reading a record again costs next to
+nothing (a day of 100,000 calls is 1,000 requests, five seconds of the quota)."""
+
+DATASET: Final = "trtc_records"
+"""The schema of the database, or what else the destination calls a group of tables."""
+
+_NAME: Final = "trtc_records"
+"""Of the source and of the pipeline; what a destination remembers is found by it."""
+_TABLE: Final = "call_records"
+_MARKS: Final = "read_until"
+"""In dlt's state of the resource: per SDKAppID, the Unix seconds until which everything was read."""
+_RECORDS_PER_TABLE: Final = 5_000
+"""What dlt gathers before it writes."""
+_TABLES_AHEAD: Final = 2
+_DATASET_NAME: Final = re.compile("[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_REASON_CHARACTERS: Final = 300
+_DLT_DOCS: Final = "https://dlthub.com/docs/dlt-ecosystem/destinations"
+
+_CONFIGURATION: Final = {
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "LOAD__TRUNCATE_STAGING_DATASET": "true",  # else a copy of what was loaded last stays in the database
+}
+_LOG_LEVEL: Final = "RUNTIME__LOG_LEVEL"
+_NETWORK_ERRORS: Final = (ConnectionError, TimeoutError, socket.gaierror)
+_NUL: Final = "\0"
+_REPLACEMENT: Final = "\ufffd"
+_EXACT: Final = "_exact"
+
+_SCHEMA: Final = pa.schema(
+    [
+        # A key that may be null, dlt warns about.
+        field.with_nullable(field.name != "call_id").with_type(pa.string() if field.name == "callees" else field.type)
+        for field in ARROW_SCHEMA
+    ]
+)
+_to_json: Final = json.JSONEncoder(ensure_ascii=False).encode
+
+MakeClient = Callable[[], CallRecordsClient]
+OnPage = Callable[[CallRecordPage], object]
+
+
+class DestinationError(CallRecordsError):
+    """The destination cannot be reached or written to; nothing was lost, and the next sync does it again."""
+
+
+@attrs.frozen(kw_only=True)
+class SyncReport:
+    """Tell what a sync did."""
+
+    destination: str
+    """Where the records are, without a password."""
+    table: str
+    """The table, with its dataset."""
+    start_time: datetime | None
+    """Start of the window that was read; ``None`` for as far back as the service keeps records."""
+    end_time: datetime
+    """End of the window, and where the next sync goes on if this one is complete."""
+    previous_end_time: datetime | None
+    """Where the last complete sync had ended; ``None`` if there was none."""
+    read: int
+    """Records that the service gave."""
+    added: int | None
+    """Those that were not there before; ``None`` where the destination cannot be asked."""
+    total: int | None
+    """All records that are there now."""
+    complete: bool
+    """Whether the walk saw everything; if not, the next sync begins where this one did."""
+
+    @property
+    def seen_before(self) -> int | None:
+        """Return how many records were there already, and were replaced by themselves."""
+        return None if self.added is None else self.read - self.added
+
+
+def call_records_source(
+    make_client: MakeClient = CallRecordsClient.from_env,
+    *,
+    since: datetime | int | None = None,
+    overlap: timedelta = OVERLAP,
+    page_size: int = PAGE_SIZE,
+    on_page: OnPage | None = None,
+) -> DltSource:
+    """Return a dlt source with one resource, ``call_records``, for a pipeline of your own.
+
+    It yields Arrow tables and is merged by ``call_id``. What it warns about, it warns about while dlt extracts; errors
+    reach you as the cause of dlt's.
+
+    Args:
+        make_client: Returns the client to read with; it is closed again.
+        since: Where the first run starts, an aware datetime or Unix seconds; by default as far back as the service
+            keeps records. A later run starts there only if that is earlier than where it would start anyway.
+        overlap: How far to look back from where the last run ended.
+        page_size: Records to ask for per request.
+        on_page: Called with each page that was read, in another thread.
+
+    Raises:
+        ConfigurationError: An argument cannot be used.
+    """
+    return _Walk.prepare(make_client, since, overlap, page_size, on_page).make_source(warns=True)
+
+
+def sync_call_records(
+    to: str = DEFAULT_TARGET,
+    make_client: MakeClient = CallRecordsClient.from_env,
+    *,
+    since: datetime | int | None = None,
+    overlap: timedelta = OVERLAP,
+    page_size: int = PAGE_SIZE,
+    dataset: str = DATASET,
+    on_page: OnPage | None = None,
+) -> SyncReport:
+    """Bring the table of a destination up to date. It blocks: in async code, call it by ``asyncio.to_thread``.
+
+    One sync at a time may write to a dataset. dlt's working files are in a temporary directory while it runs, and its
+    telemetry is off, unless the process has used dlt before.
+
+    Args:
+        to: A URL such as ``duckdb:///calls.duckdb`` or ``postgresql://user:password@host/database``, or the name of one
+            of dlt's destinations, which is configured as dlt documents it.
+        make_client: As for :func:`call_records_source`, and so are *since*, *overlap*, *page_size* and *on_page*.
+        since: As there.
+        overlap: As there.
+        page_size: As there.
+        dataset: Which dataset of the destination the tables are in; dlt has some of its own beside ``call_records``.
+        on_page: As there.
+
+    Raises:
+        ConfigurationError: An argument, or the configuration of the destination, cannot be used.
+        DestinationError: The destination failed.
+        CallRecordsError: The service could not be read.
+        OSError: There is no room for the temporary files.
+
+    Warns:
+        RetentionWarning: The last sync is so long ago that records have expired unseen.
+        IncompleteWalkWarning: Records may be missing, or could not be read; the next sync tries them again.
+    """
+    target = read_target(to)
+    _check_dataset(dataset, target)
+    del to  # from here on no frame of ours, and so no traceback with locals, shows a password
+    walk = _Walk.prepare(make_client, since, overlap, page_size, on_page)
+    with _configured_dlt, TemporaryDirectory(prefix="trtc-records-sync-", ignore_cleanup_errors=True) as directory:
+        report = _try_sync(walk, target, dataset, directory)
+    if isinstance(report, BaseException):
+        raise report
+    walk.warn()
+    return report
+
+
+def _try_sync(walk: _Walk, target: Target, dataset: str, directory: str) -> SyncReport | BaseException:
+    """Return the report, or what to raise: outside, where no traceback leads to the credentials."""
+    try:
+        pipeline = dlt.pipeline(
+            _NAME, pipelines_dir=directory, destination=_make_destination(target), dataset_name=dataset
+        )
+        try:
+            pipeline.sync_destination()
+            before = _count(pipeline)
+            pipeline.run(walk.make_source(warns=False))
+            after = _count(pipeline)
+        finally:
+            pipeline.deactivate()
+    except Exception as error:  # noqa: BLE001  (dlt and the drivers below it raise whatever they like)
+        return _explain(error, target)
+    return SyncReport(
+        destination=target.shown,
+        table=f"{dataset}.{_TABLE}",
+        start_time=_to_datetime(walk.start),
+        end_time=datetime.fromtimestamp(walk.end, UTC),
+        previous_end_time=_to_datetime(walk.previous),
+        read=walk.read,
+        added=None if before is None or after is None else max(after - before, 0),
+        total=after,
+        complete=walk.complete,
+    )
+
+
+class _Configuration:
+    """Configure dlt for as long as a sync runs, by the environment, which wins over its files.
+
+    Its log is silent, unless a level was chosen: what matters is raised. The environment is the process's, and so the
+    first of several syncs sets it, and the last one restores it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._before: dict[str, str | None] = {}
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._before = {name: os.environ.get(name) for name in _CONFIGURATION}
+                if _LOG_LEVEL not in os.environ:
+                    logging.getLogger("dlt").addFilter(_drop)
+                os.environ.update(_CONFIGURATION)
+            self._users += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users:
+                return
+            logging.getLogger("dlt").removeFilter(_drop)
+            for name, value in self._before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+
+def _drop(_: logging.LogRecord) -> bool:
+    return False
+
+
+_configured_dlt: Final = _Configuration()
+
+
+def _check_dataset(dataset: str, target: Target) -> None:
+    """Refuse a name that would not be used as it is.
+
+    Raises:
+        ConfigurationError: It is no text, it would be changed, or DuckDB would take it for the file.
+    """
+    if not isinstance(dataset, str) or not _DATASET_NAME.fullmatch(dataset):
+        raise ConfigurationError(f"dataset={shorten(dataset)}: pass lower-case words joined by underscores")
+    if target.name == "duckdb" and Path(target.credentials or "").stem in {dataset, f"{dataset}_staging"}:
+        raise ConfigurationError(f"dataset={shorten(dataset)}: DuckDB's file has the same name; rename one of them")
+
+
+def _make_destination(target: Target) -> Any:
+    """Return dlt's destination.
+
+    Raises:
+        TargetError: There is none of this name, or it cannot merge.
+    """
+    if target.name == "sqlalchemy" and find_spec("sqlalchemy") is None:
+        raise _missing_driver(target)  # without it dlt fails in a way that says nothing
+    options = {} if target.credentials is None else {"credentials": target.credentials}
+    try:
+        destination = Destination.from_reference(target.name, **options)
+    except UnknownDestinationModule:
+        raise TargetError(f"dlt has no destination '{target.name}'") from None
+    assert destination is not None
+    capabilities = destination.capabilities()
+    strategies = capabilities.supported_merge_strategies or ()
+    if capabilities.merge_strategies_selector is not None:
+        strategies = capabilities.merge_strategies_selector(strategies, table_schema={"name": _TABLE})
+    if not strategies:
+        raise TargetError(f"'{target.name}' cannot merge, so records would be there twice; export files instead")
+    return destination
+
+
+def _count(pipeline: dlt.Pipeline) -> int | None:
+    """Return how many records are in the destination; ``None`` if it does not speak SQL."""
+    try:
+        client = pipeline.sql_client()
+    except SqlClientNotAvailable:
+        return None
+    try:
+        with client as connection:
+            rows = connection.execute_sql(f"SELECT count(*) FROM {connection.make_qualified_table_name(_TABLE)}")  # noqa: S608
+    except DestinationUndefinedEntity:
+        return 0
+    assert rows is not None
+    return int(rows[0][0])
+
+
+def _explain(error: Exception, target: Target) -> BaseException:
+    """Return what to raise for *error*: an error of this library, which holds no password."""
+    causes = list(_causes(error))
+    for cause in causes:
+        # dlt wraps Ctrl-C as it wraps everything.
+        if isinstance(cause, CallRecordsError | CallRecordsWarning) or not isinstance(cause, Exception):
+            return cause
+    root = causes[-1]
+    is_local = isinstance(root, OSError) and not isinstance(root, _NETWORK_ERRORS)
+    if is_local or (isinstance(error, PipelineStepFailed) and error.step == "extract"):
+        return root
+    reason = target.conceal(" ".join(str(root).split()))[:_REASON_CHARACTERS]
+    for cause in causes:
+        if isinstance(cause, MissingDependencyException):
+            return _missing_driver(target)
+        if isinstance(cause, ConfigurationException):
+            return TargetError(f"{target.shown} is not configured; {_DLT_DOCS}/{target.name} says how. {reason}")
+    return DestinationError(f"{target.shown}: {reason}")
+
+
+def _missing_driver(target: Target) -> TargetError:
+    return TargetError(f"{target.shown} needs a driver that is not installed: pip install 'dlt[{target.name}]'")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+@attrs.define
+class _Walk:
+    """Read what is new since the last run."""
+
+    make_client: MakeClient
+    since: int | None
+    overlap: int
+    page_size: int
+    on_page: OnPage | None
+
+    previous: int | None = None
+    """Unix seconds, as all times here."""
+    start: int | None = None
+    end: int = 0
+    read: int = 0
+    warnings: list[CallRecordsWarning] = attrs.field(factory=list)
+
+    @classmethod
+    def prepare(
+        cls,
+        make_client: MakeClient,
+        since: datetime | int | None,
+        overlap: timedelta,
+        page_size: int,
+        on_page: OnPage | None,
+    ) -> _Walk:
+        """Check the arguments.
+
+        Raises:
+            ConfigurationError: One cannot be used.
+        """
+        query = check_query(start_time=since, end_time=None, call_result=None, call_type=None, page_size=page_size)
+        if not isinstance(overlap, timedelta) or not timedelta() <= overlap <= timedelta(seconds=RETENTION):
+            raise ConfigurationError(f"overlap={shorten(overlap)}: pass a timedelta from 0 to 7 days")
+        return cls(make_client, query.start_time, int(overlap.total_seconds()), page_size, on_page)
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether no record is missing for certain."""
+        return not any(isinstance(warning, IncompleteWalkWarning) for warning in self.warnings)
+
+    def make_source(self, *, warns: bool) -> DltSource:
+        """Return the dlt source."""
+
+        def call_records() -> Iterator[pa.Table]:
+            yield from self.run()
+            if warns:
+                self.warn()
+
+        # dlt sees no parameters, so none is filled from its configuration or from the environment.
+        resource = dlt.resource(call_records, name=_TABLE, primary_key="call_id", write_disposition="merge")
+        return dlt.source(lambda: resource, name=_NAME)()
+
+    def warn(self) -> None:
+        """Give the warnings."""
+        for warning in self.warnings:
+            warn_caller(str(warning), type(warning))
+
+    def run(self) -> Iterator[pa.Table]:
+        """Yield the tables, and move the mark if nothing is missing."""
+        self.warnings, self.read = [], 0  # dlt runs a source as often as it is told to
+        client = self.make_client()
+        app = str(client.sdk_app_id)
+        marks = dlt.current.resource_state(_TABLE).setdefault(_MARKS, {})
+        self.previous = marks.get(app)
+        self.end = int(time.time())
+        self.start = self._choose_start()
+        for records in iterate(self._read(client), ahead=_TABLES_AHEAD):
+            yield _make_table(records)
+        if self.complete:
+            marks[app] = self.end
+
+    def _choose_start(self) -> int | None:
+        edge = self.end - RETENTION
+        if self.previous is None:
+            return self.since
+        if self.previous > self.end:
+            return None  # a clock was put back, and nobody knows until when records were read
+        if self.previous < edge:
+            self.warnings.append(
+                RetentionWarning(
+                    f"the last complete sync was at {_show(self.previous)}: calls that started between then and "
+                    f"{_show(edge)} may have expired unseen, as the service keeps records for 7 days. Sync more often"
+                )
+            )
+        start = max(self.previous - self.overlap, edge)
+        return start if self.since is None else min(start, self.since)
+
+    async def _read(self, client: CallRecordsClient) -> AsyncGenerator[list[CallRecord], None]:
+        records: list[CallRecord] = []
+        rejects: list[ResponseDecodeError] = []
+        with collect_warnings() as warnings:
+            async with client, aclosing(self._read_pages(client, rejects)) as pages:
+                async for page in pages:
+                    records.extend(page.records)
+                    if len(records) >= _RECORDS_PER_TABLE:
+                        yield records
+                        records = []
+        if records:
+            yield records
+        self.warnings += warnings
+        if rejects:
+            self.warnings.append(
+                IncompleteWalkWarning(f"records that could not be read: {len(rejects):,}, the first: {rejects[0]}")
+            )
+
+    async def _read_pages(
+        self, client: CallRecordsClient, rejects: list[ResponseDecodeError]
+    ) -> AsyncGenerator[CallRecordPage, None]:
+        pages = client.iter_pages(
+            start_time=self.start,
+            end_time=self.end,
+            page_size=self.page_size,
+            on_invalid=lambda _, error: rejects.append(error),
+        )
+        async with aclosing(pages):
+            async for page in pages:
+                self.read += len(page.records)
+                if self.on_page is not None:
+                    self.on_page(page)
+                yield page
+
+
+def _make_table(records: list[CallRecord]) -> pa.Table:
+    """Return the table of every other format, but with lists as JSON text."""
+    table = to_arrow(map(_replace_nul, records))
+    columns = table.columns
+    place = table.schema.get_field_index("callees")
+    columns[place] = pa.array(map(_to_json, columns[place].to_pylist()), pa.string())
+    return pa.Table.from_arrays(columns, schema=_SCHEMA)
+
+
+def _replace_nul(record: CallRecord) -> CallRecord:
+    """Return *record* without U+0000, which PostgreSQL's texts do not hold; ``extra`` has what it was, as elsewhere."""
+    exact = {name: getattr(record, name) for name in TEXT_COLUMNS if _NUL in str(getattr(record, name))}
+    replaced: dict[str, Any] = {name: text.replace(_NUL, _REPLACEMENT) for name, text in exact.items()}
+    if any(_NUL in callee for callee in record.callees):
+        exact["callees"] = record.callees
+        replaced["callees"] = tuple(callee.replace(_NUL, _REPLACEMENT) for callee in record.callees)
+    if not exact:
+        return record
+    name = _EXACT
+    while name in record.extra:  # the service's own
+        name = f"_{name}"
+    return attrs.evolve(record, extra={**record.extra, name: exact}, **replaced)
+
+
+def _to_datetime(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _show(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
