@@ -91,19 +91,6 @@ def flaky_pages(count: int, faults: list[Fault], share: float, seed: int = 1) ->
     return handle
 
 
-@pytest.fixture
-def quick_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten every wait between attempts to a thousandth."""
-    import stamina._core
-
-    sleep = asyncio.sleep
-
-    async def nap(delay: float) -> None:
-        await sleep(delay / 1000)
-
-    monkeypatch.setattr(stamina._core, "_smart_sleep", nap)
-
-
 @pytest.mark.usefixtures("quick_back_off")
 @pytest.mark.parametrize("name", [*(name for name in FAULTS if "quota" not in name and "429" not in name), "all mixed"])
 async def test_a_walk_gets_through_a_bad_minute(make_client: MakeClient, name: str) -> None:
@@ -297,6 +284,7 @@ async def test_a_refused_quota_slows_the_whole_client_down(make_client: MakeClie
     assert 1 <= refusals["refused"] <= 20
 
 
+@pytest.mark.usefixtures("quick_back_off")
 async def test_a_quota_that_stays_refused_is_an_error(make_client: MakeClient) -> None:
     """When others take all of it, the caller learns so, with the code."""
     async with (

@@ -114,6 +114,7 @@ def test_missing_account_is_explained(run: Run) -> None:
     assert "TRTC_SDK_APP_ID is not set" in done.stderr
 
 
+@pytest.mark.usefixtures("quick_back_off")
 @pytest.mark.parametrize("variable", ["TRTC_BASE_URL", "TRTC_SYNC_TO"])
 def test_unreachable_service_or_database_has_exit_code_5(run: Run, variable: str) -> None:
     """Neither shows a password."""

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -15,7 +16,7 @@ import time
 import traceback
 import warnings
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -80,12 +81,14 @@ def busiest(times: list[float]) -> int:
 
 
 def find_port() -> int:
-    """Return a free port that leaves room for a cluster's second one, 10,000 above."""
+    """Return a free port from below those that connections take, so that it is free again after a stop.
+
+    It leaves room for a cluster's second one, 10,000 above.
+    """
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port < 55_536:
+        port = 12_000 + secrets.randbelow(10_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
             return port
 
 

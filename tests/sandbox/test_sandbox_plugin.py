@@ -17,7 +17,8 @@ pytest_plugins = ["pytester"]
 
 HOWTO: Final = (Path(__file__).parents[2] / "docs" / "howto" / "testing.md").read_text(encoding="utf-8")
 STRICT: Final = ("--strict-markers", "--strict-config", "-W", "error", "-p", "no:cacheprovider")
-ALONE: Final = (*STRICT, "-p", "no:asyncio")  # pytest-asyncio warns in every run that does not configure it
+# pytest-asyncio warns in every run that does not configure it, and Hypothesis takes half a second to import.
+ALONE: Final = (*STRICT, "-p", "no:asyncio", "-p", "no:hypothesispytest")
 
 HEADER: Final = """
 import pytest
@@ -177,7 +178,7 @@ def test_unused_plugin_loads_nothing(pytester: pytest.Pytester) -> None:
         assert not {"trtc_records", "httpx", "attrs", "starlette", "uvicorn"} & set(sys.modules)
     """
     pytester.makepyfile(_dedent(code))
-    pytester.runpytest_subprocess(*ALONE, "-p", "no:hypothesispytest").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(*ALONE).assert_outcomes(passed=1)
 
 
 def test_plugin_imports_only_pytest() -> None:
