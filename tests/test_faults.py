@@ -14,6 +14,7 @@ from records import envelope, raw_record
 from trtc_records import TransportError
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_a_429_slows_the_client_down_as_a_refused_quota_does(make_client: MakeClient) -> None:
     """The gateway's refusal pauses everything for the quota's window, and then the request succeeds."""

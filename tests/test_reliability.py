@@ -107,6 +107,7 @@ async def test_a_walk_gets_through_a_bad_minute(make_client: MakeClient, name: s
     assert len(server.requests) > 63
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_back_off")
 async def test_the_quota_holds_while_requests_fail(make_client: MakeClient) -> None:
     """What is tried again counts: with 15 % failing at once, the server sees no more than 200 in any second."""
@@ -264,6 +265,7 @@ async def test_staminas_hooks_see_the_retries(make_client: MakeClient) -> None:
     assert all(isinstance(details.caused_by, TransportError) for details in seen)
 
 
+@pytest.mark.slow
 async def test_a_refused_quota_slows_the_whole_client_down(make_client: MakeClient) -> None:
     """150 concurrent calls against a server that allows 50 per second all succeed, with few refusals."""
     arrivals: list[float] = []
@@ -370,6 +372,7 @@ async def test_a_page_of_ten_megabytes_is_read(make_client: MakeClient) -> None:
         assert len((await client.get_page(page_size=30_000)).records) == 30_000
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_back_off")
 async def test_a_long_walk_with_faults_grows_nothing(make_client: MakeClient) -> None:
     """Neither memory nor tasks nor connections grow with the pages walked."""

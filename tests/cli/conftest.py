@@ -47,8 +47,9 @@ def run(
         with patch.dict(os.environ, {**environment, **changes}, clear=True):
             try:
                 code = main(arguments)
-            except SystemExit as exit_:  # after a shell's completion
-                code = exit_.code
+            except SystemExit as ended:  # after a shell's completion
+                assert isinstance(ended.code, int)
+                code = ended.code
         return subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
 
     return run_command

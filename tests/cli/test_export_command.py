@@ -312,6 +312,7 @@ def test_unknown_fields_and_values_are_kept(run: Run) -> None:
     assert all(row["extra"] for row in rows)
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("name", ["jsonl", "csv", "csv.gz"])
 def test_closed_pipe_is_quiet(environment: dict[str, str], name: str) -> None:
@@ -328,6 +329,7 @@ def test_closed_pipe_is_quiet(environment: dict[str, str], name: str) -> None:
         assert process.wait(30) == 141
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interruption_leaves_no_file(environment: dict[str, str], tmp_path: Path, number: int) -> None:
@@ -343,6 +345,7 @@ def test_interruption_leaves_no_file(environment: dict[str, str], tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @posix
 def test_kill_leaves_no_half_file_under_the_name(environment: dict[str, str], tmp_path: Path) -> None:
     """A job that is killed half-way leaves the older file whole, and the next one replaces it."""
@@ -359,6 +362,7 @@ def test_kill_leaves_no_half_file_under_the_name(environment: dict[str, str], tm
         assert by_id(read_lines(target.read_text())) == by_id([expected_row(record) for record in slow.records])
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("name", ["jsonl", "csv.gz", *(["parquet"] if PYARROW else [])])
 def test_disk_that_fills_up_is_explained(environment: dict[str, str], tmp_path: Path, name: str) -> None:
@@ -402,6 +406,7 @@ def test_log_shows_retries_and_no_secret(run: Run) -> None:
     assert len(read_lines(done.stdout)) == 50
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize(("changes", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
 def test_colours_are_for_terminals(environment: dict[str, str], changes: dict[str, str], coloured: bool) -> None:
@@ -418,6 +423,7 @@ def test_colours_are_for_terminals(environment: dict[str, str], changes: dict[st
     assert ("\x1b[31m" in shown) is coloured
 
 
+@pytest.mark.slow
 @posix
 def test_progress_is_shown_on_a_terminal(environment: dict[str, str], tmp_path: Path) -> None:
     """On a terminal a bar counts up to the TotalNum of the service."""

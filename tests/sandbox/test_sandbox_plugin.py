@@ -14,6 +14,7 @@ import pytest
 import trtc_records.sandbox  # noqa: F401  (pytester forgets what an inner run imports, which costs a second each)
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.slow
 
 HOWTO: Final = (Path(__file__).parents[2] / "docs" / "howto" / "testing.md").read_text(encoding="utf-8")
 STRICT: Final = ("--strict-markers", "--strict-config", "-W", "error", "-p", "no:cacheprovider")
