@@ -18,7 +18,7 @@ import httpx
 import pytest
 import stamina
 import virtual_time
-from conftest import MakeClient
+from conftest import MakeClient, Unlimited
 from http_server import Reply, Request, serve
 from records import ENDINGS, call_id, envelope, page_answer, raw_record
 
@@ -284,6 +284,29 @@ async def test_a_refused_quota_slows_the_whole_client_down(make_client: MakeClie
         records = await asyncio.gather(*(client.get_record("call-000001") for _ in range(150)))
     assert len(records) == 150
     assert 1 <= refusals["refused"] <= 20
+
+
+async def test_requests_that_are_refused_together_slow_the_limiter_down_once(make_client: MakeClient) -> None:
+    """A refusal of a request that was under way when another was refused says nothing new."""
+
+    class Counting(Unlimited):
+        slowed = 0
+
+        def refused(self) -> None:
+            self.slowed += 1
+
+    arrived = asyncio.Barrier(3)
+
+    async def handle(request: Request) -> Any:
+        await arrived.wait()
+        return envelope(code=60011, info="too frequent")
+
+    limiter = Counting()
+    async with serve(handle) as server, make_client(base_url=server.base_url, limiter=limiter) as client:
+        calls = (client.get_record(call_id(number)) for number in range(3))
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [RateLimitedError] * 3
+    assert limiter.slowed == 1
 
 
 @pytest.mark.usefixtures("quick_back_off")

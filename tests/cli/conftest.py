@@ -48,8 +48,7 @@ def run(
             try:
                 code = main(arguments)
             except SystemExit as ended:  # after a shell's completion
-                assert isinstance(ended.code, int)
-                code = ended.code
+                code = int(ended.code or 0)
         return subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
 
     return run_command
