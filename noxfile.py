@@ -5,6 +5,7 @@ Needs Python 3.11 or newer with pip, and `pip install nox`; each session makes a
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,11 +14,17 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2025.2.9"
-nox.options.sessions = ["lint", "types", "tests", "coverage", "docs", "demo"]
 nox.options.reuse_venv = "yes"
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 WHEELS = Path(".nox", "wheels")
+
+
+def select_all_of_pyenv() -> None:
+    """Have pyenv's stand-ins run every version that it has; by itself it runs the selected ones only."""
+    if (pyenv := shutil.which("pyenv")) and "PYENV_VERSION" not in os.environ:
+        listed = subprocess.run([pyenv, "versions", "--bare"], check=True, capture_output=True, text=True).stdout
+        os.environ["PYENV_VERSION"] = ":".join(reversed(listed.split()))
 
 
 def is_installed(version: str) -> bool:
@@ -29,7 +36,15 @@ def is_installed(version: str) -> bool:
 
 
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-PYTHONS = sorted({THIS_PYTHON, *filter(is_installed, nox.project.python_versions(PROJECT))})
+select_all_of_pyenv()
+OTHER_PYTHONS = [
+    version for version in nox.project.python_versions(PROJECT) if version != THIS_PYTHON and is_installed(version)
+]
+WITH_AND_WITHOUT_EXTRAS = nox.parametrize("extras", ["[all]", ""], ids=["extras", "core"])
+PARALLEL = ("--numprocesses=auto", "--dist=worksteal")
+"""A process of tests per core, each taking over tests from those that are behind."""
+
+nox.options.sessions = ["lint", "types", "tests", *["pythons"] * bool(OTHER_PYTHONS), "coverage", "docs", "demo"]
 
 
 def groups(*names: str) -> tuple[str, ...]:
@@ -52,13 +67,32 @@ def install_wheel(session: nox.Session, extra: str, *requirements: str) -> None:
 BUILT: dict[str, Path] = {}
 
 
-@nox.session(python=PYTHONS)
-@nox.parametrize("extras", ["[all]", ""], ids=["extras", "core"])
-def tests(session: nox.Session, extras: str) -> None:
-    """Run the tests against the built wheel, with and without the extras."""
+def run_tests(session: nox.Session, extras: str) -> None:
+    """Run all tests with the extras; without them the quick ones, as few of the slow ones would not be skipped."""
     # The examples need their frameworks, and without the extras they are skipped anyway.
     install_wheel(session, extras, *(groups("tests", "examples") if extras else groups("tests")))
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *PARALLEL, *(() if extras else ("-m", "not slow")), *session.posargs)
+
+
+@nox.session
+@WITH_AND_WITHOUT_EXTRAS
+def tests(session: nox.Session, extras: str) -> None:
+    """Run the tests against the built wheel, with and without the extras, on the Python that runs nox."""
+    run_tests(session, extras)
+
+
+@nox.session(python=OTHER_PYTHONS)
+@WITH_AND_WITHOUT_EXTRAS
+def pythons(session: nox.Session, extras: str) -> None:
+    """Run the tests as ``tests`` does, on every other Python that is installed here and supported."""
+    run_tests(session, extras)
+
+
+@nox.session
+def quick(session: nox.Session) -> None:
+    """Run the quick tests against the working tree, for between two changes."""
+    session.install("-e", ".[all]", *groups("tests"))
+    session.run("pytest", *PARALLEL, "-m", "not slow", *session.posargs)
 
 
 @nox.session
@@ -66,7 +100,7 @@ def coverage(session: nox.Session) -> None:
     """Run the tests, and measure how much of the core they reach."""
     install_wheel(session, "[all]", *groups("tests", "examples"))
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", *PARALLEL, *session.posargs)
     session.run("coverage", "combine", "-q")
     session.run("coverage", "report")
 

@@ -562,6 +562,7 @@ async def test_a_path_before_the_api_is_kept(make_client: MakeClient) -> None:
     assert server.requests[0].path == "/trtc/v4/call_record_http_srv/get_record_by_callid"
 
 
+@pytest.mark.slow
 async def test_three_walks_and_lookups_share_a_client_fairly(make_client: MakeClient) -> None:
     """None starves: while three walks run, lookups answer, and the walks end about together."""
     async with serve(_walk_or_lookup(8_000)) as server, make_client(base_url=server.base_url, limiter=None) as client:
@@ -590,6 +591,7 @@ def _walk_or_lookup(count: int) -> Any:
     return handle
 
 
+@pytest.mark.slow
 async def test_no_second_holds_more_than_the_quota(make_client: MakeClient) -> None:
     """Many walks and lookups over two clients of one app: the server counts at most 200 arrivals in any second."""
     async with (

@@ -26,6 +26,7 @@ def name_of(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not EXTRAS or find_spec("pyarrow") is None, reason="needs the extras cli and parquet")
 @pytest.mark.skipif(sys.platform == "win32", reason="the commands are for bash")
 @pytest.mark.parametrize("page", PAGES_WITH_EXAMPLES, ids=name_of)

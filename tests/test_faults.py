@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import time
 
 import pytest
-from cli_process import COMMAND, EXTRAS
+from cli_process import EXTRAS
 from conftest import MakeClient
 from http_server import Reply, Request, serve
 from records import envelope, raw_record
@@ -15,6 +14,7 @@ from records import envelope, raw_record
 from trtc_records import TransportError
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_a_429_slows_the_client_down_as_a_refused_quota_does(make_client: MakeClient) -> None:
     """The gateway's refusal pauses everything for the quota's window, and then the request succeeds."""
@@ -31,6 +31,7 @@ async def test_a_429_slows_the_client_down_as_a_refused_quota_does(make_client: 
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("quick_back_off")
 async def test_a_429_that_stays_is_a_transport_error(make_client: MakeClient) -> None:
     """It has the status, for who wants to know."""
 
@@ -45,16 +46,17 @@ async def test_a_429_that_stays_is_a_transport_error(make_client: MakeClient) ->
 
 
 @pytest.mark.skipif(not EXTRAS, reason="needs the extra cli")
-def test_no_option_takes_the_account() -> None:
+def test_no_option_takes_the_account(capsys: pytest.CaptureFixture[str]) -> None:
     """Key and UserSig come from the environment only: what stands on a command line can be read by others."""
+    from trtc_records.cli import main
+
+    def help_of(*command: str) -> str:
+        assert main([*command, "--help"]) == 0
+        return capsys.readouterr().out
+
     names = re.findall(r"^  (\w+)  ", help_of().partition("Commands:")[2], re.MULTILINE)
     assert {"export", "get", "sandbox"} <= set(names)
     for name in names:
         options = re.findall(r"^ .*?(--[\w-]+)", help_of(name), re.MULTILINE)
         assert "--help" in options
         assert [option for option in options if re.search("key|secret|user-?sig|password", option)] == []
-
-
-def help_of(*command: str) -> str:
-    done = subprocess.run([*COMMAND, *command, "--help"], capture_output=True, text=True, timeout=60, check=True)
-    return done.stdout

@@ -18,7 +18,7 @@ import httpx
 import pytest
 import stamina
 import virtual_time
-from conftest import MakeClient
+from conftest import MakeClient, Unlimited
 from http_server import Reply, Request, serve
 from records import ENDINGS, call_id, envelope, page_answer, raw_record
 
@@ -91,19 +91,6 @@ def flaky_pages(count: int, faults: list[Fault], share: float, seed: int = 1) ->
     return handle
 
 
-@pytest.fixture
-def quick_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten every wait between attempts to a thousandth."""
-    import stamina._core
-
-    sleep = asyncio.sleep
-
-    async def nap(delay: float) -> None:
-        await sleep(delay / 1000)
-
-    monkeypatch.setattr(stamina._core, "_smart_sleep", nap)
-
-
 @pytest.mark.usefixtures("quick_back_off")
 @pytest.mark.parametrize("name", [*(name for name in FAULTS if "quota" not in name and "429" not in name), "all mixed"])
 async def test_a_walk_gets_through_a_bad_minute(make_client: MakeClient, name: str) -> None:
@@ -120,6 +107,7 @@ async def test_a_walk_gets_through_a_bad_minute(make_client: MakeClient, name: s
     assert len(server.requests) > 63
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_back_off")
 async def test_the_quota_holds_while_requests_fail(make_client: MakeClient) -> None:
     """What is tried again counts: with 15 % failing at once, the server sees no more than 200 in any second."""
@@ -277,6 +265,7 @@ async def test_staminas_hooks_see_the_retries(make_client: MakeClient) -> None:
     assert all(isinstance(details.caused_by, TransportError) for details in seen)
 
 
+@pytest.mark.slow
 async def test_a_refused_quota_slows_the_whole_client_down(make_client: MakeClient) -> None:
     """150 concurrent calls against a server that allows 50 per second all succeed, with few refusals."""
     arrivals: list[float] = []
@@ -297,6 +286,30 @@ async def test_a_refused_quota_slows_the_whole_client_down(make_client: MakeClie
     assert 1 <= refusals["refused"] <= 20
 
 
+async def test_requests_that_are_refused_together_slow_the_limiter_down_once(make_client: MakeClient) -> None:
+    """A refusal of a request that was under way when another was refused says nothing new."""
+
+    class Counting(Unlimited):
+        slowed = 0
+
+        def refused(self) -> None:
+            self.slowed += 1
+
+    arrived = asyncio.Barrier(3)
+
+    async def handle(request: Request) -> Any:
+        await arrived.wait()
+        return envelope(code=60011, info="too frequent")
+
+    limiter = Counting()
+    async with serve(handle) as server, make_client(base_url=server.base_url, limiter=limiter) as client:
+        calls = (client.get_record(call_id(number)) for number in range(3))
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [RateLimitedError] * 3
+    assert limiter.slowed == 1
+
+
+@pytest.mark.usefixtures("quick_back_off")
 async def test_a_quota_that_stays_refused_is_an_error(make_client: MakeClient) -> None:
     """When others take all of it, the caller learns so, with the code."""
     async with (
@@ -382,6 +395,7 @@ async def test_a_page_of_ten_megabytes_is_read(make_client: MakeClient) -> None:
         assert len((await client.get_page(page_size=30_000)).records) == 30_000
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_back_off")
 async def test_a_long_walk_with_faults_grows_nothing(make_client: MakeClient) -> None:
     """Neither memory nor tasks nor connections grow with the pages walked."""

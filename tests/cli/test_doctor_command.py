@@ -34,9 +34,9 @@ def test_healthy_account_passes(run: Run) -> None:
     assert "5a17d80c" not in done.stdout + done.stderr
 
 
-def test_terminal_without_unicode_is_served(run: Run) -> None:
+def test_terminal_without_unicode_is_served(run_process: Run) -> None:
     """Where stdout has no character for what is shown there is a question mark, and no failure."""
-    done = run("doctor", PYTHONIOENCODING="cp1252", TRTC_IDENTIFIER="管理员")
+    done = run_process("doctor", PYTHONIOENCODING="cp1252", TRTC_IDENTIFIER="管理员")
     assert done.returncode == 3, done.stderr
     assert "1400000000, ???, a secret key" in done.stdout
 

@@ -44,15 +44,16 @@ def test_file_holds_each_record_as_the_service_keeps_it(run: Run, sandbox: Sandb
 )
 @pytest.mark.parametrize("to_file", [True, False], ids=["file", "stdout"])
 def test_every_format_holds_each_record(
-    environment: dict[str, str], sandbox: Sandbox, tmp_path: Path, name: str, to_file: bool
+    run: Run, environment: dict[str, str], sandbox: Sandbox, tmp_path: Path, name: str, to_file: bool
 ) -> None:
     """Every record of the sandbox is in the file, or on stdout, value by value."""
-    where = ["-o", f"calls.{name}"] if to_file else ["--format", name, "--output", "-"]
-    done = subprocess.run(
-        [*COMMAND, "export", *where], env=environment, cwd=tmp_path, capture_output=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    content = (tmp_path / f"calls.{name}").read_bytes() if to_file else done.stdout
+    if to_file:
+        done = run("export", "-o", f"calls.{name}")
+        assert done.returncode == 0, done.stderr
+        content = (tmp_path / f"calls.{name}").read_bytes()
+    else:  # a process, whose stdout takes bytes
+        command = [*COMMAND, "export", "--format", name, "--output", "-"]
+        content = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=True).stdout
     rows = read_rows(content, name)
     assert by_id(rows) == by_id([expected_row(record) for record in sandbox.records])
     assert len(rows) == len(sandbox.records)
@@ -269,6 +270,7 @@ def test_wrong_key_is_a_credential_error(run: Run) -> None:
     assert "not-the-key-of-this-app" not in done.stderr
 
 
+@pytest.mark.usefixtures("quick_back_off")
 def test_unreachable_service_is_a_network_error(run: Run) -> None:
     """A port where nothing listens ends with exit code 5."""
     done = run("get", "some-id", TRTC_BASE_URL="http://127.0.0.1:9")
@@ -310,6 +312,7 @@ def test_unknown_fields_and_values_are_kept(run: Run) -> None:
     assert all(row["extra"] for row in rows)
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("name", ["jsonl", "csv", "csv.gz"])
 def test_closed_pipe_is_quiet(environment: dict[str, str], name: str) -> None:
@@ -326,6 +329,7 @@ def test_closed_pipe_is_quiet(environment: dict[str, str], name: str) -> None:
         assert process.wait(30) == 141
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interruption_leaves_no_file(environment: dict[str, str], tmp_path: Path, number: int) -> None:
@@ -341,6 +345,7 @@ def test_interruption_leaves_no_file(environment: dict[str, str], tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @posix
 def test_kill_leaves_no_half_file_under_the_name(environment: dict[str, str], tmp_path: Path) -> None:
     """A job that is killed half-way leaves the older file whole, and the next one replaces it."""
@@ -357,6 +362,7 @@ def test_kill_leaves_no_half_file_under_the_name(environment: dict[str, str], tm
         assert by_id(read_lines(target.read_text())) == by_id([expected_row(record) for record in slow.records])
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("name", ["jsonl", "csv.gz", *(["parquet"] if PYARROW else [])])
 def test_disk_that_fills_up_is_explained(environment: dict[str, str], tmp_path: Path, name: str) -> None:
@@ -390,6 +396,7 @@ def test_quiet_says_nothing_of_a_success(run: Run) -> None:
     assert "warning" in run("export", "-o", "calls.jsonl", "-q", "--since", "30d").stderr
 
 
+@pytest.mark.usefixtures("quick_back_off")
 def test_log_shows_retries_and_no_secret(run: Run) -> None:
     """``--log-level`` shows what the library logs, on stderr."""
     with Sandbox(records=50, faults=Faults(http_502=0.5), seed=3) as faulty:
@@ -399,6 +406,7 @@ def test_log_shows_retries_and_no_secret(run: Run) -> None:
     assert len(read_lines(done.stdout)) == 50
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize(("changes", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
 def test_colours_are_for_terminals(environment: dict[str, str], changes: dict[str, str], coloured: bool) -> None:
@@ -415,6 +423,7 @@ def test_colours_are_for_terminals(environment: dict[str, str], changes: dict[st
     assert ("\x1b[31m" in shown) is coloured
 
 
+@pytest.mark.slow
 @posix
 def test_progress_is_shown_on_a_terminal(environment: dict[str, str], tmp_path: Path) -> None:
     """On a terminal a bar counts up to the TotalNum of the service."""

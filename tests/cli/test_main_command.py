@@ -13,9 +13,9 @@ from trtc_records import __version__
 from trtc_records.sandbox import Sandbox
 
 
-def test_version_is_the_package_s(run: Run) -> None:
+def test_version_is_the_package_s(run_process: Run) -> None:
     """``--version`` shows the version of the package."""
-    assert run("--version").stdout == f"trtc-records {__version__}\n"
+    assert run_process("--version").stdout == f"trtc-records {__version__}\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["export", "-h"]])

@@ -40,6 +40,7 @@ def test_missing_typer_says_what_to_install() -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not EXTRAS, reason="needs the extra cli")
 def test_missing_pyarrow_says_what_to_install() -> None:
     """Without pyarrow an export to Parquet names the extra before anything is read; other formats do without."""
@@ -49,6 +50,7 @@ def test_missing_pyarrow_says_what_to_install() -> None:
     assert run_without("pyarrow", "export", "--sandbox", "--format", "csv").returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not EXTRAS, reason="needs the extra cli")
 @pytest.mark.parametrize("command", ["doctor", "get call-1"])
 def test_missing_redis_says_what_to_install(command: str) -> None:

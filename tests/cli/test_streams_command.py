@@ -105,6 +105,7 @@ def test_failed_file_leaves_stdout_whole(shell: Run, tmp_path: Path) -> None:
     assert done.stdout.startswith("5,000 calls, ")
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -49,9 +49,9 @@ def test_page_is_written_beside_the_text(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
-def test_terminal_without_unicode_is_served(run: Run) -> None:
+def test_terminal_without_unicode_is_served(run_process: Run) -> None:
     """Where stdout has no block characters there are question marks, and no failure."""
-    done = run("summary", PYTHONIOENCODING="ascii")
+    done = run_process("summary", PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
     assert "?" in done.stdout
 

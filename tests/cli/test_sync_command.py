@@ -61,6 +61,7 @@ def test_destination_may_come_from_the_environment(run: Run, tmp_path: Path) -> 
     assert (tmp_path / "other.duckdb").exists()
 
 
+@pytest.mark.slow
 def test_embedded_sandbox_has_a_dataset_of_its_own(run: Run, environment: dict[str, str], tmp_path: Path) -> None:
     """``--sandbox`` needs no account, and made-up calls do not get among real ones."""
     done = run("sync", "--sandbox", **dict.fromkeys((name for name in environment if name.startswith("TRTC_")), ""))
@@ -114,6 +115,7 @@ def test_missing_account_is_explained(run: Run) -> None:
     assert "TRTC_SDK_APP_ID is not set" in done.stderr
 
 
+@pytest.mark.usefixtures("quick_back_off")
 @pytest.mark.parametrize("variable", ["TRTC_BASE_URL", "TRTC_SYNC_TO"])
 def test_unreachable_service_or_database_has_exit_code_5(run: Run, variable: str) -> None:
     """Neither shows a password."""
@@ -124,6 +126,7 @@ def test_unreachable_service_or_database_has_exit_code_5(run: Run, variable: str
     assert "s3cret" not in done.stderr
 
 
+@pytest.mark.slow
 def test_incomplete_walk_has_an_exit_code_of_its_own(run: Run) -> None:
     """A walk that may have missed records ends with 4, and the next one begins where it did."""
     with Sandbox(records=120, drift=Drift(expiries=1.0)) as moving:
@@ -133,6 +136,7 @@ def test_incomplete_walk_has_an_exit_code_of_its_own(run: Run) -> None:
     assert "last run  none" in run("sync").stderr
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
 def test_interrupted_sync_is_made_up_for(
@@ -158,6 +162,7 @@ def test_interrupted_sync_is_made_up_for(
         assert read_ids(path) == ids_of(slow)
 
 
+@pytest.mark.slow
 def test_missing_extra_is_explained() -> None:
     """Without dlt the command says what to install, with exit code 2."""
     code = (

@@ -16,7 +16,7 @@ import duckdb  # noqa: E402
 
 from trtc_records.sandbox import Faults, SandboxFixture  # noqa: E402
 
-pytestmark = pytest.mark.trtc_sandbox(records=300)
+pytestmark = [pytest.mark.slow, pytest.mark.trtc_sandbox(records=300)]
 
 
 def sync(directory: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -64,6 +64,7 @@ def test_data_frames_take_tables(library: str) -> None:
     assert list(frame["ring_seconds"]) == [2, 3]
 
 
+@pytest.mark.slow
 def test_memory_stays_flat(tmp_path: Path) -> None:
     """Four times as many records take no more memory than a row group's worth and the allocator's whims."""
     code = (

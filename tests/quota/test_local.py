@@ -115,6 +115,7 @@ def test_a_cancelled_waiter_takes_no_permit() -> None:
     assert run(main()) <= 1.2
 
 
+@pytest.mark.slow
 def test_loops_one_after_the_other_share_the_quota() -> None:
     """A program that calls asyncio.run() often gets no fresh quota each time."""
     limiter = LocalRateLimiter(20)
@@ -124,6 +125,7 @@ def test_loops_one_after_the_other_share_the_quota() -> None:
     assert busiest(times) <= 20
 
 
+@pytest.mark.slow
 def test_threads_share_the_quota() -> None:
     """Two loops in two threads get together what one would get."""
     limiter = LocalRateLimiter(30)

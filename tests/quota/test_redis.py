@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -15,7 +16,7 @@ import time
 import traceback
 import warnings
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -80,12 +81,14 @@ def busiest(times: list[float]) -> int:
 
 
 def find_port() -> int:
-    """Return a free port that leaves room for a cluster's second one, 10,000 above."""
+    """Return a free port from below those that connections take, so that it is free again after a stop.
+
+    It leaves room for a cluster's second one, 10,000 above.
+    """
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port < 55_536:
+        port = 12_000 + secrets.randbelow(10_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
             return port
 
 
@@ -186,6 +189,7 @@ async def take_for(limiter: RateLimiter, seconds: float) -> int:
     return count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 4, 16])
 def test_no_second_holds_more_than_the_quota(server: Server, processes: int) -> None:
     """However many processes, and however wrong their clocks: one quota, in fair shares, cheaply."""
@@ -200,6 +204,7 @@ def test_no_second_holds_more_than_the_quota(server: Server, processes: int) -> 
     assert server.questions() - before <= 0.6 * total
 
 
+@pytest.mark.slow
 def test_a_line_that_is_lost_begins_behind_what_was_promised(server: Server) -> None:
     """A key that is evicted or flushed, again and again, lets no second hold more than the quota."""
     with start_workers(server.url, [0.0] * 4, lanes=8, seconds=3) as workers:
@@ -212,6 +217,7 @@ def test_a_line_that_is_lost_begins_behind_what_was_promised(server: Server) -> 
     assert min(map(len, permits)) > 0
 
 
+@pytest.mark.slow
 async def test_a_line_that_is_lost_costs_a_pause_of_less_than_a_second(server: Server) -> None:
     """Whoever had a place waits out the old line, once; who comes back after a while waits for nothing."""
     key = f"trtc-records:{{{APP}}}:quota"
@@ -229,6 +235,7 @@ async def test_a_line_that_is_lost_costs_a_pause_of_less_than_a_second(server: S
     assert pauses[1] < 0.8
 
 
+@pytest.mark.slow
 async def test_an_idle_limiter_saves_up_no_burst(server: Server) -> None:
     """A quiet while does not let the next second hold more."""
     async with RedisRateLimiter.from_url(server.url, sdk_app_id=APP) as limiter:
@@ -245,6 +252,7 @@ async def test_it_fits_where_a_limiter_fits(server: Server) -> None:
     assert isinstance(limiter, AdaptiveRateLimiter)
 
 
+@pytest.mark.slow
 async def test_another_rate_can_be_set(server: Server) -> None:
     """A share of the quota can be kept for others."""
     async with RedisRateLimiter.from_url(server.url, sdk_app_id=APP, rate=20) as limiter:
@@ -263,6 +271,7 @@ async def test_apps_and_prefixes_have_quotas_of_their_own_under_one_key_each(ser
     assert all(0 < server.admin.pttl(key) <= 60_000 for key in keys)
 
 
+@pytest.mark.slow
 async def test_a_killed_holder_does_not_block_the_others(server: Server) -> None:
     """What a process holds when it is killed delays the others by less than a second."""
     with start_workers(server.url, [0.0, 0.0], lanes=50, seconds=600) as workers:
@@ -291,6 +300,7 @@ async def test_a_cancelled_waiter_takes_no_permit(server: Server) -> None:
         assert time.monotonic() - started < 5  # 500 permits would have taken 26 s
 
 
+@pytest.mark.slow
 async def test_a_refusal_slows_all_processes(server: Server) -> None:
     """One limiter that is told of a refusal makes the other pause and go on at half the pace."""
     async with (
@@ -308,6 +318,7 @@ async def test_a_refusal_slows_all_processes(server: Server) -> None:
         assert busiest(later) <= 200
 
 
+@pytest.mark.slow
 async def test_refusals_that_go_on_slow_further(server: Server) -> None:
     """A refusal behind the pause halves the pace again."""
     async with RedisRateLimiter.from_url(server.url, sdk_app_id=APP) as limiter:
@@ -318,6 +329,7 @@ async def test_refusals_that_go_on_slow_further(server: Server) -> None:
         assert 0.25 <= share < 0.4
 
 
+@pytest.mark.slow
 async def test_a_clock_of_the_server_that_is_set_back_does_not_block(server: Server) -> None:
     """A line that ends in a future too far to be true is cut."""
     async with RedisRateLimiter.from_url(server.url, sdk_app_id=APP) as limiter:
@@ -341,6 +353,7 @@ async def test_redis_away_at_start_is_said_at_the_first_request(server: Server) 
             assert PASSWORD not in str(caught.value)
 
 
+@pytest.mark.slow
 async def test_redis_away_under_way_fails_all_who_wait_and_comes_back(server: Server) -> None:
     """By default every waiter gets the error, at once and not one after the other; a Redis that is back serves."""
     async with RedisRateLimiter.from_url(server.url, sdk_app_id=APP, rate=5) as limiter:
@@ -423,6 +436,7 @@ def test_a_limiter_that_was_never_used_needs_no_closing() -> None:
     assert [str(warning.message) for warning in caught if warning.category is ResourceWarning] == []
 
 
+@pytest.mark.slow
 async def test_local_goes_on_with_the_share_and_returns(server: Server) -> None:
     """With 'local' no request fails while Redis is away, the share holds, and Redis counts again when it is back."""
     async with RedisRateLimiter.from_url(server.url, sdk_app_id=APP, on_unavailable="local", local_rate=20) as limiter:
@@ -506,6 +520,7 @@ def test_tls(tmp_path: Path) -> None:
         server.stop()
 
 
+@pytest.mark.slow
 def test_a_cluster_serves(tmp_path: Path) -> None:
     """A cluster's client can be passed: all there is of an app lies in one slot."""
     server = Server(tmp_path, "--cluster-enabled", "yes")
@@ -538,6 +553,7 @@ async def test_a_client_of_the_callers_stays_open(server: Server) -> None:
         assert await client.ping()
 
 
+@pytest.mark.slow
 def test_one_loop_after_the_other_may_use_it(server: Server) -> None:
     """A limiter that was closed, or whose loop is gone, serves the next loop."""
     limiter = RedisRateLimiter.from_url(server.url, sdk_app_id=APP)

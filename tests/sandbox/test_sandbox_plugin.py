@@ -14,10 +14,12 @@ import pytest
 import trtc_records.sandbox  # noqa: F401  (pytester forgets what an inner run imports, which costs a second each)
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.slow
 
 HOWTO: Final = (Path(__file__).parents[2] / "docs" / "howto" / "testing.md").read_text(encoding="utf-8")
 STRICT: Final = ("--strict-markers", "--strict-config", "-W", "error", "-p", "no:cacheprovider")
-ALONE: Final = (*STRICT, "-p", "no:asyncio")  # pytest-asyncio warns in every run that does not configure it
+# pytest-asyncio warns in every run that does not configure it, and Hypothesis takes half a second to import.
+ALONE: Final = (*STRICT, "-p", "no:asyncio", "-p", "no:hypothesispytest")
 
 HEADER: Final = """
 import pytest
@@ -167,7 +169,7 @@ def test_unused_plugin_loads_nothing(pytester: pytest.Pytester) -> None:
         assert not {"trtc_records", "httpx", "attrs", "h11"} & set(sys.modules)
     """
     pytester.makepyfile(_dedent(code))
-    pytester.runpytest_subprocess(*ALONE, "-p", "no:hypothesispytest").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(*ALONE).assert_outcomes(passed=1)
 
 
 def test_plugin_imports_only_pytest() -> None:

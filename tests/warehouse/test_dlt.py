@@ -404,6 +404,7 @@ def test_environment_and_log_are_as_they_were(to: str, monkeypatch: pytest.Monke
     assert (dict(os.environ), logging.getLogger("dlt").filters) == (before, filters)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [None, "INFO"])
 def test_dlt_speaks_if_it_is_asked_to(to: str, level: str | None) -> None:
     """Its log is silent, unless the environment chooses a level."""
@@ -510,6 +511,7 @@ def test_password_is_in_no_error() -> None:
     assert "s3cret" not in shown
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize(
     "step",
@@ -539,6 +541,7 @@ def test_killed_sync_leaves_no_gap_and_no_duplicate(to: str, path: Path, step: s
         assert ids(read_table(path)) == ids_of(sandbox.records)
 
 
+@pytest.mark.slow
 def test_nothing_is_left_behind_and_nobody_is_called(to: str, tmp_path: Path) -> None:
     """No telemetry, and no file but the database: not here, not at home, not among the temporary ones."""
     here, home, temporary = (tmp_path / name for name in ("here", "home", "temporary"))
@@ -632,6 +635,7 @@ def query(url: str, text: str) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
+@pytest.mark.slow
 def test_postgresql_holds_each_record_once(postgres: str) -> None:
     """The same records get into PostgreSQL, and a second run adds none."""
     with Sandbox(records=700) as sandbox:
@@ -650,6 +654,7 @@ def test_postgresql_holds_each_record_once(postgres: str) -> None:
     assert "s3cret" not in first.destination
 
 
+@pytest.mark.slow
 def test_nul_does_not_stop_postgresql(postgres: str) -> None:
     """One call with U+0000 in its texts is loaded as all others are."""
     with Sandbox(records=calls_with_nul()) as sandbox:
@@ -659,6 +664,7 @@ def test_nul_does_not_stop_postgresql(postgres: str) -> None:
     check_nul({row[0]: dict(zip(names, row, strict=True)) for row in rows})
 
 
+@pytest.mark.slow
 def test_staging_table_keeps_no_copy(postgres: str) -> None:
     """What dlt loads by way of another table does not stay there."""
     with Sandbox(records=30) as sandbox:
@@ -666,6 +672,7 @@ def test_staging_table_keeps_no_copy(postgres: str) -> None:
     assert query(postgres, "SELECT count(*) FROM staged_staging.call_records") == [(0,)]
 
 
+@pytest.mark.slow
 def test_postgresql_refuses_a_wrong_password_without_showing_it(postgres: str) -> None:
     """The error is the server's, and shows neither password."""
     with pytest.raises(DestinationError, match="password authentication failed") as raised:
@@ -673,6 +680,7 @@ def test_postgresql_refuses_a_wrong_password_without_showing_it(postgres: str) -
     assert "wr0ng" not in str(raised.value)
 
 
+@pytest.mark.slow
 def test_password_may_come_from_where_libpq_looks(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """PGPASSWORD keeps it out of the URL."""
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
