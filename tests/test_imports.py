@@ -34,7 +34,7 @@ PURE: Final = ("_checks", "_error_codes", "_errors", "_ledger", "_models", "_pro
 IO: Final = {"aiolimiter", "anyio", "asyncio", "httpcore", "httpx", "socket", "ssl", "stamina"}
 
 ROOMS: Final = {
-    "export": {"_models"},
+    "export": {"_errors", "_models", "_warn"},
     "summary": {"_models"},
     "sandbox": {"_errors", "_models", "_usersig", "_wire"},
     "integrations": {

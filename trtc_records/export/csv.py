@@ -25,7 +25,7 @@ _BYTE_ORDER_MARK: Final = "\ufeff"
 
 
 class CsvWriter(RecordWriter):
-    """Write call records as CSV.
+    """A writer of CSV.
 
     ``callees`` is a JSON array and ``extra`` a JSON object, each in its cell. Texts are written unchanged, for
     programs. That includes a user id such as ``=1+1``, which a spreadsheet would compute: use *for_spreadsheets* there.

@@ -15,7 +15,7 @@ __all__ = ["JsonLinesWriter"]
 
 
 class JsonLinesWriter(RecordWriter):
-    """Write call records as JSON Lines, in ASCII.
+    """A writer of JSON Lines, in ASCII.
 
     Args:
         target: A path, whose file is replaced once every record is written, and not after an error; or an open binary

@@ -21,7 +21,7 @@ _ROWS_PER_GROUP: Final = 65_536
 
 
 class ParquetWriter(RecordWriter):
-    """Write call records as Parquet, compressed with zstd, a row group at a time.
+    """A writer of Parquet, compressed with zstd, a row group at a time.
 
     The columns are those of :data:`ARROW_SCHEMA`. An unfinished file cannot be read: its index is at the end.
 
