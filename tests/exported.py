@@ -102,5 +102,5 @@ def _read_parquet(content: bytes) -> list[dict[str, Any]]:
 
 def _restore(row: dict[str, Any]) -> dict[str, Any]:
     """Put back the values that their columns could not hold."""
-    exact = row["extra"].pop("_exact", {})
+    exact = row.get("extra", {}).pop("_exact", {})  # the records that could not be read have no such field
     return {**row, **{name: json.loads(text) for name, text in exact.items()}}
