@@ -59,7 +59,7 @@ def make_writer(
     """
     if file_format is None:
         if not isinstance(target, str | PurePath):
-            raise ValueError(f"an open file has no name to tell the format by: pass one of {', '.join(FileFormat)}")
+            raise ValueError(f"an open file has no extension that sets the format: pass one of {', '.join(FileFormat)}")
         file_format = FileFormat.of(target)
     file_format = FileFormat(file_format)
     compress = file_format.endswith(_GZ)
