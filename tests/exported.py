@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import Any, Final
 
+import attrs
+
 from trtc_records import CallRecord, CallResult, CallType, MediaType
 
 PYARROW: Final = find_spec("pyarrow") is not None
@@ -43,23 +45,22 @@ async def stream(*records: CallRecord, error: Exception | None = None) -> AsyncI
 
 
 def expected_row(record: CallRecord) -> dict[str, Any]:
-    """Return *record* as every format has it."""
+    """Return *record* as every format has it: each of its fields, and two durations."""
     return {
-        "call_id": record.call_id,
-        "caller": record.caller,
-        "callees": list(record.callees),
-        "media_type": record.media_type,
-        "call_type": record.call_type,
-        "call_result": record.call_result,
-        "start_time": show(record.start_time),
-        "accept_time": show(record.accept_time) if record.accept_time else None,
-        "end_time": show(record.end_time),
+        **{field.name: _make_plain(getattr(record, field.name)) for field in attrs.fields(CallRecord)},
         "ring_seconds": ((record.accept_time or record.end_time) - record.start_time).seconds,
         "talk_seconds": (record.end_time - record.accept_time).seconds if record.accept_time else 0,
-        "room_id": record.room_id,
-        "room_id_type": record.room_id_type,
-        "extra": record.extra,
     }
+
+
+def _make_plain(value: object) -> object:
+    match value:
+        case datetime():
+            return show(value)
+        case tuple():
+            return list(value)
+        case _:
+            return value
 
 
 def read_rows(content: bytes, file_format: str) -> list[dict[str, Any]]:
@@ -68,9 +69,9 @@ def read_rows(content: bytes, file_format: str) -> list[dict[str, Any]]:
         content = gzip.decompress(content)
         file_format = file_format.removesuffix(".gz")
     if file_format == "jsonl":
-        return [json.loads(line) for line in content.decode("ascii").splitlines()]
+        return [_restore(json.loads(line)) for line in content.decode("ascii").splitlines()]
     rows = _read_csv(content) if file_format == "csv" else _read_parquet(content)
-    return [_restore(row) for row in rows]
+    return [_restore({**row, "extra": json.loads(row["extra"])}) for row in rows]
 
 
 def show(moment: datetime) -> str:
@@ -100,6 +101,6 @@ def _read_parquet(content: bytes) -> list[dict[str, Any]]:
 
 
 def _restore(row: dict[str, Any]) -> dict[str, Any]:
-    """Put back what a typed column could not hold."""
-    extra = json.loads(row["extra"])
-    return {**row, "extra": extra, **extra.pop("_exact", {})}
+    """Put back the values that their columns could not hold."""
+    exact = row.get("extra", {}).pop("_exact", {})  # the records that could not be read have no such field
+    return {**row, **{name: json.loads(text) for name, text in exact.items()}}

@@ -23,7 +23,7 @@ ROOMS: Final[dict[str, set[str]]] = {
     "warehouse": {"_api", "_client", "_errors", "_warn", "export"},
     "sandbox": {"_api"},
     "summary": {"_api"},
-    "export": {"_api"},
+    "export": {"_api", "_errors", "_warn"},
     "": {"_api", "_client", "_errors", "_version", "_walking", "quota"},
     "_client": {
         "_api",

@@ -1,6 +1,7 @@
-"""Directives that show what the code says, so that no page can say otherwise.
+"""Directives that show tables of the code, so that no page can differ from it.
 
-``{error-codes} 60000-60999`` is the part of the library's own table of error codes. ``{readme-section} Performance``
+``{error-codes} 60000-60999`` is the part of the library's own table of error codes. ``{columns}`` is its table of
+the columns of an export. ``{readme-section} Performance``
 is what the README says under that heading, if there is one. And the long names of tests may break after an underscore.
 """
 
@@ -17,7 +18,17 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from trtc_records._api.error_codes import _TABLE
+from trtc_records.export._columns import COLUMNS, Kind
 
+_TYPES: Final = {
+    Kind.TEXT: ("string", "text", "string"),
+    Kind.TEXTS: ("array of strings", "JSON array in a cell", "list of strings"),
+    Kind.TIME: ("ISO 8601, UTC", "ISO 8601, UTC", "`timestamp[us, tz=UTC]`"),
+    Kind.SECONDS: ("number", "number", "int64"),
+    Kind.INTEGER: ("number", "number", "int64"),
+    Kind.OBJECT: ("object", "JSON object in a cell", "JSON object as a string"),
+}
+"""The type of a column in JSON Lines, CSV and Parquet."""
 _README: Final = Path(__file__).parents[2] / "README.md"
 
 
@@ -61,6 +72,18 @@ class ErrorCodes(_Directive):
         return self.parse(lines, "trtc_records/_error_codes.py")
 
 
+class Columns(_Directive):
+    """Show each column of an export: its meaning, and its type in each format."""
+
+    required_arguments = 0
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table."""
+        lines = ["| column | meaning | JSON Lines | CSV | Parquet |", "| --- | --- | --- | --- | --- |"]
+        lines += [f"| `{column.name}` | {column.meaning} | {' | '.join(_TYPES[column.kind])} |" for column in COLUMNS]
+        return self.parse(lines, "trtc_records/export/_columns.py")
+
+
 class ReadmeSection(_Directive):
     """Show a section of the README."""
 
@@ -82,6 +105,7 @@ def let_names_break(_: Sphinx, doctree: nodes.document, __: str) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives."""
     app.add_directive("error-codes", ErrorCodes)
+    app.add_directive("columns", Columns)
     app.add_directive("readme-section", ReadmeSection)
     app.connect("doctree-resolved", let_names_break)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

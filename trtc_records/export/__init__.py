@@ -1,4 +1,4 @@
-"""Write call records to files: one class per format, each of which takes any iterable of records, async or not.
+"""Write call records to files: one class per format, each for any iterable of records, async or not.
 
 ::
 
@@ -6,7 +6,7 @@
         await ParquetWriter("calls.parquet").write(client.iter_records())
 
 :class:`ParquetWriter`, :func:`to_arrow`, :func:`gather_arrow` and :data:`ARROW_SCHEMA` need pyarrow, which is imported
-when one of them is: ``pip install 'trtc-records[parquet]'``.
+with the first of them: ``pip install 'trtc-records[parquet]'``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _HOMES = {"ARROW_SCHEMA": "arrow", "ParquetWriter": "parquet", "gather_arrow": "
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs pyarrow when it is asked for."""
+    """Import a name that needs pyarrow on first use."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

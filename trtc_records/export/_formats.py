@@ -1,4 +1,4 @@
-"""Choose a format by its name or by a file's."""
+"""File formats, and the choice of one by its name or by a file's extension."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GZ: Final = ".gz"
 
 
 class FileFormat(StrEnum):
-    """Name a format; the name is also what its files end in."""
+    """A file format; its value is also the extension of its files."""
 
     JSON_LINES = "jsonl"
     JSON_LINES_GZIP = "jsonl.gz"
@@ -26,10 +26,10 @@ class FileFormat(StrEnum):
 
     @classmethod
     def of(cls, path: PurePath | str) -> Self:
-        """Return the format that a file's name ends in; ``.ndjson`` is another name of ``.jsonl``.
+        """Return the format of a file by its extension; ``.ndjson`` is another one of JSON Lines.
 
         Raises:
-            ValueError: It ends in none; the message names them all.
+            ValueError: The extension belongs to no format; the message lists all extensions.
         """
         name = PurePath(path).name.lower().replace(".ndjson", ".jsonl")
         for member in cls:
@@ -39,7 +39,7 @@ class FileFormat(StrEnum):
 
     @property
     def is_text(self) -> bool:
-        """Tell whether a person can read it as it is."""
+        """Return whether the format is text that a person can read."""
         return self in {FileFormat.JSON_LINES, FileFormat.CSV}
 
 
@@ -50,16 +50,16 @@ def make_writer(
 
     Args:
         target: A path or an open binary file.
-        file_format: A format or its name; by default what the path ends in.
-        for_spreadsheets: As :class:`CsvWriter` has it; other formats have no use for it.
+        file_format: A format or its name; by default that of the path's extension.
+        for_spreadsheets: Option of :class:`CsvWriter`; other formats ignore it.
 
     Raises:
-        ValueError: There is no such format, or the path's end names none.
+        ValueError: There is no such format, or the path has no extension of a format.
         ImportError: The format needs an extra that is not installed; the message names it.
     """
     if file_format is None:
         if not isinstance(target, str | PurePath):
-            raise ValueError(f"an open file has no name to tell the format by: pass one of {', '.join(FileFormat)}")
+            raise ValueError(f"an open file has no extension that sets the format: pass one of {', '.join(FileFormat)}")
         file_format = FileFormat.of(target)
     file_format = FileFormat(file_format)
     compress = file_format.endswith(_GZ)

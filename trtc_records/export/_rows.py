@@ -1,130 +1,116 @@
-"""Turn a call record into a row: the columns that every format has."""
+"""The row of a call record, the same in every format.
+
+Any reader of a format has to take its files. Readers refuse half a surrogate pair, which UTF-8 cannot encode, and a
+column whose values differ in type. A value that its column cannot hold is therefore replaced by the nearest one that it
+can hold, and ``extra`` keeps the exact value, as JSON text in ASCII, under ``_exact`` and the column's name:
+``json.loads(row["extra"]["_exact"]["caller"])``.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 from trtc_records._api.models import CallRecord
+from trtc_records.export._columns import COLUMNS, Kind, names_of
 from trtc_records.export._json import dump_json
 
-__all__ = ["COLUMNS", "TEXT_COLUMNS", "make_row", "make_typed_row", "show_time"]
+__all__ = ["LIST_COLUMNS", "TEXT_COLUMNS", "keep_exact", "make_row", "make_typed_row"]
 
-COLUMNS: Final = (
-    "call_id",
-    "caller",
-    "callees",
-    "media_type",
-    "call_type",
-    "call_result",
-    "start_time",
-    "accept_time",
-    "end_time",
-    "ring_seconds",
-    "talk_seconds",
-    "room_id",
-    "room_id_type",
-    "extra",
-)
-TEXT_COLUMNS: Final = ("call_id", "caller", "media_type", "call_type", "call_result", "room_id")
+TEXT_COLUMNS: Final = names_of(Kind.TEXT)
+LIST_COLUMNS: Final = names_of(Kind.TEXTS)
+_TIME_COLUMNS: Final = names_of(Kind.TIME)
+_SECONDS_COLUMNS: Final = names_of(Kind.SECONDS)
+_INTEGER_COLUMNS: Final = names_of(Kind.INTEGER)
+_NAMES: Final = tuple(column.name for column in COLUMNS)
+_get_values: Final = attrgetter(*(column.source for column in COLUMNS))
+_get_texts: Final = itemgetter(*TEXT_COLUMNS)
 
 _EXACT: Final = "_exact"
+_HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 _REPLACEMENT: Final = "\ufffd"
 _SMALLEST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**63 - 1
 
 
 def make_row(record: CallRecord) -> dict[str, Any]:
-    """Return *record* as JSON has it: times in ISO 8601 and UTC, durations in seconds."""
-    return {
-        "call_id": record.call_id,
-        "caller": record.caller,
-        "callees": list(record.callees),
-        "media_type": record.media_type,
-        "call_type": record.call_type,
-        "call_result": record.call_result,
-        "start_time": show_time(record.start_time),
-        "accept_time": None if record.accept_time is None else show_time(record.accept_time),
-        "end_time": show_time(record.end_time),
-        "ring_seconds": int(record.ring_time.total_seconds()),
-        "talk_seconds": int(record.talk_time.total_seconds()),
-        "room_id": record.room_id,
-        "room_id_type": record.room_id_type,
-        "extra": record.extra,
-    }
+    """Return *record* as a row of JSON Lines: times in ISO 8601 and UTC, durations in seconds.
+
+    A value that its column cannot hold (half a surrogate pair, a result that is a number) is replaced by the nearest
+    one that it can hold; ``extra`` keeps the exact value, as JSON text, under ``_exact`` and the column's name.
+    """
+    row = _read_row(record)
+    for name in LIST_COLUMNS:
+        row[name] = list(row[name])
+    for name in _TIME_COLUMNS:
+        row[name] = row[name] and _show_time(row[name])
+    return row
 
 
 def make_typed_row(record: CallRecord) -> dict[str, Any]:
-    """Return *record* for columns that have one type each: the times as datetimes, ``extra`` as JSON text.
-
-    What its column cannot hold as it is (half a surrogate pair, which UTF-8 does not know, or a result that is a
-    number) stands in ``extra`` as it is, under ``_exact`` and its column's name; the column holds what comes nearest.
-    """
-    row: dict[str, Any] = {
-        "call_id": record.call_id,
-        "caller": record.caller,
-        "callees": record.callees,
-        "media_type": record.media_type,
-        "call_type": record.call_type,
-        "call_result": record.call_result,
-        "start_time": record.start_time,
-        "accept_time": record.accept_time,
-        "end_time": record.end_time,
-        "ring_seconds": int(record.ring_time.total_seconds()),
-        "talk_seconds": int(record.talk_time.total_seconds()),
-        "room_id": record.room_id,
-        "room_id_type": record.room_id_type,
-        "extra": dump_json(record.extra) if record.extra else "{}",
-    }
-    return row if _fits(record) else _fit(row, record.extra)
+    """Return *record* as a row of typed columns: times as datetimes, ``extra`` as JSON text."""
+    row = _read_row(record)
+    row["extra"] = dump_json(row["extra"]) if row["extra"] else "{}"
+    return row
 
 
-def show_time(time: datetime) -> str:
-    """Return *time* in ISO 8601 and UTC."""
+def keep_exact(extra: Mapping[str, Any], exact: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *extra* with the values of *exact*, by column, as JSON text; it has a name that *extra* does not use."""
+    name = _EXACT
+    while name in extra:  # a field of Tencent's
+        name = f"_{name}"
+    return {**extra, name: {column: dump_json(value) for column, value in exact.items()}}
+
+
+def _show_time(time: datetime) -> str:
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _fits(record: CallRecord) -> bool:
-    """Tell whether every column can hold what *record* has for it, as nearly all records do."""
+def _read_row(record: CallRecord) -> dict[str, Any]:
+    """Return the values of *record* by column, each of them one that its column can hold."""
+    row = dict(zip(_NAMES, _get_values(record), strict=True))
+    for name in _SECONDS_COLUMNS:
+        row[name] = int(row[name].total_seconds())
+    return row if _fits(row) else _fit(row)
+
+
+def _fits(row: Mapping[str, Any]) -> bool:
+    """Return whether every column can hold its value, as in nearly all records."""
     try:
-        "".join(
-            (
-                record.call_id,
-                record.caller,
-                record.media_type,
-                record.call_type,
-                record.call_result,  # type: ignore[arg-type]
-                record.room_id,
-                *record.callees,
-            )
-        ).encode()
+        "".join(_get_texts(row)).encode()
+        for name in LIST_COLUMNS:
+            "".join(row[name]).encode()
+        if row["extra"]:
+            dump_json(row["extra"], ensure_ascii=False).encode()
     except (TypeError, UnicodeEncodeError):
         return False
-    return _is_integer(record.room_id_type)
+    return all(_is_integer(row[name]) for name in _INTEGER_COLUMNS)
 
 
 def _is_integer(value: object) -> bool:
     return isinstance(value, int) and _SMALLEST_INTEGER <= value <= _LARGEST_INTEGER
 
 
-def _fit(row: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *row* with what its columns can hold, and the rest in ``extra``."""
+def _fit(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *row* with values that its columns can hold, and the exact ones in ``extra``."""
     fitted: dict[str, Any] = {name: _clean(str(row[name])) for name in TEXT_COLUMNS}
-    fitted["callees"] = tuple(map(_clean, row["callees"]))
-    fitted["room_id_type"] = row["room_id_type"] if _is_integer(row["room_id_type"]) else None
+    fitted |= {name: tuple(map(_clean, row[name])) for name in LIST_COLUMNS}
+    fitted |= {name: row[name] if _is_integer(row[name]) else None for name in _INTEGER_COLUMNS}
+    fitted["extra"] = _clean(row["extra"])
     exact = {name: row[name] for name, value in fitted.items() if value != row[name]}
-    name = _EXACT
-    while name in extra:  # the service's own
-        name = f"_{name}"
-    return {**row, **fitted, "extra": dump_json({**extra, name: exact})}
+    return {**row, **fitted, "extra": keep_exact(fitted["extra"], exact)}
 
 
-def _clean(text: str) -> str:
-    """Return *text* as UTF-8 can hold it."""
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return "".join(_REPLACEMENT if "\ud800" <= character <= "\udfff" else character for character in text)
-    return text
+def _clean(value: Any) -> Any:
+    """Return *value*, read from JSON, with U+FFFD for each half of a surrogate pair."""
+    match value:
+        case str():
+            return _HALF_PAIR.sub(_REPLACEMENT, value)
+        case dict():
+            return {_clean(name): _clean(each) for name, each in value.items()}
+        case list():
+            return [_clean(each) for each in value]
+        case _:
+            return value

@@ -1,4 +1,4 @@
-"""The shape that all formats share: records become bytes without I/O, and the bytes go to a file in a thread."""
+"""The base of all formats: an encoder turns records into bytes without I/O; a thread writes the bytes to a file."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from trtc_records.export._files import replace_file
 __all__ = ["Encoder", "Gzip", "RecordWriter", "in_batches"]
 
 _RECORDS_PER_WRITE: Final = 500
-"""A write goes to a thread, so that a slow disk or pipe does not hold up the requests; this many share the cost."""
+"""Records per write. Writes run in a thread, so that a slow disk or pipe delays no request."""
 
 _GZIP_LEVEL: Final = 6
 _GZIP_WINDOW: Final = 31  # zlib's number for gzip with the largest window
 
 
 class Encoder(Protocol):
-    """Turn records into a file's bytes."""
+    """An encoder of records into a file's bytes."""
 
     def add(self, records: Sequence[CallRecord]) -> bytes:
-        """Return the bytes that are due once *records* were added."""
+        """Return the bytes to write after adding *records*."""
         ...
 
     def finish(self) -> bytes:
@@ -37,23 +37,23 @@ class Encoder(Protocol):
 
 
 class RecordWriter(ABC):
-    """Write call records in one format.
+    """A writer of call records in one format.
 
     Args:
-        target: A path, whose file is replaced once every record is written and stays as it was after an
-            error; or an open binary file, which is flushed and left open.
+        target: A path, whose file is replaced once every record is written, and not after an error; or an open binary
+            file, which is flushed and left open.
     """
 
     def __init__(self, target: Path | str | BinaryIO) -> None:
         self._target = Path(target) if isinstance(target, str) else target
 
     async def write(self, records: AsyncIterable[CallRecord] | Iterable[CallRecord]) -> int:
-        """Write every record and return how many there were; memory does not grow with their number.
+        """Write every record and return their number; memory does not grow with it.
 
-        A cancellation does not wait for a reader that has stopped: a write to an open file may then still be under way.
+        A cancellation does not wait for a reader that has stopped: a write to an open file may still be in progress.
 
         Args:
-            records: A walk, or whatever else yields records.
+            records: A walk, or any other iterable of records.
 
         Raises:
             OSError: The target cannot be written.
@@ -65,7 +65,7 @@ class RecordWriter(ABC):
 
     async def _write(self, records: AsyncIterable[CallRecord] | Iterable[CallRecord], file: BinaryIO) -> int:
         encoder = self._make_encoder()
-        abandon = file is self._target  # a pipe may never take it; a file of our own is to be closed and removed
+        abandon = file is self._target  # a pipe may block forever; a file of our own has to be closed and removed
         count = 0
         async for batch in in_batches(records, _RECORDS_PER_WRITE):
             count += len(batch)
@@ -75,11 +75,11 @@ class RecordWriter(ABC):
 
     @abstractmethod
     def _make_encoder(self) -> Encoder:
-        """Return what encodes one file."""
+        """Return an encoder for one file."""
 
 
 class Gzip:
-    """Compress what another encoder makes.
+    """An encoder that compresses the bytes of another one.
 
     Args:
         encoder: The other encoder.
@@ -90,11 +90,11 @@ class Gzip:
         self._compressor = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
 
     def add(self, records: Sequence[CallRecord]) -> bytes:
-        """Return what the compressor lets go of; it keeps some back."""
+        """Return the compressed bytes so far; the compressor keeps some back."""
         return self._compressor.compress(self._encoder.add(records))
 
     def finish(self) -> bytes:
-        """Return the rest, and the checksum."""
+        """Return the rest and the checksum."""
         return self._compressor.compress(self._encoder.finish()) + self._compressor.flush()
 
 
@@ -129,13 +129,13 @@ def _finish(file: BinaryIO, encoder: Encoder) -> None:
 
 
 def _write_all(file: BinaryIO, content: bytes) -> None:
-    """Write *content* to its end, and flush: a file without a buffer may take a part of it at a time."""
+    """Write all of *content*, and flush; an unbuffered file may take a part of it at a time."""
     rest: bytes | memoryview = content
     while rest:
         written: int | None = file.write(rest)
         if written is None:
             if isinstance(file, io.RawIOBase):
                 raise BlockingIOError(errno.EAGAIN, "write could not complete without blocking")
-            break  # some files that others make do not count, and take all
+            break  # some file-like objects return no count, and take all
         rest = memoryview(rest)[written:]
     file.flush()

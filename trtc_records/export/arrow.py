@@ -1,4 +1,4 @@
-"""Arrow tables of call records: for polars, pandas, DuckDB, and whatever else takes Arrow."""
+"""Arrow tables of call records: for polars, pandas, DuckDB and other libraries that take Arrow."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Final
 
 from trtc_records._api.models import CallRecord
+from trtc_records.export._columns import COLUMNS, Kind
 from trtc_records.export._rows import make_typed_row
 from trtc_records.export._writer import in_batches
 
@@ -19,28 +20,18 @@ except ModuleNotFoundError as _error:
 
 __all__ = ["ARROW_SCHEMA", "gather_arrow", "to_arrow", "to_batch"]
 
-_TIME: Final = pa.timestamp("us", tz="UTC")
+_TYPES: Final = {
+    Kind.TEXT: pa.string(),
+    Kind.TEXTS: pa.list_(pa.string()),
+    Kind.TIME: pa.timestamp("us", tz="UTC"),
+    Kind.SECONDS: pa.int64(),
+    Kind.INTEGER: pa.int64(),
+    Kind.OBJECT: pa.string(),
+}
 _RECORDS_PER_BATCH: Final = 5_000
 
-ARROW_SCHEMA: Final = pa.schema(
-    [
-        ("call_id", pa.string()),
-        ("caller", pa.string()),
-        ("callees", pa.list_(pa.string())),
-        ("media_type", pa.string()),
-        ("call_type", pa.string()),
-        ("call_result", pa.string()),
-        ("start_time", _TIME),
-        ("accept_time", _TIME),
-        ("end_time", _TIME),
-        ("ring_seconds", pa.int64()),
-        ("talk_seconds", pa.int64()),
-        ("room_id", pa.string()),
-        ("room_id_type", pa.int64()),
-        ("extra", pa.string()),
-    ]
-)
-"""The columns of every table and Parquet file that this library makes; ``extra`` is a JSON object as text."""
+ARROW_SCHEMA: Final = pa.schema([(column.name, _TYPES[column.kind]) for column in COLUMNS])
+"""The columns of every table and Parquet file of this library; ``extra`` is a JSON object as text."""
 
 
 def to_arrow(records: Iterable[CallRecord]) -> pa.Table:
@@ -51,7 +42,7 @@ def to_arrow(records: Iterable[CallRecord]) -> pa.Table:
 
 
 async def gather_arrow(records: AsyncIterable[CallRecord]) -> pa.Table:
-    """Read a walk to its end into an Arrow table with :data:`ARROW_SCHEMA`; the records themselves are not kept."""
+    """Return all records of a walk as an Arrow table with :data:`ARROW_SCHEMA`; the records themselves are not kept."""
     return pa.Table.from_batches(
         [to_batch(batch) async for batch in in_batches(records, _RECORDS_PER_BATCH)], ARROW_SCHEMA
     )

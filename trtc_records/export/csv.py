@@ -1,43 +1,42 @@
-"""CSV as RFC 4180 has it: a header, commas, CRLF, in UTF-8."""
+"""CSV (RFC 4180): a header, commas, CRLF, in UTF-8."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from trtc_records._api.models import CallRecord
-from trtc_records.export._rows import COLUMNS, TEXT_COLUMNS, make_typed_row, show_time
+from trtc_records.export._columns import COLUMNS, Kind, names_of
+from trtc_records.export._json import dump_json
+from trtc_records.export._rows import LIST_COLUMNS, make_row
 from trtc_records.export._writer import Encoder, Gzip, RecordWriter
 
 __all__ = ["CsvWriter"]
 
-# What a spreadsheet takes for a formula at the start of a cell, in full width too (OWASP, "CSV Injection"). Where its
-# list separator is a semicolon, as in much of Europe, it also begins a cell behind that, or a row behind a line break.
+# Characters that begin a formula at the start of a cell, in full width too (OWASP, "CSV Injection"). A spreadsheet
+# whose list separator is a semicolon, as in much of Europe, begins a cell after it, and a row after a line break.
 _FORMULA_START: Final = re.compile("(?:^|(?<=[;\r\n]))(?=[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
-_GUARDED_COLUMNS: Final = (*TEXT_COLUMNS, "callees", "extra")
-_TIME_COLUMNS: Final = ("start_time", "accept_time", "end_time")
+_GUARDED_COLUMNS: Final = names_of(Kind.TEXT, Kind.TEXTS, Kind.OBJECT)
 _BYTE_ORDER_MARK: Final = "\ufeff"
 
 
 class CsvWriter(RecordWriter):
-    """Write call records as CSV.
+    """A writer of CSV.
 
-    ``callees`` is a JSON array and ``extra`` a JSON object, each in its cell. Every value is written as it is, so
-    that a program reads back what the service sent. That includes a user id such as ``=1+1``, which a spreadsheet
-    would compute: for spreadsheets there is an argument.
+    ``callees`` is a JSON array and ``extra`` a JSON object, each in its cell. Texts are written unchanged, for
+    programs. That includes a user id such as ``=1+1``, which a spreadsheet would compute: use *for_spreadsheets* there.
 
     Args:
-        target: A path, whose file is replaced once every record is written and stays as it was after an
-            error; or an open binary file, which is flushed and left open.
-        compress: Whether to compress with gzip; it is not by default.
-        for_spreadsheets: Whether to put an apostrophe before a text that a spreadsheet would take for a formula,
-            every value into quotes, and a byte order mark at the start, without which Excel takes UTF-8 for something
-            else. None of it by default.
+        target: A path, whose file is replaced once every record is written, and not after an error; or an open binary
+            file, which is flushed and left open.
+        compress: Whether to compress with gzip; no by default.
+        for_spreadsheets: Whether to put an apostrophe before a text that a spreadsheet would compute as a formula,
+            every value in quotes, and a byte order mark at the start, without which Excel does not recognize UTF-8;
+            no by default.
     """
 
     def __init__(
@@ -59,14 +58,14 @@ class _Csv:
         if for_spreadsheets:
             self._text.write(_BYTE_ORDER_MARK)
         self._writer = csv.writer(self._text, quoting=csv.QUOTE_ALL if for_spreadsheets else csv.QUOTE_MINIMAL)
-        self._writer.writerow(COLUMNS)
+        self._writer.writerow(column.name for column in COLUMNS)
 
     def add(self, records: Sequence[CallRecord]) -> bytes:
         for record in records:
-            row = make_typed_row(record)
-            for name in _TIME_COLUMNS:
-                row[name] = row[name] and show_time(row[name])
-            row["callees"] = json.dumps(row["callees"], ensure_ascii=False)
+            row = make_row(record)
+            for name in LIST_COLUMNS:
+                row[name] = dump_json(row[name], ensure_ascii=False)
+            row["extra"] = dump_json(row["extra"]) if row["extra"] else "{}"
             if self._for_spreadsheets:
                 _defuse(row)
             self._writer.writerow(row.values())

@@ -15,12 +15,12 @@ __all__ = ["JsonLinesWriter"]
 
 
 class JsonLinesWriter(RecordWriter):
-    """Write call records as JSON Lines, in ASCII.
+    """A writer of JSON Lines, in ASCII.
 
     Args:
-        target: A path, whose file is replaced once every record is written and stays as it was after an
-            error; or an open binary file, which is flushed and left open.
-        compress: Whether to compress with gzip.
+        target: A path, whose file is replaced once every record is written, and not after an error; or an open binary
+            file, which is flushed and left open.
+        compress: Whether to compress with gzip; no by default.
     """
 
     def __init__(self, target: Path | str | BinaryIO, *, compress: bool = False) -> None:

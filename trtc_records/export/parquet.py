@@ -10,24 +10,24 @@ from trtc_records._api.models import CallRecord
 from trtc_records.export._writer import Encoder, RecordWriter
 from trtc_records.export.arrow import ARROW_SCHEMA, to_batch
 
-# trtc_records.export.arrow says what to install where it is missing.
+# After trtc_records.export.arrow, whose error names the package to install.
 import pyarrow as pa  # isort: skip
 import pyarrow.parquet as pq  # isort: skip
 
 __all__ = ["ParquetWriter"]
 
 _ROWS_PER_GROUP: Final = 65_536
-"""Some 10 MB of memory. Readers want groups of tens of thousands of rows at least."""
+"""Some 10 MB of memory; readers are efficient from tens of thousands of rows per group on."""
 
 
 class ParquetWriter(RecordWriter):
-    """Write call records as Parquet, compressed with zstd, a row group at a time.
+    """A writer of Parquet, compressed with zstd, a row group at a time.
 
-    The columns are :data:`ARROW_SCHEMA`'s. A file that is not finished cannot be read: the index stands at its end.
+    The columns are those of :data:`ARROW_SCHEMA`. An unfinished file cannot be read: its index is at the end.
 
     Args:
-        target: A path, whose file is replaced once every record is written and stays as it was after an
-            error; or an open binary file, which is flushed and left open.
+        target: A path, whose file is replaced once every record is written, and not after an error; or an open binary
+            file, which is flushed and left open.
     """
 
     def _make_encoder(self) -> Encoder:
@@ -35,7 +35,7 @@ class ParquetWriter(RecordWriter):
 
 
 class _Parquet:
-    """Let pyarrow write into memory, so that no error of a disk is raised inside of it."""
+    """Parquet written by pyarrow into memory, so that pyarrow never sees an error of the disk."""
 
     def __init__(self) -> None:
         self._sink = _Sink()
@@ -63,7 +63,7 @@ class _Parquet:
 
 
 class _Sink(io.RawIOBase):
-    """Keep what is written until it is taken."""
+    """A file in memory that keeps the bytes written until they are taken."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Sum up call records one by one, in memory that does not grow with their number: for a report, a bot, a dashboard.
+"""Summarize call records one by one, in bounded memory: for a report, a bot, a dashboard.
 
 ::
 
@@ -8,8 +8,8 @@
     print(summary.to_text())
 """
 
+from trtc_records.summary._format import NO_CALLS, show_length
 from trtc_records.summary._result import Caller, Durations, SummaryResult
 from trtc_records.summary._summary import Summary
-from trtc_records.summary._words import NO_CALLS, show_length
 
 __all__ = ["NO_CALLS", "Caller", "Durations", "Summary", "SummaryResult", "show_length"]

@@ -1,14 +1,13 @@
-"""A summary as one page: charts of HTML and CSS, no script, no network, light and dark, from a phone's width on."""
+"""A summary as one HTML page with charts, for light and dark, phone and desk; it has no script and loads nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from html import escape
+from importlib.resources import files
 from typing import Final
 
-from trtc_records.summary._result import Durations, SummaryResult
-from trtc_records.summary._style import STYLE
-from trtc_records.summary._words import (
+from trtc_records.summary._format import (
     NO_CALLS,
     make_notes,
     name_value,
@@ -16,26 +15,29 @@ from trtc_records.summary._words import (
     show_moment,
     show_share,
 )
+from trtc_records.summary._result import Durations, SummaryResult
 
 __all__ = ["make_page"]
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _SHADES: Final = 5
+_STYLE: Final = files(__package__).joinpath("page.css")
 
 
 def make_page(result: SummaryResult, *, title: str) -> str:
     """Return *result* as an HTML document.
 
-    What comes from the service is escaped, and a policy in the page forbids it to load or run anything.
+    Values from the service are escaped, and a policy in the page forbids it to load or run anything.
     """
     shown = _text(title)
+    style = _STYLE.read_text("utf-8")
     body = "\n".join(_make_body(result))
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{shown}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{shown}</h1>\n"
+        f"<title>{shown}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n<h1>{shown}</h1>\n"
         f"{body}\n</main>\n</body>\n</html>\n"
     )
 
@@ -85,7 +87,7 @@ def _make_section(title: str, content: Iterable[str]) -> str:
 
 
 def _make_bars(rows: Iterable[tuple[str, int]], whole: int) -> Iterator[str]:
-    """Yield a table whose rows have bars, so that those who cannot see them read the numbers."""
+    """Yield a table whose rows have bars, so that a screen reader reads the numbers."""
     rows = list(rows)
     largest = max((count for _, count in rows), default=0)
     yield '<table class="bars">'
@@ -99,7 +101,7 @@ def _make_bars(rows: Iterable[tuple[str, int]], whole: int) -> Iterator[str]:
 
 
 def _make_spread(durations: Durations) -> Iterator[str]:
-    """Yield the bars of the ranges up to the last one that has any."""
+    """Yield the bars of the ranges, up to the last one that is not empty."""
     last = max((index for index, (_, count) in enumerate(durations.spread) if count), default=0)
     return _make_bars(durations.spread[: last + 1], durations.count)
 
@@ -148,5 +150,5 @@ def _percent(count: int, largest: int) -> str:
 
 
 def _text(text: str) -> str:
-    """Return *text* for a page: escaped, and without what no page can hold or what turns the direction of writing."""
+    """Return *text* escaped, with U+FFFD for characters that do not print or change the writing direction."""
     return escape("".join(character if character.isprintable() else "\ufffd" for character in text))

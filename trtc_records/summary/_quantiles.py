@@ -1,29 +1,32 @@
-"""Quantiles of durations in bounded memory: a histogram whose buckets grow with the value.
+"""Quantiles of durations in bounded memory.
 
-Below 256 s a bucket holds one whole second, so that what the service keeps, which is whole seconds, stays exact.
-Above, each bucket is 1 % wider than the one before, and its middle is within 0.5 % of whatever fell into it (the idea
-of DDSketch, Masson, Rim and Lee, 2019). The largest of about 1,500 buckets takes everything from ten years on.
+Durations under a day are counted second by second. The service's are whole seconds, so their quantiles are exact.
+A day or more is counted in buckets, each 1 % wider than the one before (the idea of DDSketch, Masson, Rim and Lee,
+2019). The counts of all seconds of a day take 700 KB, those up to an hour 30 KB; there are some 800 buckets.
 """
 
 from __future__ import annotations
 
 import math
+from array import array
 from bisect import bisect_right
 from collections import Counter
 from typing import Final
 
 __all__ = ["DurationHistogram"]
 
-_EXACT: Final = 256
+_DAY: Final = 86_400
 _LOG_WIDTH: Final = math.log(1.01)
-_LAST: Final = _EXACT + int(math.log(10 * 365 * 86_400 / _EXACT) / _LOG_WIDTH)
+_LAST: Final = int(math.log(10 * 365) / _LOG_WIDTH)
+"""The bucket of all durations of ten years and more."""
 
 
 class DurationHistogram:
-    """Count durations in seconds; one below zero, as clocks that disagree make it, counts as zero.
+    """Counts of durations in seconds; a negative one, from clocks that disagree, counts as zero.
 
     Args:
-        edges: Where ranges begin that are counted exactly, in ascending order from 0; each ends where the next begins.
+        edges: The lower ends of ranges whose durations are counted, in ascending order from 0; each range ends where
+            the next begins.
     """
 
     def __init__(self, edges: tuple[float, ...] = (0,)) -> None:
@@ -33,39 +36,39 @@ class DurationHistogram:
         self.count = 0
         self.total = 0.0
         self.longest = 0.0
+        self._seconds = array("Q")
+        """How many durations had 0, 1, 2, … whole seconds, up to the longest one that was under a day."""
         self._buckets: Counter[int] = Counter()
 
     def add(self, seconds: float) -> None:
         """Count one duration."""
         seconds = max(seconds, 0.0)
-        self._buckets[_bucket(seconds)] += 1
+        if seconds < _DAY:
+            second = int(seconds)
+            if second >= len(self._seconds):
+                self._seconds.extend([0] * (second + 1 - len(self._seconds)))
+            self._seconds[second] += 1
+        else:
+            self._buckets[min(int(math.log(seconds / _DAY) / _LOG_WIDTH), _LAST)] += 1
         self.spread[bisect_right(self._edges, seconds) - 1] += 1
         self.count += 1
         self.total += seconds
         self.longest = max(self.longest, seconds)
 
     def quantile(self, share: float) -> float:
-        """Return the least duration, in seconds, that at least *share* of all are no longer than; 0 without any.
+        """Return the shortest duration, in seconds, that at least *share* of all do not exceed; 0 without any.
 
         Args:
             share: From 0 to 1; 0.5 is the median.
         """
         wanted = max(math.ceil(share * self.count), 1)
         seen = 0
+        for second, count in enumerate(self._seconds):
+            seen += count
+            if seen >= wanted:
+                return float(second)
         for bucket in sorted(self._buckets):
             seen += self._buckets[bucket]
             if seen >= wanted:
-                return min(_middle(bucket), self.longest)
+                return min(_DAY * math.exp((bucket + 0.5) * _LOG_WIDTH), self.longest)
         return 0.0
-
-
-def _bucket(seconds: float) -> int:
-    if seconds < _EXACT:
-        return int(seconds)
-    return min(_EXACT + int(math.log(seconds / _EXACT) / _LOG_WIDTH), _LAST)
-
-
-def _middle(bucket: int) -> float:
-    if bucket < _EXACT:
-        return float(bucket)
-    return _EXACT * math.exp((bucket - _EXACT + 0.5) * _LOG_WIDTH)

@@ -1,4 +1,4 @@
-"""Take call records one by one."""
+"""The summary: it takes call records one by one."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from trtc_records._api.models import CallRecord
-from trtc_records.summary._frequent import FrequentKeys
 from trtc_records.summary._html import make_page
-from trtc_records.summary._plain import make_dict
 from trtc_records.summary._quantiles import DurationHistogram
-from trtc_records.summary._result import Caller, Durations, SummaryResult
+from trtc_records.summary._result import Caller, Durations, SummaryResult, make_dict
 from trtc_records.summary._text import make_text
+from trtc_records.summary._top_keys import TopKeys
 
 __all__ = ["Summary"]
 
 _CALLERS: Final = 1_000
 _KINDS: Final = 50
-"""Different results, types or media that are counted exactly, twice over; today there are six, two and two."""
+"""Half the number of different results, types or media that are counted exactly; Tencent has six, two and two."""
 
 _SPREAD: Final = (
     ("under 5 s", 0),
@@ -34,16 +33,17 @@ _LABELS, _EDGES = zip(*_SPREAD, strict=True)
 
 
 class Summary:
-    """Sum up call records, in memory that does not grow with their number (some 300 KB).
+    """A summary of call records, in memory that does not grow with their number.
 
-    Add the records one by one and ask for the result when and as often as you like.
+    It takes some 200 KB, with calls of a day 2 MB. Add the records one by one. Read the result at any time, as often
+    as you like.
 
     Args:
-        zone: Where hours of the day and weekdays are counted; UTC by default.
-        top: How many of the most frequent callers to name; 10 by default.
+        zone: Time zone for hours of the day and weekdays; UTC by default.
+        top: Number of the most frequent callers to name; 10 by default.
 
     Raises:
-        ValueError: An argument cannot be used; the message names it and says what to write.
+        ValueError: An argument cannot be used; the message names it and a value to write instead.
     """
 
     def __init__(self, *, zone: tzinfo = UTC, top: int = 10) -> None:
@@ -59,16 +59,16 @@ class Summary:
         self._answered = 0
         self._first: datetime | None = None
         self._last: datetime | None = None
-        self._results = FrequentKeys(_KINDS)
-        self._call_types = FrequentKeys(_KINDS)
-        self._media_types = FrequentKeys(_KINDS)
-        self._callers = FrequentKeys(_CALLERS)
+        self._results = TopKeys(_KINDS)
+        self._call_types = TopKeys(_KINDS)
+        self._media_types = TopKeys(_KINDS)
+        self._callers = TopKeys(_CALLERS)
         self._ring_time = DurationHistogram(_EDGES)
         self._talk_time = DurationHistogram(_EDGES)
         self._week = [[0] * 24 for _ in range(7)]
 
     def add(self, record: CallRecord) -> None:
-        """Take one record into account."""
+        """Add one record."""
         start = record.start_time
         local = self._to_local(start)
         self._calls += 1
@@ -90,7 +90,7 @@ class Summary:
 
     @property
     def result(self) -> SummaryResult:
-        """Return what the records so far come to."""
+        """Return the figures of the records added so far."""
         return SummaryResult(
             calls=self._calls,
             answered=self._answered,
@@ -111,27 +111,39 @@ class Summary:
         )
 
     def to_text(self, *, width: int = 80) -> str:
-        """Return the result as lines for a terminal or a chat, with bars made of block characters.
+        """Return the result as lines of text for a terminal or a chat, with bars of block characters.
 
         Args:
-            width: Columns that a line may take; less than 40 is taken for 40.
+            width: Largest number of columns of a line; at least 40 are used.
         """
         return make_text(self.result, width=width)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the result as JSON can hold it: times in ISO 8601, durations in seconds."""
+        """Return the result as plain values for JSON: times in ISO 8601, durations in seconds.
+
+        Half a surrogate pair, which JSON readers refuse, becomes U+FFFD; :attr:`result` has the exact text.
+        """
         return make_dict(self.result)
 
     def to_html(self, *, title: str = "Call records") -> str:
-        """Return the result as a page with charts that needs no network and no script.
+        """Return the result as an HTML page with charts; it needs no network and no script.
 
         Args:
-            title: What stands at the top, and in the browser's tab.
+            title: The heading, and the title of the browser's tab.
         """
         return make_page(self.result, title=title)
 
+    def __repr__(self) -> str:
+        return (
+            f"Summary(calls={self._calls}, answered={self._answered}, first={self._show(self._first)}, "
+            f"last={self._show(self._last)}, zone={self._zone})"
+        )
+
+    def _show(self, moment: datetime | None) -> str:
+        return str(moment and self._to_local(moment).isoformat())
+
     def _to_local(self, moment: datetime) -> datetime:
-        """Return *moment* in the summary's zone; as it is where that would leave the years 1 to 9999."""
+        """Return *moment* in the summary's zone, or unchanged if the years 1 to 9999 do not hold it there."""
         try:
             return moment.astimezone(self._zone)
         except OverflowError:

@@ -6,8 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from trtc_records.summary._result import Durations, SummaryResult
-from trtc_records.summary._words import (
+from trtc_records.summary._format import (
     NO_CALLS,
     make_notes,
     name_value,
@@ -15,6 +14,7 @@ from trtc_records.summary._words import (
     show_moment,
     show_share,
 )
+from trtc_records.summary._result import Durations, SummaryResult
 
 __all__ = ["make_text"]
 
@@ -26,7 +26,7 @@ _AROUND_BAR: Final = 14  # columns of the indent, the gaps and the share
 
 
 def make_text(result: SummaryResult, *, width: int) -> str:
-    """Return *result* as lines of *width* columns at the most, each of which ends with a line feed."""
+    """Return *result* as lines of at most *width* columns; each ends with a line feed."""
     return "".join(f"{line.rstrip()}\n" for line in _make_lines(result, max(width, _NARROWEST)))
 
 
@@ -58,7 +58,7 @@ def _make_lines(result: SummaryResult, width: int) -> Iterator[str]:
 
 
 def _wrap(text: str, width: int, label: str = "") -> Iterator[str]:
-    """Yield *text* as lines behind *label*, broken between words; a word that is longer than a line is cut."""
+    """Yield *text* as lines after *label*, broken between words; a word longer than a line is cut."""
     room = width - len(label)
     line = ""
     for word in text.split():
@@ -71,7 +71,7 @@ def _wrap(text: str, width: int, label: str = "") -> Iterator[str]:
 
 
 def _show_counts(counts: Mapping[str, int], whole: int) -> str:
-    """Return counts in a line, each with its share."""
+    """Return counts in one line, each with its share."""
     return ", ".join(
         f"{_cut(name_value(name), _LABEL_WIDTH)} {count:,} ({show_share(count, whole)})"
         for name, count in counts.items()
@@ -83,7 +83,7 @@ def _show_durations(durations: Durations) -> str:
 
 
 def _make_bars(rows: list[tuple[str, int]], whole: int, width: int) -> Iterator[str]:
-    """Yield a line for each row: its name, a bar as long as its count is large, the count and its share."""
+    """Yield a line for each row: its name, a bar in proportion to its count, the count and its share."""
     largest = max((count for _, count in rows), default=0)
     count_width = len(f"{largest:,}")
     room = width - count_width - _AROUND_BAR  # for name and bar
@@ -102,7 +102,7 @@ def _make_bar(share: float, room: int) -> str:
 
 
 def _cut(name: str, width: int) -> str:
-    """Return *name* on one line of *width* columns; a user id may hold anything, terminal escapes included."""
+    """Return *name* cut to one line of *width* columns, without the terminal escapes that a user id may hold."""
     shown = "".join(character if character.isprintable() else "\ufffd" for character in name)
     while _measure(shown) > width:
         shown = f"{shown.removesuffix('…')[:-1]}…"
@@ -110,7 +110,7 @@ def _cut(name: str, width: int) -> str:
 
 
 def _measure(text: str) -> int:
-    """Return how many columns of a terminal *text* takes."""
+    """Return the number of terminal columns that *text* takes."""
     return sum(
         0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
         for character in text

@@ -71,7 +71,7 @@ except ModuleNotFoundError as _error:
         raise
     raise ImportError(f"syncing needs {_missing}, which is not installed: pip install 'trtc-records[dlt]'") from _error
 
-from trtc_records.export._rows import TEXT_COLUMNS
+from trtc_records.export._rows import LIST_COLUMNS, TEXT_COLUMNS, keep_exact
 from trtc_records.export.arrow import ARROW_SCHEMA, to_arrow
 
 __all__ = ["OVERLAP", "DestinationError", "SyncReport", "call_records_source", "sync_call_records"]
@@ -103,12 +103,13 @@ _LOG_LEVEL: Final = "RUNTIME__LOG_LEVEL"
 _NETWORK_ERRORS: Final = (ConnectionError, TimeoutError, socket.gaierror)
 _NUL: Final = "\0"
 _REPLACEMENT: Final = "\ufffd"
-_EXACT: Final = "_exact"
 
 _SCHEMA: Final = pa.schema(
     [
         # A key that may be null, dlt warns about.
-        field.with_nullable(field.name != "call_id").with_type(pa.string() if field.name == "callees" else field.type)
+        field.with_nullable(field.name != "call_id").with_type(
+            pa.string() if field.name in LIST_COLUMNS else field.type
+        )
         for field in ARROW_SCHEMA
     ]
 )
@@ -503,8 +504,9 @@ def _make_table(records: list[CallRecord]) -> pa.Table:
     """Return the table of every other format, but with lists as JSON text."""
     table = to_arrow(map(_replace_nul, records))
     columns = table.columns
-    place = table.schema.get_field_index("callees")
-    columns[place] = pa.array(map(_to_json, columns[place].to_pylist()), pa.string())
+    for name in LIST_COLUMNS:
+        place = table.schema.get_field_index(name)
+        columns[place] = pa.array(map(_to_json, columns[place].to_pylist()), pa.string())
     return pa.Table.from_arrays(columns, schema=_SCHEMA)
 
 
@@ -512,15 +514,12 @@ def _replace_nul(record: CallRecord) -> CallRecord:
     """Return *record* without U+0000, which PostgreSQL's texts do not hold; ``extra`` has what it was, as elsewhere."""
     exact = {name: getattr(record, name) for name in TEXT_COLUMNS if _NUL in str(getattr(record, name))}
     replaced: dict[str, Any] = {name: text.replace(_NUL, _REPLACEMENT) for name, text in exact.items()}
-    if any(_NUL in callee for callee in record.callees):
-        exact["callees"] = record.callees
-        replaced["callees"] = tuple(callee.replace(_NUL, _REPLACEMENT) for callee in record.callees)
-    if not exact:
-        return record
-    name = _EXACT
-    while name in record.extra:  # the service's own
-        name = f"_{name}"
-    return attrs.evolve(record, extra={**record.extra, name: exact}, **replaced)
+    for name in LIST_COLUMNS:
+        texts = getattr(record, name)
+        if any(_NUL in text for text in texts):
+            exact[name] = texts
+            replaced[name] = tuple(text.replace(_NUL, _REPLACEMENT) for text in texts)
+    return attrs.evolve(record, extra=keep_exact(record.extra, exact), **replaced) if exact else record
 
 
 def _to_datetime(seconds: int | None) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Words for numbers, times and names, in every kind of report alike."""
+"""The form of numbers, times and names in all reports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NO_CALLS: Final = (
     "No calls. Those that were started through the deprecated TUICallKit.call() and groupCall() are kept by an older "
     "service and do not appear here."
 )
-"""What to tell where no record was found."""
+"""The text of a report without calls."""
 
 _NAMES: Final[Mapping[str, str]] = {
     CallResult.NORMAL_END: "ended normally",
@@ -32,12 +32,12 @@ _NAMES: Final[Mapping[str, str]] = {
 
 
 def name_value(value: str) -> str:
-    """Return what people call a value of the vendor's; one that this version does not know stays as it is."""
+    """Return a value of Tencent's in plain words; a value that this version does not know stays unchanged."""
     return _NAMES.get(value, value)
 
 
 def show_length(length: timedelta) -> str:
-    """Return a duration as people read it."""
+    """Return a duration in two units at most, such as ``4 min 05 s``."""
     seconds = round(length.total_seconds())
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
@@ -49,12 +49,12 @@ def show_length(length: timedelta) -> str:
 
 
 def show_moment(moment: datetime) -> str:
-    """Return a time as people read it."""
+    """Return a time, to the minute, without its zone."""
     return f"{moment:%Y-%m-%d %H:%M}"
 
 
 def show_share(part: int, whole: int) -> str:
-    """Return a share in percent; nothing is shown as all or none that is not."""
+    """Return a share in percent; only all is shown as 100 %, and only none as 0 %."""
     if not whole:
         return "n/a"
     if 0 < part < whole:
@@ -63,12 +63,12 @@ def show_share(part: int, whole: int) -> str:
 
 
 def make_notes(result: SummaryResult) -> list[str]:
-    """Return what a reader has to know of the numbers."""
-    what = (
+    """Return explanations that stand below the figures."""
+    explanation = (
         f"Hours and days are in {result.zone}. Ring time is that of all calls, until they connected or ended; "
         "talk time is that of the answered ones."
     )
-    notes = [what, "Above 256 s a median or percentile is within 0.5 %."]
+    notes = [explanation]
     if result.callers_error:
-        notes.append(f"With so many callers, the count of each can be too low, by {result.callers_error:,} at most.")
+        notes.append(f"With so many callers, each count can be too low, by {result.callers_error:,} at most.")
     return notes

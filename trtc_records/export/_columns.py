@@ -1,0 +1,61 @@
+"""The columns of every export: one table, from which formats, tests and the documentation derive.
+
+A new field of ``CallRecord`` needs a line here, which a test demands; the formats follow.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Final
+
+import attrs
+
+__all__ = ["COLUMNS", "Column", "Kind", "names_of"]
+
+
+class Kind(Enum):
+    """The type of a column."""
+
+    TEXT = auto()
+    TEXTS = auto()
+    """A list of texts."""
+    TIME = auto()
+    SECONDS = auto()
+    """A duration in whole seconds."""
+    INTEGER = auto()
+    OBJECT = auto()
+    """A JSON object."""
+
+
+@attrs.frozen
+class Column:
+    """A column: its name, its type, its meaning for the documentation."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    source: str = attrs.field(kw_only=True, default=attrs.Factory(lambda self: self.name, takes_self=True))
+    """The attribute of ``CallRecord`` that the column has; by default the one of the same name."""
+
+
+COLUMNS: Final = (
+    Column("call_id", Kind.TEXT, "The call's id"),
+    Column("caller", Kind.TEXT, "User id of the caller"),
+    Column("callees", Kind.TEXTS, "User ids of the call's members, usually with the caller"),
+    Column("media_type", Kind.TEXT, "`Audio` or `Video`"),
+    Column("call_type", Kind.TEXT, "`SingleCall` or `MultiCall`"),
+    Column("call_result", Kind.TEXT, "How the call ended, such as `NormalEnd`"),
+    Column("start_time", Kind.TIME, "When the call was started"),
+    Column("accept_time", Kind.TIME, "When the call connected; null (in CSV, empty) if it was never answered"),
+    Column("end_time", Kind.TIME, "When the call ended"),
+    Column("ring_seconds", Kind.SECONDS, "How long it rang, until it connected or ended", source="ring_time"),
+    Column("talk_seconds", Kind.SECONDS, "How long it was connected", source="talk_time"),
+    Column("room_id", Kind.TEXT, "The TRTC room; empty without one"),
+    Column("room_id_type", Kind.INTEGER, "0 without a room, 1 for a numeric room id, 2 for a string"),
+    Column("extra", Kind.OBJECT, "Fields that this version does not know, and `_exact` (see below)"),
+)
+
+
+def names_of(*kinds: Kind) -> tuple[str, ...]:
+    """Return the names of the columns of these kinds."""
+    return tuple(column.name for column in COLUMNS if column.kind in kinds)
