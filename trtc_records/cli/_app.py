@@ -14,13 +14,11 @@ from typing import Annotated, Any, Final
 import typer
 
 from trtc_records import __version__
-from trtc_records.cli import _doctor, _export, _summary, _sync, _usersig
 from trtc_records.cli._errors import ExitCode, guard, report
-from trtc_records.cli._get import get
 from trtc_records.cli._options import make_choice_option
 from trtc_records.cli._output import LogLevel, configure_output, say
-from trtc_records.cli._sandbox import sandbox
 from trtc_records.cli._streams import fill_closed_streams
+from trtc_records.cli.commands import doctor, export, get, sandbox, summary, sync, usersig
 
 __all__ = ["run"]
 
@@ -161,10 +159,10 @@ def _register(
     _app.command(epilog=epilog)(_add_common_options(guard(command)))
 
 
-_register(_export.export, _export.EXAMPLES)
-_register(_summary.summary, _summary.EXAMPLES)
-_register(_sync.sync, _sync.EXAMPLES)
-_register(get)
-_register(_doctor.doctor, _doctor.EXAMPLES)
-_register(_usersig.usersig, _usersig.EXAMPLES, environment=False)
-_register(sandbox, environment=False)
+_register(export.export, export.EXAMPLES)
+_register(summary.summary, summary.EXAMPLES)
+_register(sync.sync, sync.EXAMPLES)
+_register(get.get)
+_register(doctor.doctor, doctor.EXAMPLES)
+_register(usersig.usersig, usersig.EXAMPLES, environment=False)
+_register(sandbox.sandbox, environment=False)

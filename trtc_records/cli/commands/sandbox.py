@@ -10,7 +10,7 @@ import typer
 
 from trtc_records.cli._errors import CommandError, ExitCode
 from trtc_records.cli._output import note
-from trtc_records.cli._sandboxes import make_sandbox
+from trtc_records.cli._source import make_sandbox
 
 if TYPE_CHECKING:
     from trtc_records.sandbox import Sandbox

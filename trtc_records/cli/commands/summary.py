@@ -21,7 +21,7 @@ from trtc_records.cli._options import PageSize, Result, SandboxFlag, Since, Type
 from trtc_records.cli._output import fit_encoding, note
 from trtc_records.cli._progress import show_progress
 from trtc_records.cli._rejects import Rejects
-from trtc_records.cli._walks import Selection, choose_client
+from trtc_records.cli._source import Selection, choose_client
 from trtc_records.export import replace_file
 from trtc_records.summary import Summary
 

@@ -6,7 +6,7 @@ import asyncio
 import stat
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import ExitStack, aclosing
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
@@ -16,14 +16,14 @@ import typer
 from trtc_records import CallRecord, CallRecordPage, CallRecordsClient
 from trtc_records.cli._errors import CommandError, ExitCode, explain_writing, show_warnings
 from trtc_records.cli._options import PageSize, Result, SandboxFlag, Since, Type, Until, make_choice_option, make_window
-from trtc_records.cli._output import note
+from trtc_records.cli._output import flatten, note
 from trtc_records.cli._progress import show_progress
 from trtc_records.cli._rejects import Rejects
-from trtc_records.cli._report import make_report
+from trtc_records.cli._source import Selection, choose_client
 from trtc_records.cli._streams import STDOUT, get_binary_stdout, is_stdout
-from trtc_records.cli._walks import Selection, choose_client
+from trtc_records.cli._times import show_time
 from trtc_records.export import FileFormat, RecordWriter, make_writer
-from trtc_records.summary import Summary
+from trtc_records.summary import NO_CALLS, Summary, SummaryResult, show_length
 
 __all__ = ["EXAMPLES", "export"]
 
@@ -106,7 +106,7 @@ def export(
             asyncio.run(_export(make_client, selection, writer, rejects, pass_by))
     target = "stdout" if output == STDOUT else output
     seconds = time.monotonic() - started
-    for line in make_report(summary.result, pages, target=target, window=str(selection.window), seconds=seconds):
+    for line in _make_report(summary.result, pages, target=target, window=str(selection.window), seconds=seconds):
         note(line)
     return max(rejects.report(), incomplete())
 
@@ -167,3 +167,26 @@ def _make_writer(output: str, file_format: FileFormat, *, for_spreadsheets: bool
 def _name_rejects(output: str) -> Path | None:
     """Return where to put what cannot be read: beside the output, where that is a file."""
     return Path(f"{output}.rejects.jsonl") if _is_plain_file(output) else None
+
+
+def _make_report(result: SummaryResult, pages: int, *, target: str, window: str, seconds: float) -> Iterator[str]:
+    """Yield the lines to show.
+
+    Args:
+        result: What was exported.
+        pages: How many pages it came on.
+        target: Where the records were written.
+        window: The time that was asked for.
+        seconds: How long it took.
+    """
+    noun = "call record" if result.calls == 1 else "call records"
+    yield f"Exported {result.calls:,} {noun} to {target} in {seconds:.1f} s"
+    yield f"  window    {window}"
+    if result.first is None or result.last is None:
+        yield f"  note      {NO_CALLS}"
+        return
+    yield f"  started   {show_time(result.first)} to {show_time(result.last)}"
+    talk = show_length(result.talk_time.total)
+    yield f"  answered  {result.answered:,} ({result.answered_share:.1%}), {talk} of talk"
+    yield f"  results   {', '.join(f'{flatten(name)} {count:,}' for name, count in result.results.items())}"
+    yield f"  pages     {pages:,}"

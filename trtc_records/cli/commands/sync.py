@@ -14,8 +14,8 @@ from trtc_records.cli._errors import CommandError, ExitCode, show_warnings
 from trtc_records.cli._options import PageSize, SandboxFlag, Since, make_window, read_length
 from trtc_records.cli._output import note
 from trtc_records.cli._progress import show_progress
+from trtc_records.cli._source import choose_client
 from trtc_records.cli._times import show_time
-from trtc_records.cli._walks import choose_client
 from trtc_records.integrations._targets import DEFAULT_TARGET, TargetError
 
 if TYPE_CHECKING:

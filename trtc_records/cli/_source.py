@@ -1,18 +1,21 @@
-"""What the commands that walk over records have in common."""
+"""Where a command's records come from: a client of the account or of a sandbox, and the selection to read."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from trtc_records import CallRecordPage, CallRecordsClient, CallResult, CallType, ResponseDecodeError
+from trtc_records.cli._errors import CommandError
 from trtc_records.cli._options import Window
-from trtc_records.cli._sandboxes import make_sandbox
 
-__all__ = ["Selection", "choose_client"]
+if TYPE_CHECKING:
+    from trtc_records.sandbox import Sandbox
+
+__all__ = ["Selection", "choose_client", "make_sandbox"]
 
 _SANDBOX_RECORDS: Final = 5_000
 
@@ -60,3 +63,19 @@ def choose_client(*, sandbox: bool) -> Iterator[Callable[[], CallRecordsClient]]
         return
     with make_sandbox(records=_SANDBOX_RECORDS) as service:
         yield lambda: CallRecordsClient(**service.credentials)
+
+
+def make_sandbox(**options: Any) -> Sandbox:
+    """Return a sandbox that is not running.
+
+    Raises:
+        CommandError: The extra is not installed, or an option cannot be used.
+    """
+    try:
+        from trtc_records.sandbox import Sandbox  # noqa: PLC0415  (the extra may be missing)
+    except ImportError as error:
+        raise CommandError(str(error)) from error
+    try:
+        return Sandbox(**options)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
