@@ -12,7 +12,7 @@ if not EXTRAS:
     pytest.skip("needs the extra cli", allow_module_level=True)
 
 from trtc_records.cli import _progress
-from trtc_records.cli._output import configure_output
+from trtc_records.cli._output import configure_output, restore_output
 
 
 class Clock:
@@ -59,7 +59,9 @@ def test_total_may_be_unknown(clock: Clock, capsys: pytest.CaptureFixture[str]) 
 
 def test_quiet_says_nothing(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     """``--quiet`` is quiet about progress too."""
-    with configure_output(quiet=True, log_level=None), _progress.show_progress() as advance:
-        clock.now += 10
-        advance(page(None))
+    with restore_output():
+        configure_output(quiet=True, log_level=None)
+        with _progress.show_progress() as advance:
+            clock.now += 10
+            advance(page(None))
     assert capsys.readouterr().err == ""

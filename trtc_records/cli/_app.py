@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
 from trtc_records import __version__
 from trtc_records.cli._errors import ExitCode, guard, report
-from trtc_records.cli._options import make_choice_option
-from trtc_records.cli._output import LogLevel, configure_output, say
+from trtc_records.cli._output import restore_output, say
 from trtc_records.cli._streams import fill_closed_streams
 from trtc_records.cli.commands import doctor, export, get, sandbox, summary, sync, usersig
 
@@ -60,7 +57,7 @@ _app: Final = typer.Typer(
 
 def run(argv: Sequence[str]) -> int:
     """Run the command line *argv* and return the exit code."""
-    with fill_closed_streams(), _interrupt_at_sigterm():
+    with fill_closed_streams(), restore_output(), _interrupt_at_sigterm():
         code = _call(list(argv) or ["--help"])
         if code == ExitCode.INTERRUPTED:
             say("interrupted")
@@ -115,48 +112,11 @@ def _main(
     """Export, sum up and look up the call records of a Tencent RTC app (TUICallKit)."""
 
 
-_COMMON_OPTIONS: Final = (
-    inspect.Parameter(
-        "quiet",
-        inspect.Parameter.KEYWORD_ONLY,
-        default=False,
-        annotation=Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")],
-    ),
-    inspect.Parameter(
-        "log_level",
-        inspect.Parameter.KEYWORD_ONLY,
-        default=None,
-        annotation=Annotated[
-            LogLevel | None,
-            make_choice_option(
-                LogLevel, "--log-level", metavar="LEVEL", help_text="Show what the library logs, retries above all"
-            ),
-        ],
-    ),
-)
-
-
-def _add_common_options(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
-    """Give *command* the options that all commands have; it need not know of them."""
-    signature = inspect.signature(command, eval_str=True)
-    known = signature.parameters.keys()
-    parameters = [*signature.parameters.values(), *(each for each in _COMMON_OPTIONS if each.name not in known)]
-
-    @functools.wraps(command)
-    def wrapped(**arguments: Any) -> ExitCode:
-        with configure_output(quiet=arguments["quiet"], log_level=arguments["log_level"]):
-            return command(**{name: value for name, value in arguments.items() if name in known})
-
-    wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {each.name: each.annotation for each in parameters}
-    return wrapped
-
-
 def _register(
     command: Callable[..., ExitCode], examples: Sequence[tuple[str, str]] = (), *, environment: bool = True
 ) -> None:
     epilog = _make_epilog(examples, *([_ENVIRONMENT] if environment else []))
-    _app.command(epilog=epilog)(_add_common_options(guard(command)))
+    _app.command(epilog=epilog)(guard(command))
 
 
 _register(export.export, export.EXAMPLES)

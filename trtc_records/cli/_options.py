@@ -11,11 +11,14 @@ import typer
 
 from trtc_records import CallResult, CallType
 from trtc_records.cli._errors import CommandError
+from trtc_records.cli._output import LogLevel
 from trtc_records.cli._times import read_ago, read_time, show_time
 
 __all__ = [
     "CallIdArgument",
+    "Log",
     "PageSize",
+    "Quiet",
     "Result",
     "SandboxFlag",
     "Since",
@@ -104,6 +107,16 @@ PageSize = Annotated[
 ]
 SandboxFlag = Annotated[
     bool, typer.Option("--sandbox", help="Read made-up calls from an embedded sandbox; needs no account.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings and errors.")]
+Log = Annotated[
+    LogLevel | None,
+    make_choice_option(
+        LogLevel,
+        "--log-level",
+        metavar="LEVEL",
+        help_text="Show the library's log from this level on",
+    ),
 ]
 CallIdArgument = Annotated[str, typer.Argument(metavar="CALL_ID", help="The call's id.", show_default=False)]
 

@@ -13,9 +13,22 @@ from typing import Final, TextIO
 
 from trtc_records.cli._streams import drop_unwritten
 
-__all__ = ["Colour", "LogLevel", "configure_output", "fit_encoding", "flatten", "is_quiet", "note", "paint", "say"]
+__all__ = [
+    "Colour",
+    "LogLevel",
+    "configure_output",
+    "fit_encoding",
+    "flatten",
+    "is_quiet",
+    "note",
+    "paint",
+    "restore_output",
+    "say",
+]
 
 _quiet: Final[ContextVar[bool]] = ContextVar("quiet", default=False)
+_logger: Final = logging.getLogger("trtc_records")
+"""The library's own logger; loggers of the layers below may show whole URLs, and the credential is in them."""
 
 
 class Colour(StrEnum):
@@ -36,26 +49,30 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-@contextmanager
-def configure_output(*, quiet: bool, log_level: LogLevel | None) -> Iterator[None]:
-    """Keep to what the user wants to hear for the length of a ``with`` block.
+def configure_output(*, quiet: bool, log_level: LogLevel | None) -> None:
+    """Set how much to show on stderr, until :func:`restore_output` ends.
 
     Args:
-        quiet: Whether to say nothing but errors and warnings.
-        log_level: From which level on to show the library's log on stderr; ``None`` for none of it.
+        quiet: Whether to show only warnings and errors.
+        log_level: The lowest level of the library's log to show; ``None`` shows no log.
     """
-    token = _quiet.set(quiet)
-    handler = logging.StreamHandler()
-    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    # Only the library's own: the loggers of the layers below may show whole URLs, and the credential is in them.
-    logger = logging.getLogger("trtc_records")
+    _quiet.set(quiet)
     if log_level is not None:
-        logger.addHandler(handler)
-        logger.setLevel(log_level.upper())
+        handler = logging.StreamHandler()
+        handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        _logger.addHandler(handler)
+        _logger.setLevel(log_level.upper())
+
+
+@contextmanager
+def restore_output() -> Iterator[None]:
+    """Undo :func:`configure_output` at the end of a ``with`` block."""
+    token, handlers, level = _quiet.set(False), [*_logger.handlers], _logger.level
     try:
         yield
     finally:
-        logger.removeHandler(handler)
+        _logger.handlers[:] = handlers
+        _logger.setLevel(level)
         _quiet.reset(token)
 
 

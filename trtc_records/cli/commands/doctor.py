@@ -25,7 +25,8 @@ from trtc_records import (
     __version__,
 )
 from trtc_records.cli._errors import ExitCode
-from trtc_records.cli._output import Colour, fit_encoding, flatten, paint
+from trtc_records.cli._options import Log, Quiet
+from trtc_records.cli._output import Colour, configure_output, fit_encoding, flatten, paint
 from trtc_records.summary import NO_CALLS
 
 __all__ = ["EXAMPLES", "Finding", "doctor", "find_region", "judge_clock"]
@@ -61,12 +62,13 @@ class Finding:
         return "note" if self.hint else "ok"
 
 
-def doctor() -> ExitCode:
+def doctor(*, quiet: Quiet = False, log_level: Log = None) -> ExitCode:
     """Say what stands in the way, and how to mend it.
 
     Looks at configuration, network, TLS, clock, credentials and region. Sends two requests, one of them without the
     credential. Shows no secret.
     """
+    configure_output(quiet=quiet, log_level=log_level)
     return asyncio.run(_report())
 
 

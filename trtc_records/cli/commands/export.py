@@ -15,8 +15,19 @@ import typer
 
 from trtc_records import CallRecord, CallRecordPage, CallRecordsClient
 from trtc_records.cli._errors import CommandError, ExitCode, explain_writing, show_warnings
-from trtc_records.cli._options import PageSize, Result, SandboxFlag, Since, Type, Until, make_choice_option, make_window
-from trtc_records.cli._output import flatten, note
+from trtc_records.cli._options import (
+    Log,
+    PageSize,
+    Quiet,
+    Result,
+    SandboxFlag,
+    Since,
+    Type,
+    Until,
+    make_choice_option,
+    make_window,
+)
+from trtc_records.cli._output import configure_output, flatten, note
 from trtc_records.cli._progress import show_progress
 from trtc_records.cli._rejects import Rejects
 from trtc_records.cli._source import Selection, choose_client
@@ -74,12 +85,15 @@ def export(
     call_type: Type = None,
     page_size: PageSize = 100,
     sandbox: SandboxFlag = False,
+    quiet: Quiet = False,
+    log_level: Log = None,
 ) -> ExitCode:
     """Export call records to a file or to stdout.
 
     The file appears once every record is written; after an error an older file is as it was. Records that cannot be
     read are written to FILE.rejects.jsonl as the service sent them, with exit code 4.
     """
+    configure_output(quiet=quiet, log_level=log_level)
     selection = Selection(make_window(since, until), result, call_type, page_size)
     output = STDOUT if is_stdout(output) else output
     file_format = _choose_format(output, file_format)

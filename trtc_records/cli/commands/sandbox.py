@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trtc_records.cli._errors import CommandError, ExitCode
-from trtc_records.cli._output import note
+from trtc_records.cli._options import Log, Quiet
+from trtc_records.cli._output import configure_output, note
 from trtc_records.cli._source import make_sandbox
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ __all__ = ["sandbox"]
 
 def sandbox(
     *,
+    quiet: Quiet = False,
+    log_level: Log = None,
     port: Annotated[int, typer.Option(min=0, max=65_535, metavar="N", help="The port; 0 takes a free one.")] = 0,
     records: Annotated[int, typer.Option(min=0, metavar="N", help="How many call records to make up.")] = 2_000,
     seed: Annotated[int, typer.Option(metavar="N", help="The same seed makes the same records.")] = 0,
@@ -28,6 +31,7 @@ def sandbox(
 
     Prints the environment variables that make this command, and CallRecordsClient.from_env(), use it.
     """
+    configure_output(quiet=quiet, log_level=log_level)
     service = make_sandbox(port=port, records=records, seed=seed)
     from trtc_records.sandbox import serve  # noqa: PLC0415  (the extra is there: a sandbox was made)
 

@@ -17,8 +17,8 @@ import typer
 
 from trtc_records import CallRecordPage, CallRecordsClient
 from trtc_records.cli._errors import ExitCode, explain_writing, show_warnings
-from trtc_records.cli._options import PageSize, Result, SandboxFlag, Since, Type, Until, make_window
-from trtc_records.cli._output import fit_encoding, note
+from trtc_records.cli._options import Log, PageSize, Quiet, Result, SandboxFlag, Since, Type, Until, make_window
+from trtc_records.cli._output import configure_output, fit_encoding, note
 from trtc_records.cli._progress import show_progress
 from trtc_records.cli._rejects import Rejects
 from trtc_records.cli._source import Selection, choose_client
@@ -68,11 +68,14 @@ def summary(
     ] = None,
     page_size: PageSize = 100,
     sandbox: SandboxFlag = False,
+    quiet: Quiet = False,
+    log_level: Log = None,
 ) -> ExitCode:
     """Show what the calls of a window were like.
 
     That is results, ring and talk times, busiest hours, top callers. Whatever the number of calls, memory stays flat.
     """
+    configure_output(quiet=quiet, log_level=log_level)
     selection = Selection(make_window(since, until), result, call_type, page_size)
     account = Summary(zone=zone, top=top)
     with ExitStack() as stack:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from trtc_records.cli._errors import CommandError, ExitCode, show_warnings
-from trtc_records.cli._options import PageSize, SandboxFlag, Since, make_window, read_length
-from trtc_records.cli._output import note
+from trtc_records.cli._options import Log, PageSize, Quiet, SandboxFlag, Since, make_window, read_length
+from trtc_records.cli._output import configure_output, note
 from trtc_records.cli._progress import show_progress
 from trtc_records.cli._source import choose_client
 from trtc_records.cli._times import show_time
@@ -67,12 +67,15 @@ def sync(
     ] = None,
     page_size: PageSize = 100,
     sandbox: SandboxFlag = False,
+    quiet: Quiet = False,
+    log_level: Log = None,
 ) -> ExitCode:
     """Bring the table call_records of a database up to date, each record once.
 
     Run it every day, as the service keeps records for 7 days only. It goes on where the last run ended; --since is for
     the first run, or to read more again. Killed or repeated, it leaves no record out and none twice.
     """
+    configure_output(quiet=quiet, log_level=log_level)
     make_window(since, None)
     sync_call_records = _import_sync()
     options: dict[str, Any] = {"since": since, "page_size": page_size}

@@ -13,8 +13,8 @@ import typer
 
 from trtc_records import mint_user_sig
 from trtc_records.cli._errors import CommandError, ExitCode, explain_writing
-from trtc_records.cli._options import read_length
-from trtc_records.cli._output import flatten, note
+from trtc_records.cli._options import Log, Quiet, read_length
+from trtc_records.cli._output import configure_output, flatten, note
 from trtc_records.cli._streams import is_stdout
 from trtc_records.cli._times import show_time
 from trtc_records.export import replace_file
@@ -44,12 +44,15 @@ def usersig(
         timedelta,
         typer.Option(parser=read_length, metavar="LENGTH", help="How long it holds; the vendor advises 24h or more."),
     ] = "24h",  # type: ignore[assignment]  # read by the parser
+    quiet: Quiet = False,
+    log_level: Log = None,
 ) -> ExitCode:
     """Sign a UserSig with the app's secret key.
 
     Whoever has it can do with the app what its identifier may, until it expires: it is shown only where you ask for it.
     Needs TRTC_SDK_APP_ID, TRTC_IDENTIFIER and TRTC_SECRET_KEY, and no network.
     """
+    configure_output(quiet=quiet, log_level=log_level)
     if to_stdout == (output is not None):
         given = "both" if to_stdout else "neither"
         raise CommandError(f"--print and --output: {given} given", "say where the UserSig may be shown")
