@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from types import FrameType
 from typing import Annotated, Final
 
 import typer
@@ -27,8 +28,9 @@ TRTC_REDIS_URL names a Redis server where processes share the quota.
 """
 _EXIT_CODES: Final = """\
 Exit codes: 0 done; 2 usage, configuration or output; 3 credentials; 4 records may be missing or could not be read;
-5 service or network; 130 interrupted; 141 the reader of stdout has gone.
+5 service or network; 128 + n stopped by signal n (130 Ctrl-C, 143 SIGTERM); 141 the reader of stdout has gone.
 """
+_STOP_SIGNALS: Final = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _FIRST_STEPS: Final = (
     ("trtc-records export --sandbox -o demo.jsonl", "try it without an account"),
     ("trtc-records doctor", "check account, network and clock"),
@@ -57,11 +59,13 @@ _app: Final = typer.Typer(
 
 def run(argv: Sequence[str]) -> int:
     """Run the command line *argv* and return the exit code."""
-    with fill_closed_streams(), restore_output(), _interrupt_at_sigterm():
+    with fill_closed_streams(), restore_output(), _interrupt_at_signals() as get_signal:
         code = _call(list(argv) or ["--help"])
-        if code == ExitCode.INTERRUPTED:
-            say("interrupted")
-        return code
+        if code != ExitCode.INTERRUPTED:
+            return code
+        number = get_signal() or signal.SIGINT
+        say("interrupted" if number == signal.SIGINT else f"stopped by {signal.Signals(number).name}")
+        return 128 + number
 
 
 def _call(arguments: list[str]) -> int:
@@ -83,17 +87,31 @@ def _call(arguments: list[str]) -> int:
 
 
 @contextmanager
-def _interrupt_at_sigterm() -> Iterator[None]:
-    """Have a job runner's SIGTERM tidy up as Ctrl-C does, so that no half-written file stays."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _interrupt_at_signals() -> Iterator[Callable[[], int | None]]:
+    """Have SIGTERM and SIGHUP clean up as Ctrl-C does; yield a function that returns the one that came, if any.
+
+    Only the first one counts, as a job runner may send both, and a second one would end the cleaning. A signal that is
+    ignored, as ``nohup`` has it, stays ignored.
+    """
+    received: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if not received:
+            received.append(number)
+            handler = signal.getsignal(signal.SIGINT)  # asyncio's, where it runs: it cancels the task
+            (handler if callable(handler) else signal.default_int_handler)(number, frame)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in _STOP_SIGNALS:
+            # What C code has installed, getsignal gives as None, and Python cannot put it back.
+            if signal.getsignal(number) not in {signal.SIG_IGN, None}:
+                before[number] = signal.signal(number, interrupt)
     try:
-        yield
+        yield lambda: next(iter(received), None)
     finally:
-        if before is not None:  # by Python
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _print_version(wanted: bool) -> None:

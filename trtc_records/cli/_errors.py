@@ -9,8 +9,10 @@ code  meaning
 4     done, but records may be missing or could not be read
 5     the service or the network failed, or there is no such record
 70    a mistake in this program
+129   stopped by SIGHUP
 130   interrupted
 141   whoever read the output has closed it
+143   stopped by SIGTERM
 ====  ========================================================================
 """
 
