@@ -1,4 +1,4 @@
-"""Say things on stderr: in colour on a terminal, and as little as was asked for."""
+"""Print messages on stderr, in colour on a terminal; no more than the user wants."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, TextIO
 
 from trtc_records.cli._streams import drop_unwritten
+from trtc_records.cli._times import show_time
 
 __all__ = [
     "Colour",
@@ -32,7 +34,7 @@ _logger: Final = logging.getLogger("trtc_records")
 
 
 class Colour(StrEnum):
-    """Name a colour by what a terminal calls it."""
+    """A terminal's code for a colour."""
 
     RED = "31"
     GREEN = "32"
@@ -41,7 +43,7 @@ class Colour(StrEnum):
 
 
 class LogLevel(StrEnum):
-    """Name how much of the library's log to show."""
+    """The lowest level of the library's log to show."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -77,17 +79,17 @@ def restore_output() -> Iterator[None]:
 
 
 def is_quiet() -> bool:
-    """Tell whether the user wants to hear of nothing but errors and warnings."""
+    """Return whether the user wants only warnings and errors."""
     return _quiet.get()
 
 
 def say(text: str, hint: str = "", *, colour: Colour = Colour.RED) -> None:
-    """Print one line, and a second one with what to do about it, on stderr.
+    """Print one line on stderr, and a second one with a remedy.
 
     Args:
-        text: What is the matter.
-        hint: What to do about it; nothing by default.
-        colour: The colour of the line's start on a terminal.
+        text: The message.
+        hint: The remedy; none by default.
+        colour: The colour of the command's name on a terminal.
     """
     _print_aside(f"{paint('trtc-records:', colour, sys.stderr)} {flatten(text)}")
     if hint:
@@ -95,13 +97,13 @@ def say(text: str, hint: str = "", *, colour: Colour = Colour.RED) -> None:
 
 
 def note(text: str) -> None:
-    """Print a line on stderr, unless the user wants to hear of nothing but errors and warnings."""
+    """Print a line on stderr, unless the user wants only warnings and errors."""
     if not is_quiet():
         _print_aside(text)
 
 
 def _print_aside(text: str) -> None:
-    """Print *text* on stderr, if it can be: what cannot be said changes nothing of what was done."""
+    """Print *text* on stderr; where it cannot be written, the command goes on without it."""
     try:
         print(text, file=sys.stderr)
     except OSError:
@@ -116,17 +118,20 @@ def paint(text: str, colour: Colour, stream: TextIO) -> str:
 
 
 def flatten(text: str) -> str:
-    """Return *text* on one line: what comes from a server may hold line feeds and terminal escapes."""
+    """Return *text* on one line: a server's text may hold line feeds and terminal escapes."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
 def fit_encoding(text: str) -> str:
-    """Return *text* with a question mark for what stdout's encoding has no character for."""
+    """Return *text* with a question mark for each character that stdout's encoding lacks."""
     encoding = sys.stdout.encoding
     # A StringIO has none, and takes every character.
     return text.encode(encoding, "replace").decode(encoding) if encoding else text
 
 
 class _Formatter(logging.Formatter):
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802
+        return show_time(datetime.fromtimestamp(record.created, UTC))
+
     def format(self, record: logging.LogRecord) -> str:
         return flatten(super().format(record))
