@@ -78,7 +78,7 @@ def test_dataset_is_what_it_is_told(run: Run, tmp_path: Path) -> None:
     ("arguments", "explanation"),
     [
         (["--to", "calls.duckdb"], "--to: not a URL; for a file, write duckdb:/// before its path"),
-        (["--to", "ftp://host/calls"], "--to: 'ftp://' is not known: pass duckdb:///calls.duckdb"),
+        (["--to", "ftp://host/calls"], "hint: pass duckdb:///calls.duckdb"),
         (["--to", "filesystem"], "--to: 'filesystem' cannot merge"),
         (["--to", "duckdb:///no/such/directory/calls.duckdb"], "--to: there is no directory"),
         (["--overlap", "yesterday"], "'yesterday' is not a length of time: write 90m, 24h"),
