@@ -25,9 +25,13 @@ _QUOTA: Final = LocalRateLimiter().rate
 
 
 @contextmanager
-def show_progress() -> Iterator[Callable[[CallRecordPage], None]]:
-    """Yield a function that takes each page of a walk; show records, time left and speed on stderr."""
-    if is_quiet():
+def show_progress(*, hidden: bool = False) -> Iterator[Callable[[CallRecordPage], None]]:
+    """Yield a function that takes each page of a walk; show records, time left and speed on stderr.
+
+    Args:
+        hidden: Whether to show nothing, as where the records themselves go to the terminal.
+    """
+    if hidden or is_quiet():
         yield lambda _: None
     elif sys.stderr.isatty():
         with _show_bar() as advance:

@@ -22,7 +22,7 @@ _SANDBOX_RECORDS: Final = 5_000
 
 @attrs.frozen
 class Selection:
-    """Say which records to read."""
+    """The records that a command reads."""
 
     window: Window
     result: CallResult | None
@@ -32,10 +32,10 @@ class Selection:
     async def read(
         self, client: CallRecordsClient, on_invalid: Callable[[Any, ResponseDecodeError], None]
     ) -> AsyncGenerator[CallRecordPage, None]:
-        """Yield page by page what is selected.
+        """Yield the pages of a walk over the selected records.
 
         Args:
-            client: Whom to ask.
+            client: The client to read with.
             on_invalid: Called with each record that cannot be read, and the error.
         """
         pages = client.iter_pages(
@@ -53,7 +53,7 @@ class Selection:
 
 @contextmanager
 def choose_client(*, sandbox: bool) -> Iterator[Callable[[], CallRecordsClient]]:
-    """Yield what makes the client: of the environment's account, or of a sandbox that runs inside the ``with`` block.
+    """Yield a function that makes a client, for the environment's account or a sandbox that runs in the ``with`` block.
 
     Raises:
         CommandError: The sandbox's extra is not installed.
