@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from cli_process import Run, is_short
+from cli_process import COMMAND, Run, is_short
 
 from trtc_records._usersig import verify_user_sig
+from trtc_records.cli.commands import usersig
 from trtc_records.sandbox import Sandbox
 
 
@@ -29,6 +32,26 @@ def test_user_sig_opens_the_service(run: Run) -> None:
     """What is printed is accepted instead of the key."""
     user_sig = run("usersig", "--print").stdout.strip()
     assert run("export", "-o", "calls.jsonl", TRTC_SECRET_KEY="", TRTC_USER_SIG=user_sig).returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
+def test_commands_of_the_help_work_as_written(environment: dict[str, str], tmp_path: Path) -> None:
+    """After the example's two lines the next command signs in with the UserSig."""
+    examples = [line for line, _ in usersig.EXAMPLES if not line.startswith("trtc-records")]
+    assert examples
+    script = "\n".join([*examples, "trtc-records export -q -o calls.jsonl"])
+    command = f"{shlex.join(COMMAND)} "
+    done = subprocess.run(
+        ["/bin/sh", "-ec", script.replace("trtc-records ", command)],
+        env=environment,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "calls.jsonl").read_text().splitlines()) == 450
 
 
 def test_user_sig_goes_into_a_private_file(run: Run, tmp_path: Path) -> None:
@@ -51,7 +74,7 @@ def test_user_sig_goes_into_a_private_file(run: Run, tmp_path: Path) -> None:
         (["--print", "--lifetime", "2026-01-01"], {}, "is not a length of time"),
         (["--print", "--lifetime", "2026-01-31T00:00Z"], {}, "is not a length of time"),
         (["--print", "--lifetime", "99999999w"], {}, "lifetime="),
-        (["--print", "--identifier", ""], {}, "identifier=''"),
+        (["--print", "--identifier", ""], {}, "--identifier is empty"),
         (["--print", "--lifetime", "0s"], {}, "less than a second"),
         (["--print"], {"TRTC_SECRET_KEY": ""}, "TRTC_SECRET_KEY is not set"),
         (["--print"], {"TRTC_SDK_APP_ID": "x"}, "TRTC_SDK_APP_ID is not an SDKAppID"),

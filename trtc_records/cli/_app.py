@@ -1,4 +1,4 @@
-"""Put the commands together."""
+"""The command line: its subcommands, their help, and signals."""
 
 from __future__ import annotations
 
@@ -24,28 +24,31 @@ _NAME: Final = "trtc-records"
 _ENVIRONMENT: Final = """\
 The account comes from the environment: TRTC_SDK_APP_ID, TRTC_IDENTIFIER (an app administrator), TRTC_SECRET_KEY or
 TRTC_USER_SIG, and TRTC_REGION (china, singapore, seoul, frankfurt, silicon-valley, jakarta) or TRTC_BASE_URL.
-TRTC_REDIS_URL names a Redis server where processes share the quota.
+TRTC_REDIS_URL names a Redis server through which processes share the quota.
 """
 _EXIT_CODES: Final = """\
-Exit codes: 0 done; 2 usage, configuration or output; 3 credentials; 4 records may be missing or could not be read;
+Exit codes: 0 success; 2 usage, configuration or output; 3 credentials; 4 records may be missing or could not be read;
 5 service or network; 128 + n stopped by signal n (130 Ctrl-C, 143 SIGTERM); 141 the reader of stdout has gone.
 """
 _STOP_SIGNALS: Final = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _FIRST_STEPS: Final = (
     ("trtc-records export --sandbox -o demo.jsonl", "try it without an account"),
     ("trtc-records doctor", "check account, network and clock"),
-    ("trtc-records export --since 24h -o calls.parquet", "the last day into a file"),
-    ("trtc-records summary --since 7d --html report.html", "a report with charts"),
-    ("trtc-records sync", "into calls.duckdb, each record once; run it every day"),
+    ("trtc-records export --since 24h -o calls.parquet", "export the last day to a file"),
+    ("trtc-records summary --since 7d --html report.html", "summarize a week, with charts"),
+    ("trtc-records sync", "add new records to calls.duckdb; run it daily"),
+)
+_SANDBOX_EXAMPLES: Final = (
+    ("trtc-records sandbox --port 8080", "serve 2,000 calls; prints variables to paste elsewhere"),
+    ("trtc-records sandbox --records 100000 --seed 7", "more calls, the same at every start"),
 )
 
 
 def _make_epilog(examples: Sequence[tuple[str, str]], *paragraphs: str) -> str:
-    """Return what stands below a command's options; a backspace keeps the lines of its paragraph."""
-    width = max((len(line) for line, _ in examples), default=0)
+    """Return the text below a command's options; a backspace keeps the lines of its paragraph."""
+    width = max(len(line) for line, _ in examples)
     lines = [f"  {line:<{width}}  # {meaning}" for line, meaning in examples]
-    shown = ["\n".join(["\b", "Examples:", *lines])] if examples else []
-    return "\n\n".join([*shown, *paragraphs])
+    return "\n\n".join(["\n".join(["\b", "Examples:", *lines]), *paragraphs])
 
 
 _app: Final = typer.Typer(
@@ -69,7 +72,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _call(arguments: list[str]) -> int:
-    """Hand *arguments* to Typer and return the exit code."""
+    """Pass *arguments* to Typer and return the exit code."""
     streams = sys.stdout, sys.stderr
     try:
         code: int | None = _app(arguments, prog_name=_NAME, standalone_mode=False)
@@ -127,20 +130,24 @@ def _main(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Export, sum up and look up the call records of a Tencent RTC app (TUICallKit)."""
+    """Export, summarize and look up the call records of a Tencent RTC app (TUICallKit)."""
 
 
 def _register(
-    command: Callable[..., ExitCode], examples: Sequence[tuple[str, str]] = (), *, environment: bool = True
+    command: Callable[..., ExitCode],
+    examples: Sequence[tuple[str, str]],
+    *,
+    environment: bool = True,
+    short_help: str | None = None,
 ) -> None:
     epilog = _make_epilog(examples, *([_ENVIRONMENT] if environment else []))
-    _app.command(epilog=epilog)(guard(command))
+    _app.command(epilog=epilog, short_help=short_help)(guard(command))
 
 
 _register(export.export, export.EXAMPLES)
 _register(summary.summary, summary.EXAMPLES)
 _register(sync.sync, sync.EXAMPLES)
-_register(get.get)
-_register(doctor.doctor, doctor.EXAMPLES)
+_register(get.get, get.EXAMPLES)
+_register(doctor.doctor, doctor.EXAMPLES, short_help="Check configuration, network, clock and account.")
 _register(usersig.usersig, usersig.EXAMPLES, environment=False)
-_register(sandbox.sandbox, environment=False)
+_register(sandbox.sandbox, _SANDBOX_EXAMPLES, environment=False)

@@ -1,4 +1,4 @@
-"""``trtc-records usersig``: a UserSig from the secret key."""
+"""``trtc-records usersig``: sign a UserSig with the secret key."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from trtc_records.export import replace_file
 __all__ = ["EXAMPLES", "usersig"]
 
 EXAMPLES: Final = (
-    ("trtc-records usersig -o usersig.txt", "into a file that only you can read"),
-    ("export TRTC_USER_SIG=$(trtc-records usersig --print --lifetime 1h)", "for another program"),
+    ("trtc-records usersig -o usersig.txt", "a file that only you can read"),
+    ("export TRTC_USER_SIG=$(trtc-records usersig --print --lifetime 1h)", "use it instead of the key:"),
+    ("unset TRTC_SECRET_KEY", "only one of the two may be set"),
 )
 
 _PRIVATE: Final = 0o600
@@ -34,33 +35,38 @@ def usersig(
     *,
     to_stdout: Annotated[bool, typer.Option("--print", help="Print the UserSig on stdout.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to a file that only you can read.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write the UserSig to a file that only you can read."),
     ] = None,
     identifier: Annotated[
         str | None,
-        typer.Option(metavar="USER_ID", help="For whom; by default whom TRTC_IDENTIFIER names.", show_default=False),
+        typer.Option(metavar="USER_ID", help="User to sign for; by default TRTC_IDENTIFIER.", show_default=False),
     ] = None,
     lifetime: Annotated[
         timedelta,
-        typer.Option(parser=read_length, metavar="LENGTH", help="How long it holds; the vendor advises 24h or more."),
+        typer.Option(
+            parser=read_length, metavar="LENGTH", help="Time until the UserSig expires; Tencent advises 24h or more."
+        ),
     ] = "24h",  # type: ignore[assignment]  # read by the parser
     quiet: Quiet = False,
     log_level: Log = None,
 ) -> ExitCode:
     """Sign a UserSig with the app's secret key.
 
-    Whoever has it can do with the app what its identifier may, until it expires: it is shown only where you ask for it.
-    Needs TRTC_SDK_APP_ID, TRTC_IDENTIFIER and TRTC_SECRET_KEY, and no network.
+    Until it expires, its holder has the user's rights in the app: it is shown only where you ask for it. Needs
+    TRTC_SDK_APP_ID, TRTC_IDENTIFIER and TRTC_SECRET_KEY, and no network.
     """
     configure_output(quiet=quiet, log_level=log_level)
     if to_stdout == (output is not None):
         given = "both" if to_stdout else "neither"
-        raise CommandError(f"--print and --output: {given} given", "say where the UserSig may be shown")
+        raise CommandError(f"--print and --output: {given} given", "choose where the UserSig may be shown")
     if output is not None and is_stdout(str(output)):
-        raise CommandError(f"--output {output} is no file", "for stdout, write --print")
+        raise CommandError(f"--output {output} is not a file", "for stdout, write --print")
     seconds = int(lifetime.total_seconds())
     if seconds < 1:
         raise CommandError("--lifetime is less than a second", "write 24h")
+    if identifier is not None and not identifier.strip():
+        raise CommandError("--identifier is empty", "name the user to sign for")
     issued_at = int(datetime.now(UTC).timestamp())
     who = _get("TRTC_IDENTIFIER") if identifier is None else identifier
     app = _get("TRTC_SDK_APP_ID").strip()
@@ -79,7 +85,7 @@ def usersig(
 def _get(name: str) -> str:
     if value := os.environ.get(name):
         return value
-    raise CommandError(f"{name} is not set", "set it; the secret key is in the vendor's console")
+    raise CommandError(f"{name} is not set", "set it; the secret key is in Tencent's console")
 
 
 def _write(path: Path, user_sig: str) -> None:
