@@ -65,6 +65,15 @@ def test_user_sig_goes_into_a_private_file(run: Run, tmp_path: Path) -> None:
         assert stat.S_IMODE((tmp_path / "sig.txt").stat().st_mode) == 0o600
 
 
+def test_every_missing_variable_has_a_line(run: Run) -> None:
+    """What has to be set is said at once, and only that: ``--identifier`` stands in for its variable."""
+    unset = {"TRTC_SDK_APP_ID": "", "TRTC_IDENTIFIER": "", "TRTC_SECRET_KEY": ""}
+    lines = run("usersig", "--print", **unset).stderr.splitlines()
+    assert lines[:3] == [f"trtc-records: {name} is not set" for name in unset]
+    lines = run("usersig", "--print", "--identifier", "someone", **unset).stderr.splitlines()
+    assert lines[:2] == [f"trtc-records: {name} is not set" for name in unset if name != "TRTC_IDENTIFIER"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "changes", "explanation"),
     [

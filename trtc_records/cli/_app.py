@@ -107,7 +107,7 @@ def _interrupt_at_signals() -> Iterator[Callable[[], int | None]]:
     before = {}
     if threading.current_thread() is threading.main_thread():
         for number in _STOP_SIGNALS:
-            # What C code has installed, getsignal gives as None, and Python cannot put it back.
+            # None is a handler of C code, which Python could not restore.
             if signal.getsignal(number) not in {signal.SIG_IGN, None}:
                 before[number] = signal.signal(number, interrupt)
     try:

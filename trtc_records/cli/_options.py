@@ -160,7 +160,7 @@ def make_window(since: datetime | None, until: datetime | None) -> Window:
         )
     if end < now - timedelta(days=_KEPT_DAYS):
         raise CommandError(
-            f"--until {show_time(end)} is before what the service keeps, {_KEPT_DAYS} days",
+            f"--until {show_time(end)} is before the {_KEPT_DAYS} days that the service keeps",
             "leave it out, or choose a later time",
         )
     return Window(since, end)

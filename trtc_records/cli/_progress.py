@@ -59,7 +59,7 @@ def _show_bar() -> Iterator[Callable[[CallRecordPage], None]]:
         row.add_row(Text(count), *bar, *map(Text, others))
         return row
 
-    # Redirecting stdout would put the bar's output into what is exported there.
+    # Redirecting stdout would mix the bar with records that are exported there.
     live = Live(get_renderable=draw, console=console, transient=True, redirect_stdout=False, refresh_per_second=10)
     try:
         with suppress(OSError):  # a terminal that has gone fails no command

@@ -14,7 +14,7 @@ import typer
 from trtc_records import mint_user_sig
 from trtc_records.cli._errors import CommandError, ExitCode, explain_writing
 from trtc_records.cli._options import Log, Quiet, read_length
-from trtc_records.cli._output import configure_output, flatten, note
+from trtc_records.cli._output import configure_output, flatten, note, say
 from trtc_records.cli._streams import is_stdout
 from trtc_records.cli._times import show_time
 from trtc_records.export import replace_file
@@ -67,12 +67,13 @@ def usersig(
         raise CommandError("--lifetime is less than a second", "write 24h")
     if identifier is not None and not identifier.strip():
         raise CommandError("--identifier is empty", "name the user to sign for")
+    _check_variables("TRTC_SDK_APP_ID", *(["TRTC_IDENTIFIER"] if identifier is None else []), "TRTC_SECRET_KEY")
     issued_at = int(datetime.now(UTC).timestamp())
-    who = _get("TRTC_IDENTIFIER") if identifier is None else identifier
-    app = _get("TRTC_SDK_APP_ID").strip()
+    who = os.environ["TRTC_IDENTIFIER"] if identifier is None else identifier
+    app = os.environ["TRTC_SDK_APP_ID"].strip()
     if not (app.isascii() and app.isdecimal() and len(app) < _LONGEST_SDK_APP_ID and int(app)):
         raise CommandError("TRTC_SDK_APP_ID is not an SDKAppID", "set it to an integer above 0")
-    user_sig = mint_user_sig(int(app), who, _get("TRTC_SECRET_KEY"), lifetime=seconds, issued_at=issued_at)
+    user_sig = mint_user_sig(int(app), who, os.environ["TRTC_SECRET_KEY"], lifetime=seconds, issued_at=issued_at)
     if output is None:
         print(user_sig)
         sys.stdout.flush()
@@ -82,10 +83,12 @@ def usersig(
     return ExitCode.DONE
 
 
-def _get(name: str) -> str:
-    if value := os.environ.get(name):
-        return value
-    raise CommandError(f"{name} is not set", "set it; the secret key is in Tencent's console")
+def _check_variables(*names: str) -> None:
+    missing = [f"{name} is not set" for name in names if not os.environ.get(name)]
+    for problem in missing[:-1]:
+        say(problem)
+    if missing:
+        raise CommandError(missing[-1], "set it; the secret key is in Tencent's console")
 
 
 def _write(path: Path, user_sig: str) -> None:
