@@ -292,7 +292,7 @@ async def test_requests_that_are_refused_together_slow_the_limiter_down_once(mak
     class Counting(Unlimited):
         slowed = 0
 
-        def refused(self) -> None:
+        def slow_down(self) -> None:
             self.slowed += 1
 
     arrived = asyncio.Barrier(3)
@@ -305,7 +305,7 @@ async def test_requests_that_are_refused_together_slow_the_limiter_down_once(mak
     async with serve(handle) as server, make_client(base_url=server.base_url, limiter=limiter) as client:
         calls = (client.get_record(call_id(number)) for number in range(3))
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
-    assert [type(outcome) for outcome in outcomes] == [RateLimitedError] * 3
+    assert [type(outcome) for outcome in outcomes] == [RateLimitError] * 3
     assert limiter.slowed == 1
 
 

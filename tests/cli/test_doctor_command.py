@@ -13,8 +13,8 @@ from records import envelope, page_answer, raw_record
 from scripted_service import scripted_service
 
 from trtc_records import CallRecordsClient, Region
-from trtc_records.cli._doctor import Finding, find_region, judge_clock
 from trtc_records.cli._errors import ExitCode
+from trtc_records.cli.commands.doctor import Finding, find_region, judge_clock
 
 NOW = 1_800_000_000.0
 
@@ -47,6 +47,17 @@ def test_missing_variable_is_named(run: Run) -> None:
     assert done.returncode == 2
     assert marks(done.stdout) == {"versions": "ok", "configuration": "FAIL"}
     assert "TRTC_IDENTIFIER is not set" in done.stdout
+    assert "identifier=" not in done.stdout
+
+
+def test_every_problem_has_a_line(run: Run) -> None:
+    """Problems of the configuration are separate findings."""
+    done = run("doctor", TRTC_IDENTIFIER="", TRTC_REGION="seoul")
+    assert done.returncode == 2
+    assert [line[6:] for line in done.stdout.splitlines() if line.startswith("FAIL")] == [
+        "configuration  TRTC_IDENTIFIER is not set",
+        "configuration  TRTC_REGION or TRTC_BASE_URL: both are set; unset one of them",
+    ]
 
 
 def test_wrong_key_is_a_credential_matter(run: Run) -> None:

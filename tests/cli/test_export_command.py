@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -63,8 +65,8 @@ def test_every_format_holds_each_record(
     ("arguments", "explanation"),
     [
         (["-o", "calls"], "'calls' ends in none of .jsonl, .jsonl.gz, .csv, .csv.gz, .parquet"),
-        (["-o", "calls.xlsx"], "say which --format"),
-        (["-o", "calls.csv", "--format", "xml"], "'xml' is none of jsonl, jsonl.gz, csv, csv.gz, parquet"),
+        (["-o", "calls.xlsx"], "choose a --format"),
+        (["-o", "calls.csv", "--format", "xml"], "'xml' is not one of jsonl, jsonl.gz, csv, csv.gz, parquet"),
         (["-o", "calls.jsonl", "--for-spreadsheets"], "--for-spreadsheets is for CSV, not jsonl"),
     ],
 )
@@ -89,15 +91,17 @@ def test_spreadsheets_get_a_byte_order_mark(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "calls.csv").read_text(encoding="utf-8").startswith('\ufeff"call_id",')
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX terminal")
-def test_bytes_are_nothing_for_a_terminal(environment: dict[str, str]) -> None:
+@posix
+@pytest.mark.parametrize("output", ["-", "/dev/stdout", "/dev/fd/0"])
+def test_bytes_are_nothing_for_a_terminal(environment: dict[str, str], output: str) -> None:
     """A format that no person can read is not written to a terminal."""
     import pty
 
     parent, child = pty.openpty()
     done = subprocess.run(
-        [*COMMAND, "export", "--format", "csv.gz"],
+        [*COMMAND, "export", "--format", "csv.gz", "-o", output],
         env=environment,
+        stdin=child,
         stdout=child,
         stderr=subprocess.PIPE,
         timeout=60,
@@ -106,7 +110,45 @@ def test_bytes_are_nothing_for_a_terminal(environment: dict[str, str]) -> None:
     os.close(child)
     assert read_terminal(parent) == ""
     assert done.returncode == 2
-    assert b"csv.gz is nothing for a terminal to show" in done.stderr
+    assert b"a terminal cannot show csv.gz" in done.stderr
+
+
+@posix
+@pytest.mark.parametrize("arguments", [[], ["--format", "csv"], ["--sandbox"]])
+def test_terminal_is_not_filled_with_records(environment: dict[str, str], arguments: list[str]) -> None:
+    """Without ``--output`` on a terminal nothing is read, and the message names both ways on."""
+    done, shown = run_on_terminal([*COMMAND, "export", *arguments], environment)
+    assert done == 2
+    assert "no --output given" in shown
+    assert "-o calls.jsonl" in shown
+    assert "-o - " in shown
+    assert len(shown.splitlines()) == 2
+
+
+@posix
+@pytest.mark.parametrize("output", ["-", "/dev/fd/0"])
+@pytest.mark.parametrize("name", ["csv", "jsonl"])
+def test_control_characters_do_not_reach_a_terminal(environment: dict[str, str], output: str, name: str) -> None:
+    """Ids are shown on a terminal with control characters escaped, and no progress is mixed in; a pipe has them all."""
+    caller = "a\x1b[31mb\x9bc\x00d\re\u202ef\U0001f600g"
+    with scripted_service(lambda body: page_of(body, [raw_record(1, Caller_Account=caller)])) as there:
+        command = [*COMMAND, "export", "--format", name, "-o", output]
+        done, shown = run_on_terminal(command, {**environment, **there})
+        piped = subprocess.run(
+            [*COMMAND, "export", "--format", name],
+            env={**environment, **there},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=60,
+            check=True,
+        )
+    assert done == 0
+    assert "\\u001b[31mb\\u009bc\\u0000d\\" in shown
+    assert "\\u202ef" in shown
+    assert "pages/s" not in shown
+    assert {each for each in shown if not each.isprintable()} == {"\r", "\n"}
+    assert "\r" not in shown.replace("\r\n", "")
+    assert read_rows(piped.stdout, name)[0]["caller"] == caller
 
 
 def test_records_that_cannot_be_read_are_kept_aside(run: Run, tmp_path: Path) -> None:
@@ -179,6 +221,24 @@ def test_embedded_sandbox_needs_no_account(run: Run, environment: dict[str, str]
     assert len(read_lines((tmp_path / "calls.jsonl").read_text())) == 5_000
 
 
+def test_clean_export_removes_rejects_of_another_run(run: Run, tmp_path: Path) -> None:
+    """The file beside the output is that of the same run; it stays where the run fails."""
+    rejects = tmp_path / "calls.csv.rejects.jsonl"
+    rejects.write_text("older\n")
+    assert run("export", "-o", "calls.csv", TRTC_SECRET_KEY="not-the-key-of-this-app").returncode == 3
+    assert rejects.read_text() == "older\n"
+    assert run("export", "-o", "calls.csv").returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["calls.csv"]
+
+
+def test_rejects_that_cannot_be_removed_are_named(run: Run, tmp_path: Path) -> None:
+    """A directory under that name is no file of an older run."""
+    (tmp_path / "calls.csv.rejects.jsonl").mkdir()
+    done = run("export", "-o", "calls.csv")
+    assert done.returncode == 2
+    assert "cannot write calls.csv.rejects.jsonl" in done.stderr
+
+
 @pytest.mark.parametrize("spelling", ["NotAnswer", "not-answer", "NOT_ANSWER"])
 def test_result_keeps_only_calls_that_ended_so(run: Run, sandbox: Sandbox, spelling: str) -> None:
     """``--result`` filters, however it is spelled."""
@@ -199,6 +259,21 @@ def test_since_and_until_bound_the_window(run: Run, sandbox: Sandbox) -> None:
     inside = {record.call_id for record in sandbox.records if since <= record.start_time <= until}
     assert inside
     assert ids(rows) == inside
+
+
+@pytest.mark.parametrize("command", ["export", "summary"])
+def test_date_as_an_end_is_the_whole_day(run: Run, sandbox: Sandbox, command: str) -> None:
+    """``--since`` and ``--until`` with one date are that day, from its first second to its last."""
+    day = (datetime.now(UTC) - timedelta(days=3)).date()
+    inside = {record.call_id for record in sandbox.records if record.start_time.date() == day}
+    assert inside
+    done = run(command, "--since", str(day), "--until", str(day), *(["--json"] if command == "summary" else []))
+    assert done.returncode == 0, done.stderr
+    if command == "summary":
+        assert json.loads(done.stdout)["calls"] == len(inside)
+    else:
+        assert ids(read_lines(done.stdout)) == inside
+        assert f"window    {day} 00:00:00 UTC to {day} 23:59:59 UTC" in done.stderr
 
 
 def test_since_takes_a_length_of_time(run: Run, sandbox: Sandbox) -> None:
@@ -225,7 +300,7 @@ def test_window_beyond_retention_is_a_line_of_warning(run: Run) -> None:
 
 def test_empty_window_says_where_else_calls_may_be(run: Run) -> None:
     """Nothing found is a success that names the older service."""
-    done = run("export", "-o", "calls.jsonl", "--since", "0s")
+    done = run("export", "-o", "calls.jsonl", "--since", "1s")
     assert done.returncode == 0
     assert "TUICallKit.call()" in done.stderr
 
@@ -237,10 +312,15 @@ def test_empty_window_says_where_else_calls_may_be(run: Run) -> None:
         (["--until", "2026-02-30"], "'2026-02-30' is not a time: write 24h"),
         (["--since", "999999999w"], "'999999999w' is not a time: write 24h"),
         (["--since", "1h", "--until", "2h"], "swap them"),
-        (["--until", "2020-01-01"], "--until 2020-01-01 00:00:00 UTC is before what the service keeps, 7 days"),
+        (["--since", "0s"], "there is no time between --since"),
+        (["--since", "2026-01-31T08:00", "--until", "2026-01-31T08:00Z"], "there is no time between --since"),
+        (["--until", "2020-01-01"], "--until 2020-01-01 23:59:59 UTC is before the 7 days that the service keeps"),
+        (["--since", "2020-01-01", "--until", "2020-01-02"], "is before the 7 days that the service keeps"),
+        (["--since", "2026-01-31+08:00"], "'2026-01-31+08:00' is not a time: write 24h"),
+        (["--until", "20260131-0800"], "'20260131-0800' is not a time: write 24h"),
         (["--since", "2999-01-01"], "lies in the future"),
-        (["--result", "Ended"], "'Ended' is none of Cancel, Reject"),
-        (["--type", "Conference"], "'Conference' is none of SingleCall, MultiCall"),
+        (["--result", "Ended"], "'Ended' is not one of Cancel, Reject"),
+        (["--type", "Conference"], "'Conference' is not one of SingleCall, MultiCall"),
         (["--page-size", "0"], "--page-size"),
         (["--frobnicate"], "--frobnicate"),
     ],
@@ -254,11 +334,42 @@ def test_bad_argument_is_explained(run: Run, arguments: list[str], explanation: 
 
 
 def test_missing_account_is_explained(run: Run, environment: dict[str, str]) -> None:
-    """Without an account the first missing variable is named, with exit code 2."""
+    """Without an account each missing variable is named on a line of its own, with exit code 2."""
     done = run("export", **dict.fromkeys(account_names(environment), ""))
     assert (done.returncode, done.stdout) == (2, "")
-    assert "TRTC_SDK_APP_ID is not set" in done.stderr
+    assert done.stderr.splitlines() == [
+        "trtc-records: TRTC_SDK_APP_ID is not set",
+        "trtc-records: TRTC_IDENTIFIER is not set",
+        "trtc-records: TRTC_SECRET_KEY or TRTC_USER_SIG is not set",
+        "trtc-records: TRTC_REGION or TRTC_BASE_URL is not set",
+        "hint: trtc-records --help lists the environment variables; export --sandbox needs no account",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("TRTC_REGION", "mars; moon", ["TRTC_REGION or TRTC_BASE_URL: both are set; unset one of them", "--help"]),
+        ("TRTC_BASE_URL", "http://example.com", ["TRTC_BASE_URL='http://example.com' cannot be used", "set it to an"]),
+        ("TRTC_BASE_URL", "example", ["TRTC_BASE_URL: not a URL of the form 'https://host'", "--help"]),
+        (
+            "TRTC_IDENTIFIER",
+            " ",
+            ["TRTC_IDENTIFIER=' ' cannot be used", "set it to the user id of an app administrator"],
+        ),
+        ("TRTC_SECRET_KEY", " ", ["TRTC_SECRET_KEY: ", "set it to"]),
+        ("TRTC_SDK_APP_ID", "x", ["TRTC_SDK_APP_ID='x': set it to the SDKAppID", "--help"]),
+        ("TRTC_REDIS_URL", "x", ["TRTC_REDIS_URL: not a URL", "--help"]),
+    ],
+)
+def test_bad_variable_is_explained_in_the_shells_terms(run: Run, name: str, value: str, expected: list[str]) -> None:
+    """No message names an argument of the library or how to pass it."""
+    done = run("get", "x", **{name: value})
+    assert done.returncode == 2
     assert is_short(done.stderr)
+    assert all(text in line for text, line in zip(expected, done.stderr.splitlines(), strict=True))
+    assert "pass " not in done.stderr
+    assert "=\n" not in done.stderr
 
 
 def test_wrong_key_is_a_credential_error(run: Run) -> None:
@@ -331,21 +442,74 @@ def test_closed_pipe_is_quiet(environment: dict[str, str], name: str) -> None:
 
 @pytest.mark.slow
 @posix
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interruption_leaves_no_file(environment: dict[str, str], tmp_path: Path, number: int) -> None:
-    """Ctrl-C and a job runner's SIGTERM end an export with 130, a line, and no half of a file."""
+@pytest.mark.parametrize(
+    ("names", "line", "background"),
+    [
+        (["SIGINT"], "interrupted", False),
+        (["SIGTERM"], "stopped by SIGTERM", False),
+        (["SIGTERM"], "stopped by SIGTERM", True),
+        (["SIGHUP"], "stopped by SIGHUP", False),
+        (["SIGHUP", "SIGTERM"], "stopped by SIGHUP", False),
+    ],
+)
+def test_interruption_leaves_no_file(
+    environment: dict[str, str], tmp_path: Path, names: list[str], line: str, background: bool
+) -> None:
+    """Ctrl-C, a job runner's SIGTERM and a lost terminal's SIGHUP end an export with a line and no half of a file.
+
+    A shell that starts it in the background has SIGINT ignored. A second signal does not disturb the cleaning.
+    """
+    numbers = [signal.Signals[name] for name in names]
     with Sandbox(records=1_000, latency=0.2) as slow:
         arguments = ["export", "-o", str(tmp_path / "calls.jsonl"), "--page-size", "1"]
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN) if background else None
         with start(arguments, {**environment, **slow.environment}) as process:
+            if background:
+                signal.signal(signal.SIGINT, before)
             wait_until(lambda: slow.stats.requests > 3)
-            process.send_signal(number)
+            for number in numbers:
+                process.send_signal(number)
             assert process.stderr is not None
-            assert process.stderr.read() == "trtc-records: interrupted\n"
-            assert process.wait(30) == 130
+            assert process.stderr.read() == f"trtc-records: {line}\n"
+            # A later one may also end the interpreter on its way out.
+            assert process.wait(30) in {128 + numbers[0], *(-number for number in numbers[1:])}
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
+@posix
+def test_hangup_of_the_terminal_leaves_no_file(environment: dict[str, str], tmp_path: Path) -> None:
+    """A terminal that is closed under the bar ends an export with 129 and no half of a file."""
+    import pty
+
+    parent, child = pty.openpty()
+    with Sandbox(records=1_000, latency=0.2) as slow:
+        arguments = ["export", "-o", str(tmp_path / "calls.jsonl"), "--page-size", "1"]
+        process = subprocess.Popen([*COMMAND, *arguments], env={**environment, **slow.environment}, stderr=child)
+        os.close(child)
+        wait_until(lambda: slow.stats.requests > 3)
+        os.close(parent)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(30) == 129
+    assert list(tmp_path.iterdir()) == []
+
+
+@posix
+def test_ignored_hangup_stays_ignored(environment: dict[str, str], tmp_path: Path) -> None:
+    """What runs under ``nohup`` goes on."""
+    target = tmp_path / "calls.jsonl"
+    with Sandbox(records=20, latency=0.1) as slow:
+        process = subprocess.Popen(
+            ["nohup", *COMMAND, "export", "-o", target, "--page-size", "1"],
+            env={**environment, **slow.environment},
+            stderr=subprocess.DEVNULL,
+        )
+        wait_until(lambda: slow.stats.requests > 3)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(30) == 0
+    assert len(target.read_text().splitlines()) == 20
+
+
 @posix
 def test_kill_leaves_no_half_file_under_the_name(environment: dict[str, str], tmp_path: Path) -> None:
     """A job that is killed half-way leaves the older file whole, and the next one replaces it."""
@@ -401,7 +565,9 @@ def test_log_shows_retries_and_no_secret(run: Run) -> None:
     """``--log-level`` shows what the library logs, on stderr."""
     with Sandbox(records=50, faults=Faults(http_502=0.5), seed=3) as faulty:
         done = run("export", "--page-size", "10", "--log-level", "debug", **faulty.environment)
-    assert "trtc_records: attempt 1 of" in done.stderr
+    assert re.search(
+        r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC [A-Z]+ trtc_records: attempt 1 of", done.stderr, re.MULTILINE
+    )
     assert "usersig" not in done.stderr
     assert len(read_lines(done.stdout)) == 50
 
@@ -430,7 +596,7 @@ def test_progress_is_shown_on_a_terminal(environment: dict[str, str], tmp_path: 
     import pty
 
     parent, child = pty.openpty()
-    with Sandbox(records=100, latency=0.2) as slow:
+    with Sandbox(records=1_100, latency=0.2) as slow:
         process = subprocess.Popen(
             [*COMMAND, "export", "-o", str(tmp_path / "calls.jsonl")],
             env={**environment, **slow.environment, "TERM": "xterm", "COLUMNS": "100"},
@@ -439,7 +605,7 @@ def test_progress_is_shown_on_a_terminal(environment: dict[str, str], tmp_path: 
         os.close(child)
         shown = read_terminal(parent)
         assert process.wait(30) == 0
-    assert "100/100" in shown
+    assert "1,100/1,100" in shown
     assert "% of the quota" in shown
 
 
@@ -469,6 +635,17 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def run_on_terminal(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
+    """Return the exit code of *command*, and its output to a terminal that stdin, stdout and stderr are."""
+    import pty
+
+    parent, child = pty.openpty()
+    process = subprocess.Popen(command, env={**environment, "TERM": "dumb"}, stdin=child, stdout=child, stderr=child)
+    os.close(child)
+    shown = read_terminal(parent)
+    return process.wait(30), shown
 
 
 def read_terminal(descriptor: int) -> str:

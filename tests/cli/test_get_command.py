@@ -59,4 +59,4 @@ def test_empty_call_id_is_refused(run: Run) -> None:
     """An empty call id, as an unset shell variable leaves it, is a usage error."""
     done = run("get", "")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "call_id" in done.stderr
+    assert "CALL_ID='' cannot be used" in done.stderr

@@ -44,8 +44,12 @@ def test_unknown_command_is_a_usage_error(run: Run) -> None:
 
 @pytest.mark.parametrize("command", ["export", "summary", "sync", "get", "doctor", "usersig", "sandbox"])
 def test_every_command_has_the_common_options(run: Run, command: str) -> None:
-    """``--quiet`` and ``--log-level`` stand in every command's help."""
+    """``--quiet``, ``--log-level`` and examples stand in every command's help, and a whole line in that of all."""
     shown = run(command, "--help").stdout
+    assert f"\n  Examples:\n    trtc-records {command} " in shown
+    line = next(line for line in run("--help").stdout.splitlines() if line.startswith(f"  {command} "))
+    assert line.endswith(".")
+    assert not line.endswith("...")
     assert "--quiet" in shown
     assert "--log-level" in shown
 
@@ -54,14 +58,14 @@ def test_help_teaches_by_examples(run: Run) -> None:
     """Examples stand in help line by line, and so do exit codes."""
     shown = run("--help").stdout
     assert "\n    trtc-records doctor  " in shown
-    assert "Exit codes: 0 done" in shown
+    assert "Exit codes: 0 success" in shown
 
 
 def test_unknown_log_level_is_a_usage_error(run: Run) -> None:
     """A level that there is not is named with those that there are."""
     done = run("get", "x", "--log-level", "loud")
     assert done.returncode == 2
-    assert "'loud' is none of debug, info, warning, error" in done.stderr
+    assert "'loud' is not one of debug, info, warning, error" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from cli_process import Run, clean_environment, is_short, start
 
 import trtc_records.sandbox
 from trtc_records.cli import main
-from trtc_records.cli._sandbox import sandbox
+from trtc_records.cli.commands.sandbox import sandbox
 from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -46,13 +46,13 @@ def test_printed_variables_lead_to_the_records(run: Run, tmp_path: Path) -> None
     assert len((tmp_path / "calls.jsonl").read_text().splitlines()) == 42
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interruption_ends_it_quietly(number: int) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_interruption_ends_it_quietly(name: str) -> None:
     """Ctrl-C is how it ends: exit code 0, and nothing but what was said at the start."""
     with running("--records", "0") as (process, _):
         assert process.stderr is not None
         assert "until Ctrl-C" in process.stderr.readline()
-        process.send_signal(number)
+        process.send_signal(signal.Signals[name])
         assert process.stderr.read() == ""
         assert process.wait(30) == 0
 

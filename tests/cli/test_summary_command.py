@@ -69,8 +69,8 @@ def test_record_that_cannot_be_read_is_counted_out(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "explanation"),
     [
-        (["--zone", "Mars/Olympus"], "'Mars/Olympus' is no time zone"),
-        (["--zone", "../etc"], "is no time zone"),
+        (["--zone", "Mars/Olympus"], "'Mars/Olympus' is not a time zone"),
+        (["--zone", "../etc"], "is not a time zone"),
         (["--top", "-1"], "--top"),
         (["--html", "no/such/report.html"], "cannot write no/such/report.html"),
     ],

@@ -79,7 +79,7 @@ def test_dataset_is_what_it_is_told(run: Run, tmp_path: Path) -> None:
     ("arguments", "explanation"),
     [
         (["--to", "calls.duckdb"], "--to: not a URL; for a file, write duckdb:/// before its path"),
-        (["--to", "ftp://host/calls"], "--to: 'ftp://' is not known: pass duckdb:///calls.duckdb"),
+        (["--to", "ftp://host/calls"], "hint: pass duckdb:///calls.duckdb"),
         (["--to", "filesystem"], "--to: 'filesystem' cannot merge"),
         (["--to", "duckdb:///no/such/directory/calls.duckdb"], "--to: there is no directory"),
         (["--overlap", "yesterday"], "'yesterday' is not a length of time: write 90m, 24h"),
@@ -138,9 +138,9 @@ def test_incomplete_walk_has_an_exit_code_of_its_own(run: Run) -> None:
 
 @pytest.mark.slow
 @posix
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129), ("SIGKILL", -9)])
 def test_interrupted_sync_is_made_up_for(
-    run: Run, environment: dict[str, str], tmp_path: Path, number: int, code: int
+    run: Run, environment: dict[str, str], tmp_path: Path, name: str, code: int
 ) -> None:
     """However it is stopped while it reads, the next run brings every record, once."""
     path = tmp_path / "calls.duckdb"
@@ -152,11 +152,12 @@ def test_interrupted_sync_is_made_up_for(
             while slow.stats.requests < 20:
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
-            process.send_signal(number)
+            process.send_signal(signal.Signals[name])
             assert process.stderr is not None
-            assert process.stderr.read() == ("trtc-records: interrupted\n" if code == 130 else "")
+            lines = {130: "interrupted", 143: "stopped by SIGTERM", 129: "stopped by SIGHUP"}
+            assert process.stderr.read() == (f"trtc-records: {lines[code]}\n" if code > 0 else "")
             assert process.wait(30) == code
-        if code == 130:
+        if code > 0:
             assert [entry.name for entry in tmp_path.iterdir()] == ["calls.duckdb"]
         assert "last run  none" in run("sync", **slow.environment).stderr
         assert read_ids(path) == ids_of(slow)

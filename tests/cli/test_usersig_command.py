@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from cli_process import Run, is_short
+from cli_process import COMMAND, Run, is_short
 
 from trtc_records._api.usersig import verify_user_sig
+from trtc_records.cli.commands import usersig
 from trtc_records.sandbox import Sandbox
 
 
@@ -31,6 +34,26 @@ def test_user_sig_opens_the_service(run: Run) -> None:
     assert run("export", "-o", "calls.jsonl", TRTC_SECRET_KEY="", TRTC_USER_SIG=user_sig).returncode == 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
+def test_commands_of_the_help_work_as_written(environment: dict[str, str], tmp_path: Path) -> None:
+    """After the example's two lines the next command signs in with the UserSig."""
+    examples = [line for line, _ in usersig.EXAMPLES if not line.startswith("trtc-records")]
+    assert examples
+    script = "\n".join([*examples, "trtc-records export -q -o calls.jsonl"])
+    command = f"{shlex.join(COMMAND)} "
+    done = subprocess.run(
+        ["/bin/sh", "-ec", script.replace("trtc-records ", command)],
+        env=environment,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "calls.jsonl").read_text().splitlines()) == 450
+
+
 def test_user_sig_goes_into_a_private_file(run: Run, tmp_path: Path) -> None:
     """``--output`` writes a file that others cannot read, and shows nothing."""
     done = run("usersig", "-o", "sig.txt", "--identifier", "someone")
@@ -42,6 +65,15 @@ def test_user_sig_goes_into_a_private_file(run: Run, tmp_path: Path) -> None:
         assert stat.S_IMODE((tmp_path / "sig.txt").stat().st_mode) == 0o600
 
 
+def test_every_missing_variable_has_a_line(run: Run) -> None:
+    """What has to be set is said at once, and only that: ``--identifier`` stands in for its variable."""
+    unset = {"TRTC_SDK_APP_ID": "", "TRTC_IDENTIFIER": "", "TRTC_SECRET_KEY": ""}
+    lines = run("usersig", "--print", **unset).stderr.splitlines()
+    assert lines[:3] == [f"trtc-records: {name} is not set" for name in unset]
+    lines = run("usersig", "--print", "--identifier", "someone", **unset).stderr.splitlines()
+    assert lines[:2] == [f"trtc-records: {name} is not set" for name in unset if name != "TRTC_IDENTIFIER"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "changes", "explanation"),
     [
@@ -51,7 +83,7 @@ def test_user_sig_goes_into_a_private_file(run: Run, tmp_path: Path) -> None:
         (["--print", "--lifetime", "2026-01-01"], {}, "is not a length of time"),
         (["--print", "--lifetime", "2026-01-31T00:00Z"], {}, "is not a length of time"),
         (["--print", "--lifetime", "99999999w"], {}, "lifetime="),
-        (["--print", "--identifier", ""], {}, "identifier=''"),
+        (["--print", "--identifier", ""], {}, "--identifier is empty"),
         (["--print", "--lifetime", "0s"], {}, "less than a second"),
         (["--print"], {"TRTC_SECRET_KEY": ""}, "TRTC_SECRET_KEY is not set"),
         (["--print"], {"TRTC_SDK_APP_ID": "x"}, "TRTC_SDK_APP_ID='x': set it to the SDKAppID"),

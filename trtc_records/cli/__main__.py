@@ -8,13 +8,14 @@ from trtc_records.cli import main
 
 __all__ = ["run"]
 
-_INTERRUPTED = 130
+_SIGNALS = 128
+"""The exit code of a command that a signal stopped is above this one."""
 
 
 def run() -> None:
     """Run the command and end the process."""
     code = main()
-    if code == _INTERRUPTED and threading.active_count() > 1:
+    if code > _SIGNALS and threading.active_count() > 1:
         # A thread may be in a write that never ends, as the reader has stopped, and Python would wait for it.
         if sys.stderr is not None:
             sys.stderr.flush()

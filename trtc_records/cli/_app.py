@@ -1,25 +1,22 @@
-"""Put the commands together."""
+"""The command line: its subcommands, their help, and signals."""
 
 from __future__ import annotations
 
-import functools
-import inspect
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any, Final
+from types import FrameType
+from typing import Annotated, Final
 
 import typer
 
 from trtc_records import __version__
-from trtc_records.cli import _doctor, _export, _sandbox, _summary, _sync, _usersig
 from trtc_records.cli._errors import ExitCode, guard, report
-from trtc_records.cli._get import get
-from trtc_records.cli._options import make_choice_option
-from trtc_records.cli._output import LogLevel, configure_output, say
+from trtc_records.cli._output import restore_output, say
 from trtc_records.cli._streams import fill_closed_streams
+from trtc_records.cli.commands import doctor, export, get, sandbox, summary, sync, usersig
 
 __all__ = ["run"]
 
@@ -27,27 +24,27 @@ _NAME: Final = "trtc-records"
 _ENVIRONMENT: Final = """\
 The account comes from the environment: TRTC_SDK_APP_ID, TRTC_IDENTIFIER (an app administrator), TRTC_SECRET_KEY or
 TRTC_USER_SIG, and TRTC_REGION (china, singapore, seoul, frankfurt, silicon-valley, jakarta) or TRTC_BASE_URL.
-TRTC_REDIS_URL names a Redis server where processes share the quota.
+TRTC_REDIS_URL names a Redis server through which processes share the quota.
 """
 _EXIT_CODES: Final = """\
-Exit codes: 0 done; 2 usage, configuration or output; 3 credentials; 4 records may be missing or could not be read;
-5 service or network; 130 interrupted; 141 the reader of stdout has gone.
+Exit codes: 0 success; 2 usage, configuration or output; 3 credentials; 4 records may be missing or could not be read;
+5 service or network; 128 + n stopped by signal n (130 Ctrl-C, 143 SIGTERM); 141 the reader of stdout has gone.
 """
+_STOP_SIGNALS: Final = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _FIRST_STEPS: Final = (
     ("trtc-records export --sandbox -o demo.jsonl", "try it without an account"),
     ("trtc-records doctor", "check account, network and clock"),
-    ("trtc-records export --since 24h -o calls.parquet", "the last day into a file"),
-    ("trtc-records summary --since 7d --html report.html", "a report with charts"),
-    ("trtc-records sync", "into calls.duckdb, each record once; run it every day"),
+    ("trtc-records export --since 24h -o calls.parquet", "export the last day to a file"),
+    ("trtc-records summary --since 7d --html report.html", "summarize a week, with charts"),
+    ("trtc-records sync", "add new records to calls.duckdb; run it daily"),
 )
 
 
 def _make_epilog(examples: Sequence[tuple[str, str]], *paragraphs: str) -> str:
-    """Return what stands below a command's options; a backspace keeps the lines of its paragraph."""
-    width = max((len(line) for line, _ in examples), default=0)
+    """Return the text below a command's options; a backspace keeps the lines of its paragraph."""
+    width = max(len(line) for line, _ in examples)
     lines = [f"  {line:<{width}}  # {meaning}" for line, meaning in examples]
-    shown = ["\n".join(["\b", "Examples:", *lines])] if examples else []
-    return "\n\n".join([*shown, *paragraphs])
+    return "\n\n".join(["\n".join(["\b", "Examples:", *lines]), *paragraphs])
 
 
 _app: Final = typer.Typer(
@@ -61,15 +58,17 @@ _app: Final = typer.Typer(
 
 def run(argv: Sequence[str]) -> int:
     """Run the command line *argv* and return the exit code."""
-    with fill_closed_streams(), _interrupt_at_sigterm():
+    with fill_closed_streams(), restore_output(), _interrupt_at_signals() as get_signal:
         code = _call(list(argv) or ["--help"])
-        if code == ExitCode.INTERRUPTED:
-            say("interrupted")
-        return code
+        if code != ExitCode.INTERRUPTED:
+            return code
+        number = get_signal() or signal.SIGINT
+        say("interrupted" if number == signal.SIGINT else f"stopped by {signal.Signals(number).name}")
+        return 128 + number
 
 
 def _call(arguments: list[str]) -> int:
-    """Hand *arguments* to Typer and return the exit code."""
+    """Pass *arguments* to Typer and return the exit code."""
     streams = sys.stdout, sys.stderr
     try:
         code: int | None = _app(arguments, prog_name=_NAME, standalone_mode=False)
@@ -87,17 +86,31 @@ def _call(arguments: list[str]) -> int:
 
 
 @contextmanager
-def _interrupt_at_sigterm() -> Iterator[None]:
-    """Have a job runner's SIGTERM tidy up as Ctrl-C does, so that no half-written file stays."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _interrupt_at_signals() -> Iterator[Callable[[], int | None]]:
+    """Have SIGTERM and SIGHUP clean up as Ctrl-C does; yield a function that returns the one that came, if any.
+
+    Only the first one counts, as a job runner may send both, and a second one would end the cleaning. A signal that is
+    ignored, as ``nohup`` has it, stays ignored.
+    """
+    received: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if not received:
+            received.append(number)
+            handler = signal.getsignal(signal.SIGINT)  # asyncio's, where it runs: it cancels the task
+            (handler if callable(handler) else signal.default_int_handler)(number, frame)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in _STOP_SIGNALS:
+            # None is a handler of C code, which Python could not restore.
+            if signal.getsignal(number) not in {signal.SIG_IGN, None}:
+                before[number] = signal.signal(number, interrupt)
     try:
-        yield
+        yield lambda: next(iter(received), None)
     finally:
-        if before is not None:  # by Python
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _print_version(wanted: bool) -> None:
@@ -113,57 +126,24 @@ def _main(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Export, sum up and look up the call records of a Tencent RTC app (TUICallKit)."""
-
-
-_COMMON_OPTIONS: Final = (
-    inspect.Parameter(
-        "quiet",
-        inspect.Parameter.KEYWORD_ONLY,
-        default=False,
-        annotation=Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")],
-    ),
-    inspect.Parameter(
-        "log_level",
-        inspect.Parameter.KEYWORD_ONLY,
-        default=None,
-        annotation=Annotated[
-            LogLevel | None,
-            make_choice_option(
-                LogLevel, "--log-level", metavar="LEVEL", help_text="Show what the library logs, retries above all"
-            ),
-        ],
-    ),
-)
-
-
-def _add_common_options(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
-    """Give *command* the options that all commands have; it need not know of them."""
-    signature = inspect.signature(command, eval_str=True)
-    known = signature.parameters.keys()
-    parameters = [*signature.parameters.values(), *(each for each in _COMMON_OPTIONS if each.name not in known)]
-
-    @functools.wraps(command)
-    def wrapped(**arguments: Any) -> ExitCode:
-        with configure_output(quiet=arguments["quiet"], log_level=arguments["log_level"]):
-            return command(**{name: value for name, value in arguments.items() if name in known})
-
-    wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {each.name: each.annotation for each in parameters}
-    return wrapped
+    """Export, summarize and look up the call records of a Tencent RTC app (TUICallKit)."""
 
 
 def _register(
-    command: Callable[..., ExitCode], examples: Sequence[tuple[str, str]] = (), *, environment: bool = True
+    command: Callable[..., ExitCode],
+    examples: Sequence[tuple[str, str]],
+    *,
+    environment: bool = True,
+    short_help: str | None = None,
 ) -> None:
     epilog = _make_epilog(examples, *([_ENVIRONMENT] if environment else []))
-    _app.command(epilog=epilog)(_add_common_options(guard(command)))
+    _app.command(epilog=epilog, short_help=short_help)(guard(command))
 
 
-_register(_export.export, _export.EXAMPLES)
-_register(_summary.summary, _summary.EXAMPLES)
-_register(_sync.sync, _sync.EXAMPLES)
-_register(get)
-_register(_doctor.doctor, _doctor.EXAMPLES)
-_register(_usersig.usersig, _usersig.EXAMPLES, environment=False)
-_register(_sandbox.sandbox, _sandbox.EXAMPLES, environment=False)
+_register(export.export, export.EXAMPLES)
+_register(summary.summary, summary.EXAMPLES)
+_register(sync.sync, sync.EXAMPLES)
+_register(get.get, get.EXAMPLES)
+_register(doctor.doctor, doctor.EXAMPLES, short_help="Check configuration, network, clock and account.")
+_register(usersig.usersig, usersig.EXAMPLES, environment=False)
+_register(sandbox.sandbox, sandbox.EXAMPLES, environment=False)

@@ -1,22 +1,25 @@
-"""Say what went wrong in a line or two, and turn it into an exit code.
+"""Print errors and warnings, and turn them into an exit code.
 
 ====  ========================================================================
 code  meaning
 ====  ========================================================================
-0     done
+0     success
 2     usage, configuration, or an output that cannot be written
 3     the service refuses the credentials
-4     done, but records may be missing or could not be read
+4     success, but records may be missing or could not be read
 5     the service or the network failed, or there is no such record
-70    a mistake in this program
+70    a bug in this program
+129   stopped by SIGHUP
 130   interrupted
-141   whoever read the output has closed it
+141   the reader of stdout has closed it
+143   stopped by SIGTERM
 ====  ========================================================================
 """
 
 from __future__ import annotations
 
 import functools
+import re
 import sys
 import traceback
 import warnings
@@ -24,7 +27,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, Final, ParamSpec
 
 from trtc_records import (
     APIError,
@@ -37,13 +40,41 @@ from trtc_records import (
 from trtc_records.cli._output import Colour, say
 from trtc_records.cli._streams import drop_unwritten
 
-__all__ = ["CommandError", "ExitCode", "explain_writing", "guard", "report", "show_warnings"]
+__all__ = [
+    "CommandError",
+    "ExitCode",
+    "explain_configuration",
+    "explain_writing",
+    "guard",
+    "report",
+    "show_warnings",
+]
 
 Arguments = ParamSpec("Arguments")
 
+_SHELL_NAMES: Final = {
+    "base_url": "TRTC_BASE_URL",
+    "call_id": "CALL_ID",
+    "dataset": "--dataset",
+    "end_time": "--until",
+    "identifier": "TRTC_IDENTIFIER",
+    "lifetime": "--lifetime",
+    "overlap": "--overlap",
+    "page_size": "--page-size",
+    "proxy": "HTTPS_PROXY or ALL_PROXY",
+    "region": "TRTC_REGION",
+    "sdk_app_id": "TRTC_SDK_APP_ID",
+    "secret_key": "TRTC_SECRET_KEY",
+    "start_time": "--since",
+    "to": "--to",
+    "url": "TRTC_REDIS_URL",
+    "user_sig": "TRTC_USER_SIG",
+}
+"""Names in a shell for the library's arguments, with which its messages begin."""
+
 
 class ExitCode(IntEnum):
-    """Name how a command ended."""
+    """The exit codes of the command."""
 
     DONE = 0
     USAGE = 2
@@ -56,7 +87,7 @@ class ExitCode(IntEnum):
 
 
 class CommandError(Exception):
-    """A command cannot do what it was asked to, for a reason that stands outside the service."""
+    """A reason outside the service why a command cannot do its work."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -64,7 +95,7 @@ class CommandError(Exception):
 
 
 def guard(command: Callable[Arguments, ExitCode]) -> Callable[Arguments, ExitCode]:
-    """Wrap *command*, so that what it raises becomes a line or two and an exit code."""
+    """Wrap *command*, so that an exception becomes a short message and an exit code."""
 
     @functools.wraps(command)
     def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> ExitCode:
@@ -80,9 +111,9 @@ def guard(command: Callable[Arguments, ExitCode]) -> Callable[Arguments, ExitCod
 
 @contextmanager
 def explain_writing(target: object) -> Iterator[None]:
-    """Turn what the system says against writing to *target* into a line that names it; a closed pipe stays one.
+    """Turn an ``OSError`` into a :class:`CommandError` that names *target*, except where a pipe is closed.
 
-    The client's own failures are no ``OSError``.
+    The client's own errors are no ``OSError``.
     """
     try:
         yield
@@ -94,7 +125,7 @@ def explain_writing(target: object) -> Iterator[None]:
 
 @contextmanager
 def show_warnings() -> Iterator[Callable[[], ExitCode]]:
-    """Show the library's warnings as lines; yield what tells whether one of them makes the result incomplete."""
+    """Print the library's warnings, a line each; yield a function that returns the exit code that they call for."""
     code = ExitCode.DONE
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
@@ -110,8 +141,26 @@ def show_warnings() -> Iterator[Callable[[], ExitCode]]:
         yield lambda: code
 
 
+def explain_configuration(error: ConfigurationError) -> list[tuple[str, str]]:
+    """Return the problems that *error* names and their remedies, in a shell's terms."""
+    problems = []
+    for problem in re.split(r"; (?=TRTC_)", str(error)):
+        text = re.sub(r": set it, or pass \w+=( or \w+=)?$", "", problem)
+        text, *remedies = re.split(r"[:;] pass ", text, maxsplit=1)
+        if remedies and ": " not in text:
+            text += " cannot be used"
+        name = re.match(r"\w*", text)[0]  # type: ignore[index]  # matches everything
+        shown = _SHELL_NAMES.get(name, name)
+        verb = "set it to" if shown.startswith("TRTC_") else "pass"
+        problems.append((shown + text.removeprefix(name), "".join(f"{verb} {remedy}" for remedy in remedies)))
+    last, remedy = problems[-1]
+    if not remedy and "TRTC_" in last:
+        problems[-1] = (last, "trtc-records --help lists the environment variables; export --sandbox needs no account")
+    return problems
+
+
 def report(error: Exception) -> ExitCode:
-    """Say what went wrong, unless it is a closed pipe, and return the exit code."""
+    """Print *error*, unless it is a closed pipe, and return the exit code."""
     drop_unwritten(sys.stdout)
     return ExitCode.CLOSED_PIPE if isinstance(error, BrokenPipeError) else _explain(error)
 
@@ -122,7 +171,8 @@ def _explain(error: Exception) -> ExitCode:
             say(str(error), error.hint)
             return ExitCode.USAGE
         case ConfigurationError():
-            say(str(error), "trtc-records --help names the environment variables; export --sandbox needs no account")
+            for problem, remedy in explain_configuration(error):
+                say(problem, remedy)
             return ExitCode.USAGE
         case APIError():
             say(str(error).removesuffix(f". {error.hint}"), error.hint)
@@ -137,6 +187,6 @@ def _explain(error: Exception) -> ExitCode:
             place = traceback.extract_tb(error.__traceback__)[-1]
             say(
                 f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})",
-                "this is a mistake in trtc-records; please report it with the line above",
+                "this is a bug in trtc-records; please report it with the line above",
             )
             return ExitCode.BUG

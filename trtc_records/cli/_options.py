@@ -11,11 +11,14 @@ import typer
 
 from trtc_records import CallResult, CallType
 from trtc_records.cli._errors import CommandError
+from trtc_records.cli._output import LogLevel
 from trtc_records.cli._times import read_ago, read_time, show_time
 
 __all__ = [
     "CallIdArgument",
+    "Log",
     "PageSize",
+    "Quiet",
     "Result",
     "SandboxFlag",
     "Since",
@@ -31,18 +34,22 @@ __all__ = [
 _KEPT_DAYS: Final = 7
 
 
-def _read_option_time(text: str) -> datetime:
+def _read_start(text: str, *, is_end: bool = False) -> datetime:
     try:
-        return read_time(text, datetime.now(UTC))
+        return read_time(text, datetime.now(UTC), is_end=is_end)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def _read_end(text: str) -> datetime:
+    return _read_start(text, is_end=True)
 
 
 def read_length(text: str) -> timedelta:
     """Read a length of time: ``90m``, ``24h``, ``7d``.
 
     Raises:
-        typer.BadParameter: It is none.
+        typer.BadParameter: It is not one.
     """
     try:
         return read_ago(text)
@@ -51,14 +58,14 @@ def read_length(text: str) -> timedelta:
 
 
 def make_choice_option(choices: type[StrEnum], *names: str, metavar: str, help_text: str, **more: Any) -> Any:
-    """Return an option that takes a member of *choices*, however it is spelled, and that shells complete.
+    """Return an option that takes a member of *choices*, in any spelling, and that shells complete.
 
     Args:
-        choices: What there is to choose from.
-        names: What the option is called; by default as its parameter.
-        metavar: What stands for the value in help.
-        help_text: What it is for; the choices are added.
-        more: What else Typer is to know.
+        choices: The values that the option takes.
+        names: The option's names; by default its parameter's.
+        metavar: The value's name in help.
+        help_text: The option's help; the choices are added.
+        more: Further arguments of ``typer.Option``.
     """
 
     def read(text: str) -> StrEnum:
@@ -66,7 +73,7 @@ def make_choice_option(choices: type[StrEnum], *names: str, metavar: str, help_t
         for choice in choices:
             if plain == choice.lower():
                 return choice
-        raise typer.BadParameter(f"'{text}' is none of {', '.join(choices)}")
+        raise typer.BadParameter(f"'{text}' is not one of {', '.join(choices)}")
 
     return typer.Option(
         *names,
@@ -81,36 +88,49 @@ def make_choice_option(choices: type[StrEnum], *names: str, metavar: str, help_t
 Since = Annotated[
     datetime | None,
     typer.Option(
-        parser=_read_option_time,
+        parser=_read_start,
         metavar="TIME",
-        help="Only calls started since then: 24h, 7d, 2026-01-31, 2026-01-31T08:30+08:00 (UTC without a zone). "
-        "By default as far back as the service keeps records, 7 days.",
+        help="Only calls that started at this time or later: 24h (ago), 7d, 2026-01-31 (its first second), "
+        "2026-01-31T08:30+08:00; UTC if it has no offset. By default all that the service keeps, 7 days.",
     ),
 ]
 Until = Annotated[
     datetime | None,
-    typer.Option(parser=_read_option_time, metavar="TIME", help="Only calls started until then; by default now."),
+    typer.Option(
+        parser=_read_end,
+        metavar="TIME",
+        help="Only calls that started at this time or earlier, written like --since; a date means its last second. "
+        "By default now.",
+    ),
 ]
 Result = Annotated[
     CallResult | None,
-    make_choice_option(CallResult, metavar="RESULT", help_text="Only calls that ended so"),
+    make_choice_option(CallResult, metavar="RESULT", help_text="Only calls with this result"),
 ]
 Type = Annotated[
     CallType | None,
     make_choice_option(CallType, "--type", metavar="TYPE", help_text="Only calls of this type"),
 ]
-PageSize = Annotated[
-    int, typer.Option(min=1, metavar="N", help="Records to ask for per request; the service may give fewer.")
-]
+PageSize = Annotated[int, typer.Option(min=1, metavar="N", help="Records per request; the service may return fewer.")]
 SandboxFlag = Annotated[
-    bool, typer.Option("--sandbox", help="Read made-up calls from an embedded sandbox; needs no account.")
+    bool, typer.Option("--sandbox", help="Read made-up calls from a local sandbox; needs no account.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings and errors.")]
+Log = Annotated[
+    LogLevel | None,
+    make_choice_option(
+        LogLevel,
+        "--log-level",
+        metavar="LEVEL",
+        help_text="Show the library's log from this level on",
+    ),
 ]
 CallIdArgument = Annotated[str, typer.Argument(metavar="CALL_ID", help="The call's id.", show_default=False)]
 
 
 @attrs.frozen
 class Window:
-    """Hold the time for which records are asked."""
+    """The time window of the records to read."""
 
     since: datetime | None
     until: datetime
@@ -122,10 +142,10 @@ class Window:
 
 
 def make_window(since: datetime | None, until: datetime | None) -> Window:
-    """Return the window between two options, its end fixed.
+    """Return the window between two options, with a fixed end.
 
     Raises:
-        CommandError: Nothing can be in it.
+        CommandError: The window cannot contain a record.
     """
     now = datetime.now(UTC)
     end = now if until is None else until
@@ -133,9 +153,14 @@ def make_window(since: datetime | None, until: datetime | None) -> Window:
         if until is None:
             raise CommandError(f"--since {show_time(since)} lies in the future")
         raise CommandError(f"--since {show_time(since)} is after --until {show_time(end)}", "swap them")
-    if since is None and end < now - timedelta(days=_KEPT_DAYS):
+    if since is not None and end - since < timedelta(seconds=1):
         raise CommandError(
-            f"--until {show_time(end)} is before what the service keeps, {_KEPT_DAYS} days",
+            f"there is no time between --since {show_time(since)} and the end of the window",
+            "write 24h, or dates: --since 2026-01-31 --until 2026-01-31 is a whole day",
+        )
+    if end < now - timedelta(days=_KEPT_DAYS):
+        raise CommandError(
+            f"--until {show_time(end)} is before the {_KEPT_DAYS} days that the service keeps",
             "leave it out, or choose a later time",
         )
     return Window(since, end)

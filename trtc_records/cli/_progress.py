@@ -1,27 +1,37 @@
-"""Show how far a walk is: a bar on a terminal, elsewhere a line every few seconds."""
+"""Show the progress of a walk on stderr: a bar on a terminal, elsewhere a line every few seconds."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Final
 
 from trtc_records import CallRecordPage, LocalRateLimiter
 from trtc_records.cli._output import is_quiet, note
+from trtc_records.summary import show_length
 
 __all__ = ["show_progress"]
 
 _INTERVAL: Final = 5.0  # seconds between two lines
+_RECENT: Final = 5.0  # seconds over which rates are measured
+_LAYOUTS: Final = ((4, 10), (3, 10), (3, -1), (2, -1), (1, -1))
+"""How many of count, time left, speed and quota to show, and the columns that a bar needs; -1 where it is dropped."""
 _QUOTA: Final = LocalRateLimiter().rate
 """Pages per second that the service allows: a page is a request."""
 
 
 @contextmanager
-def show_progress() -> Iterator[Callable[[CallRecordPage], None]]:
-    """Yield what takes each page of a walk, and shows on stderr what is known of it: records, speed, time left."""
-    if is_quiet():
+def show_progress(*, hidden: bool = False) -> Iterator[Callable[[CallRecordPage], None]]:
+    """Yield a function that takes each page of a walk; show records, time left and speed on stderr.
+
+    Args:
+        hidden: Whether to show nothing, as where the records themselves go to the terminal.
+    """
+    if hidden or is_quiet():
         yield lambda _: None
     elif sys.stderr.isatty():
         with _show_bar() as advance:
@@ -32,72 +42,90 @@ def show_progress() -> Iterator[Callable[[CallRecordPage], None]]:
 
 @contextmanager
 def _show_bar() -> Iterator[Callable[[CallRecordPage], None]]:
-    # Without a terminal the start of the command is spared this import.
+    # Without a terminal the start of the command is spared these imports.
     from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.live import Live  # noqa: PLC0415
+    from rich.progress_bar import ProgressBar  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
-    )
-    speed = _Speed()
-    # Redirecting stdout would put the bar's output into what is exported there.
-    with Progress(
-        *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, expand=True
-    ) as progress:
-        task = progress.add_task("call records", total=None, speed="")
+    console = Console(stderr=True)
+    walk = _Walk()
 
-        def advance(page: CallRecordPage) -> None:
-            speed.count()
-            progress.update(task, advance=len(page.records), total=page.total_num, speed=str(speed))
+    def draw() -> Table:
+        (count, *others), width = walk.fit(console.width)
+        bar = [ProgressBar(total=walk.total, completed=walk.records, width=width)] if width else []
+        row = Table.grid(padding=(0, 1))
+        row.add_row(Text(count), *bar, *map(Text, others))
+        return row
 
-        yield advance
+    # Redirecting stdout would mix the bar with records that are exported there.
+    live = Live(get_renderable=draw, console=console, transient=True, redirect_stdout=False, refresh_per_second=10)
+    try:
+        with suppress(OSError):  # a terminal that has gone fails no command
+            live.start(refresh=True)
+        yield walk.add
+    finally:
+        with suppress(OSError):
+            live.stop()
 
 
-class _Speed:
-    """Measure pages per second, and what share of the quota they are."""
+class _Walk:
+    """The pages and records of a walk so far, and their rates over the last seconds."""
 
     def __init__(self) -> None:
+        self.records = 0
+        self.total: int | None = None
         self._pages = 0
-        self._started = time.monotonic()
+        self._recent = deque([(time.monotonic(), 0, 0)])
+        """Moments with the numbers of pages and records by then; the first is the last one before the recent past."""
 
-    def count(self) -> None:
-        """Count a page."""
+    def add(self, page: CallRecordPage) -> None:
+        """Count *page*."""
+        self.records += len(page.records)
+        self.total = page.total_num
         self._pages += 1
+        self._recent.append((time.monotonic(), self._pages, self.records))
 
-    @property
-    def seconds(self) -> float:
-        """Return how long it has been going on."""
-        return max(time.monotonic() - self._started, 0.001)
+    def get_texts(self, separator: str) -> list[str]:
+        """Return the count, the time left, the speed and its share of the quota: the most important first."""
+        now = time.monotonic()
+        while len(self._recent) > 1 and self._recent[1][0] <= now - _RECENT:
+            self._recent.popleft()
+        then, pages, records = self._recent[0]
+        seconds = max(now - then, 1.0)  # in less, a burst would look like more than the quota
+        rate = (self._pages - pages) / seconds
+        count, left = f"{self.records:,}", ""
+        if self.total:
+            count += f"{separator}{self.total:,}"
+            if self.records > records:
+                remaining = max(self.total - self.records, 0) * seconds / (self.records - records)
+                left = f"{show_length(timedelta(seconds=remaining))} left"
+        return [count, left, f"{rate:.0f} pages/s", f"{rate / _QUOTA:.0%} of the quota"]
 
-    def __str__(self) -> str:
-        # In the first second a burst would look like more than the quota.
-        rate = self._pages / max(self.seconds, 1.0)
-        return f"{rate:.0f} pages/s, {rate / _QUOTA:.0%} of the quota"
+    def fit(self, width: int) -> tuple[list[str], int]:
+        """Return the texts that fit into *width* columns, and the columns that are left for a bar, or 0."""
+        texts = self.get_texts("/")
+        for kept, bar in _LAYOUTS:
+            shown = [text for text in texts[:kept] if text]
+            rest = width - len(" ".join(shown)) - 1
+            if rest >= bar:
+                break
+        return shown, max(rest if bar > 0 else 0, 0)
 
 
 class _Lines:
-    """Say now and then how far it is."""
+    """A line now and then."""
 
     def __init__(self) -> None:
-        self._speed = _Speed()
-        self._records = 0
-        self._due = _INTERVAL
+        self._walk = _Walk()
+        self._due = time.monotonic() + _INTERVAL
 
     def advance(self, page: CallRecordPage) -> None:
-        """Take a page."""
-        self._records += len(page.records)
-        self._speed.count()
-        seconds = self._speed.seconds
-        if seconds < self._due:
-            return
-        self._due = seconds + _INTERVAL
-        parts = [f"{self._records:,} call records", str(self._speed)]
-        if page.total_num and self._records:
-            parts[0] = f"{self._records:,} of {page.total_num:,} call records"
-            left = max(page.total_num - self._records, 0) * seconds / self._records
-            parts.append(f"{left:.0f} s left")
-        note(f"trtc-records: {', '.join(parts)}")
+        """Count *page*."""
+        self._walk.add(page)
+        now = time.monotonic()
+        if now >= self._due:
+            self._due = now + _INTERVAL
+            count, left, *speed = self._walk.get_texts(" of ")
+            note(f"trtc-records: {', '.join([f'{count} call records', *speed, *([left] if left else [])])}")

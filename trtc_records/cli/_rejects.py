@@ -1,4 +1,4 @@
-"""Keep the records that could not be read, as the service sent them."""
+"""Write the records that could not be read to a file beside the output."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from trtc_records import ResponseDecodeError
-from trtc_records.cli._errors import ExitCode
+from trtc_records.cli._errors import ExitCode, explain_writing
 from trtc_records.cli._output import Colour, say
 from trtc_records.export import replace_file
 from trtc_records.export._json import dump_json
@@ -17,12 +17,13 @@ __all__ = ["Rejects"]
 
 
 class Rejects:
-    """Count records that could not be read and, where there is a *path*, write them there as JSON Lines.
+    """The records that could not be read, counted and, where there is a *path*, written there as JSON Lines.
 
-    The file appears when the ``with`` block ends well, if there were any; an older one is replaced only then.
+    When the ``with`` block ends without an error, the file replaces that of an earlier run; if every record could be
+    read, that one is removed.
 
     Args:
-        path: Where to; ``None`` for nowhere.
+        path: The file; ``None`` for none.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -38,13 +39,16 @@ class Rejects:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stack.__exit__(kind, error, traceback)
+        if kind is None and self._path is not None and self._file is None:
+            with explain_writing(self._path):
+                self._path.unlink(missing_ok=True)
 
     def add(self, raw: Any, error: ResponseDecodeError) -> None:
-        """Take what could not be read.
+        """Add a record.
 
         Args:
-            raw: What the service sent.
-            error: What is wrong with it.
+            raw: The record as the service sent it.
+            error: The reason why it cannot be read.
 
         Raises:
             OSError: The file cannot be written.
@@ -58,7 +62,7 @@ class Rejects:
         self._file.write(dump_json(entry).encode() + b"\n")
 
     def report(self) -> ExitCode:
-        """Say how many there were, if any, and return what that makes of the exit code."""
+        """Print the number of records, if any, and return the exit code that they call for."""
         if not self._count:
             return ExitCode.DONE
         records, verb = ("1 record", "is") if self._count == 1 else (f"{self._count:,} records", "are")

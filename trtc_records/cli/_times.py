@@ -1,15 +1,16 @@
-"""Read times as people write them."""
+"""Read and show times as people write them."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 __all__ = ["read_ago", "read_time", "show_time"]
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGO: Final = re.compile(r"(\d{1,8})\s*([smhdw])", re.ASCII | re.IGNORECASE)
+_DATE_WITH_OFFSET: Final = re.compile(r"\d{4}-?\d\d-?\d\d[+-]", re.ASCII)
 _EXAMPLES: Final = "24h, 7d, 2026-01-31 or 2026-01-31T08:30+08:00"
 
 
@@ -17,7 +18,7 @@ def read_ago(text: str) -> timedelta:
     """Read a length of time: ``90m``, ``24h``, ``7d``.
 
     Raises:
-        ValueError: It is none; the message gives examples.
+        ValueError: It is not one; the message gives examples.
     """
     ago = _AGO.fullmatch(text.strip())
     if ago is None:
@@ -25,8 +26,13 @@ def read_ago(text: str) -> timedelta:
     return timedelta(**{_UNITS[ago[2].lower()]: int(ago[1])})
 
 
-def read_time(text: str, now: datetime) -> datetime:
-    """Read a length of time before *now*, or an ISO 8601 date or time, in UTC where it names no zone.
+def read_time(text: str, now: datetime, *, is_end: bool = False) -> datetime:
+    """Read a length of time before *now*, or an ISO 8601 date or time, in UTC where it has no offset.
+
+    Args:
+        text: The text to read.
+        now: The present.
+        is_end: Whether a date without a time means the last second of its day; by default it means the first.
 
     Raises:
         ValueError: It is neither; the message gives examples.
@@ -35,12 +41,26 @@ def read_time(text: str, now: datetime) -> datetime:
     try:
         if _AGO.fullmatch(text):
             return now - read_ago(text)
-        time = datetime.fromisoformat(text)
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+        moment = _read_date(text, time(23, 59, 59) if is_end else time()) or _read_date_and_time(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"'{text}' is not a time: write {_EXAMPLES}") from None
 
 
-def show_time(time: datetime) -> str:
-    """Return *time* as people read it."""
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+def _read_date(text: str, at: time) -> datetime | None:
+    """Return the moment *at* on the day that *text* names; ``None`` where it has a time, too."""
+    try:
+        return datetime.combine(date.fromisoformat(text), at)
+    except ValueError:
+        return None
+
+
+def _read_date_and_time(text: str) -> datetime:
+    if _DATE_WITH_OFFSET.match(text):  # Python takes 2026-01-31+08:00 for eight o'clock
+        raise ValueError(text)
+    return datetime.fromisoformat(text)
+
+
+def show_time(moment: datetime) -> str:
+    """Return *moment* in UTC, to the second."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from trtc_records.cli._errors import CommandError, ExitCode
-from trtc_records.cli._output import note
+from trtc_records.cli._options import Log, Quiet
+from trtc_records.cli._output import configure_output, note
 
 if TYPE_CHECKING:
     from trtc_records.sandbox import Faults, Sandbox
@@ -43,6 +44,8 @@ def _flag(name: str, help_text: str) -> Any:
 
 def sandbox(
     *,
+    quiet: Quiet = False,
+    log_level: Log = None,
     port: Annotated[int, typer.Option(min=0, max=65_535, metavar="N", help="Port; 0 takes a free one.")] = 0,
     records: Annotated[int, _count("Number of call records to make up.", minimum=0)] = 2_000,
     seed: Annotated[
@@ -120,6 +123,7 @@ def sandbox(
     Prints the environment variables that make this command, and CallRecordsClient.from_env(), use it. By default it
     answers as Tencent documents; options choose where the documentation is silent, and what goes wrong.
     """
+    configure_output(quiet=quiet, log_level=log_level)
     from trtc_records.sandbox import Behaviour, Drift, Sandbox, serve  # noqa: PLC0415  (takes time to import)
 
     try:

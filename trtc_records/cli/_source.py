@@ -1,15 +1,18 @@
-"""What the commands that walk over records have in common."""
+"""Where a command's records come from: a client of the account or of a sandbox, and the selection to read."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from trtc_records import CallRecordPage, CallRecordsClient, CallResult, CallType, ResponseDecodeError
 from trtc_records.cli._options import Window
+
+if TYPE_CHECKING:
+    pass
 
 __all__ = ["Selection", "choose_client"]
 
@@ -18,7 +21,7 @@ _SANDBOX_RECORDS: Final = 5_000
 
 @attrs.frozen
 class Selection:
-    """Say which records to read."""
+    """The records that a command reads."""
 
     window: Window
     result: CallResult | None
@@ -28,10 +31,10 @@ class Selection:
     async def read(
         self, client: CallRecordsClient, on_invalid: Callable[[Any, ResponseDecodeError], None]
     ) -> AsyncGenerator[CallRecordPage, None]:
-        """Yield page by page what is selected.
+        """Yield the pages of a walk over the selected records.
 
         Args:
-            client: Whom to ask.
+            client: The client to read with.
             on_invalid: Called with each record that cannot be read, and the error.
         """
         pages = client.iter_pages(
@@ -49,7 +52,7 @@ class Selection:
 
 @contextmanager
 def choose_client(*, sandbox: bool) -> Iterator[Callable[[], CallRecordsClient]]:
-    """Yield what makes the client: of the environment's account, or of a sandbox that runs inside the block."""
+    """Yield a function that makes a client: for the environment's account, or for a sandbox that runs meanwhile."""
     if not sandbox:
         yield CallRecordsClient.from_env
         return

@@ -1,4 +1,4 @@
-"""``trtc-records doctor``: what stands between this machine and the records."""
+"""``trtc-records doctor``: checks of configuration, network, clock and account."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ from trtc_records import (
     Region,
     __version__,
 )
-from trtc_records.cli._errors import ExitCode
-from trtc_records.cli._output import Colour, fit_encoding, flatten, paint
+from trtc_records.cli._errors import ExitCode, explain_configuration
+from trtc_records.cli._options import Log, Quiet
+from trtc_records.cli._output import Colour, configure_output, fit_encoding, flatten, paint
 from trtc_records.summary import NO_CALLS
 
 __all__ = ["EXAMPLES", "Finding", "doctor", "find_region", "judge_clock"]
 
 EXAMPLES: Final = (
-    ("trtc-records doctor", "with the environment that a job has"),
-    ("trtc-records doctor && trtc-records export -o calls.jsonl", "export only if all is well"),
+    ("trtc-records doctor", "in the environment of the job"),
+    ("trtc-records doctor && trtc-records export -o calls.jsonl", "export only if every check passes"),
 )
 
 _OTHER_REGION: Final = 60026
@@ -44,29 +45,30 @@ _COLOURS: Final = {"ok": Colour.GREEN, "note": Colour.YELLOW, "FAIL": Colour.RED
 
 @attrs.frozen
 class Finding:
-    """Say what came out of one check."""
+    """The result of one check."""
 
     subject: str
     text: str
     hint: str = ""
-    """What to do about it; empty where nothing has to be done."""
+    """A remedy; empty where none is needed."""
     code: ExitCode = ExitCode.DONE
-    """How the command is to end; ``DONE`` where this is no hindrance."""
+    """The exit code that this result calls for; ``DONE`` where it does no harm."""
 
     @property
     def mark(self) -> str:
-        """Return how it went, in a word."""
+        """Return ``FAIL``, ``note`` or ``ok``."""
         if self.code != ExitCode.DONE:
             return "FAIL"
         return "note" if self.hint else "ok"
 
 
-def doctor() -> ExitCode:
-    """Say what stands in the way, and how to mend it.
+def doctor(*, quiet: Quiet = False, log_level: Log = None) -> ExitCode:
+    """Check configuration, network, clock and account, and suggest fixes.
 
-    Looks at configuration, network, TLS, clock, credentials and region. Sends two requests, one of them without the
-    credential. Shows no secret.
+    Sends two requests, one of them without the credential; if the app belongs to another region, also one to each
+    region. Shows no secret.
     """
+    configure_output(quiet=quiet, log_level=log_level)
     return asyncio.run(_report())
 
 
@@ -89,7 +91,8 @@ async def _examine() -> AsyncGenerator[Finding, None]:
     try:
         client = CallRecordsClient.from_env(attempts=2, timeout=_TIMEOUT)
     except ConfigurationError as error:
-        yield Finding("configuration", str(error), "trtc-records --help names the variables", ExitCode.USAGE)
+        for problem, remedy in explain_configuration(error):
+            yield Finding("configuration", problem, remedy, ExitCode.USAGE)
         return
     url = _get_url()
     secret = "a secret key" if os.environ.get("TRTC_SECRET_KEY") else "a UserSig"
@@ -108,7 +111,7 @@ async def _examine() -> AsyncGenerator[Finding, None]:
 
 
 async def _probe(url: httpx.URL) -> AsyncGenerator[Finding, None]:
-    """Look at network, TLS and clock by a request that has no credential."""
+    """Check network, TLS and clock with a request that has no credential."""
     started, before = time.monotonic(), time.time()
     try:
         async with httpx.AsyncClient(timeout=_TIMEOUT) as http:
@@ -119,7 +122,7 @@ async def _probe(url: httpx.URL) -> AsyncGenerator[Finding, None]:
             yield Finding(
                 "tls",
                 f"the certificate of {url.host} is not trusted: {reason}",
-                "a proxy that looks into TLS, or a clock that is far off; SSL_CERT_FILE can name the proxy's authority",
+                "a proxy inspects TLS, or this machine's clock is wrong; SSL_CERT_FILE can name the proxy's authority",
                 ExitCode.SERVICE,
             )
         else:
@@ -131,9 +134,9 @@ async def _probe(url: httpx.URL) -> AsyncGenerator[Finding, None]:
             )
         return
     took = time.monotonic() - started
-    yield Finding("network", f"{url.host} answers in {took * 1000:.0f} ms, connecting included")
+    yield Finding("network", f"{url.host} answers in {took * 1000:.0f} ms, including the connection")
     encrypted = url.scheme == "https"
-    yield Finding("tls", "the certificate is trusted" if encrypted else "none: plain HTTP within this machine")
+    yield Finding("tls", "the certificate is trusted" if encrypted else "not used: plain HTTP within this machine")
     yield judge_clock(response.headers.get("date", ""), before + took / 2)
 
 
@@ -141,24 +144,26 @@ def judge_clock(date: str, now: float) -> Finding:
     """Compare this machine's clock with the service's.
 
     Args:
-        date: The Date header of an answer.
-        now: When it was written, by this machine's clock, in Unix seconds.
+        date: The Date header of a response.
+        now: The time by this machine's clock when the header was written, in Unix seconds.
     """
     try:
         # The header has whole seconds, so on average it is half a second late.
         skew = now - (parsedate_to_datetime(date).timestamp() + 0.5)
     except (ValueError, OverflowError):
-        return Finding("clock", "the service does not say what time it is there", "look at the clock yourself")
+        return Finding("clock", "the response has no Date header", "check this machine's clock yourself")
     if abs(skew) <= _NOTICEABLE_SKEW:
         return Finding("clock", "agrees with the service's")
     text = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the service's"
     if abs(skew) <= _HARMFUL_SKEW:
-        return Finding("clock", text, "windows that end now are off by as much; keep the clock right by NTP")
-    return Finding("clock", text, "set the clock, by NTP: UserSigs that are signed here may be refused", ExitCode.USAGE)
+        return Finding("clock", text, "windows that end now are off by as much; synchronize the clock with NTP")
+    return Finding(
+        "clock", text, "synchronize the clock with NTP: the service may refuse UserSigs signed here", ExitCode.USAGE
+    )
 
 
 async def _check_account(client: CallRecordsClient) -> Finding:
-    """Ask for one record, which takes the right key, identifier, package and region."""
+    """Request one record, which needs the right key, identifier, package and region."""
     try:
         page = await client.get_page(page_size=1)
     except APIError as error:
@@ -169,7 +174,7 @@ async def _check_account(client: CallRecordsClient) -> Finding:
             subject, code = "credentials", ExitCode.CREDENTIALS
         return Finding(subject, f"error {error.code}: {error.info}", error.hint, code)
     except CallRecordsError as error:
-        return Finding("service", str(error), "try again; if it stays, ask the vendor's support", ExitCode.SERVICE)
+        return Finding("service", str(error), "try again; if it persists, ask Tencent's support", ExitCode.SERVICE)
     if not page.records:
         return Finding("credentials", "accepted, but there are no records of the last 7 days", NO_CALLS)
     count = "records" if page.total_num is None else f"{page.total_num:,} records"
@@ -187,10 +192,10 @@ async def _look_for_region(error: APIError) -> Finding:
 
 
 async def find_region(make_client: Callable[[Region], CallRecordsClient]) -> Region | None:
-    """Return the region that answers for the app, or ``None``.
+    """Return the region that accepts the app, or ``None``.
 
     Args:
-        make_client: Makes a client for one region.
+        make_client: A function that makes a client for a region.
     """
 
     async def answers(region: Region) -> bool:
@@ -206,7 +211,7 @@ async def find_region(make_client: Callable[[Region], CallRecordsClient]) -> Reg
 
 
 def _get_url() -> httpx.URL:
-    """Return where the client, which has checked the variables, sends to."""
+    """Return the URL of the service; the client has checked the variables."""
     if base_url := os.environ.get("TRTC_BASE_URL"):
         return httpx.URL(base_url)
     name = os.environ["TRTC_REGION"].strip().lower().replace("_", "-").replace(" ", "-")

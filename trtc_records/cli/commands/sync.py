@@ -1,4 +1,4 @@
-"""``trtc-records sync``: what is new, into a database."""
+"""``trtc-records sync``: new records into a database."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from trtc_records.cli._errors import CommandError, ExitCode, show_warnings
-from trtc_records.cli._options import PageSize, SandboxFlag, Since, make_window, read_length
-from trtc_records.cli._output import note
+from trtc_records.cli._options import Log, PageSize, Quiet, SandboxFlag, Since, make_window, read_length
+from trtc_records.cli._output import configure_output, note
 from trtc_records.cli._progress import show_progress
+from trtc_records.cli._source import choose_client
 from trtc_records.cli._times import show_time
-from trtc_records.cli._walks import choose_client
-from trtc_records.warehouse._targets import DEFAULT_TARGET, TargetError
+from trtc_records.warehouse._targets import DEFAULT_TARGET
 
 if TYPE_CHECKING:
     from trtc_records.warehouse.dlt import SyncReport
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["EXAMPLES", "sync"]
 
 EXAMPLES: Final = (
-    ("trtc-records sync", "into calls.duckdb here; every day, by cron"),
-    ("trtc-records sync --to duckdb:////data/calls.duckdb", "a file elsewhere: four slashes"),
-    ("trtc-records sync --to postgresql://me@db.example/calls", "the password from PGPASSWORD"),
-    ("trtc-records sync --since 7d", "all that there is once more; adds what is not there"),
+    ("trtc-records sync", "into calls.duckdb in this directory; run it daily"),
+    ("trtc-records sync --to duckdb:////data/calls.duckdb", "an absolute path: four slashes"),
+    ("trtc-records sync --to postgresql://me@db.example/calls", "password from PGPASSWORD"),
+    ("trtc-records sync --since 7d", "read all 7 days again, add what is missing"),
     ("trtc-records sync --sandbox", "made-up calls, without an account"),
 )
 
@@ -43,15 +43,15 @@ def sync(
             "--to",
             metavar="URL",
             envvar="TRTC_SYNC_TO",
-            help="Where to: duckdb:///calls.duckdb, postgresql://user:password@host/database, or a dlt destination "
-            "that is configured as dlt documents it (bigquery, snowflake). A password belongs into the variable.",
+            help="Database: duckdb:///calls.duckdb, postgresql://user:password@host/database, or a dlt destination "
+            "that is configured as dlt documents it (bigquery, snowflake). Put a password into the variable, not here.",
         ),
     ] = DEFAULT_TARGET,
     dataset: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="The schema that holds the table call_records.",
+            help="Schema of the table call_records.",
             show_default=f"{_DATASET}; with --sandbox {_SANDBOX_DATASET}",
         ),
     ] = None,
@@ -61,18 +61,21 @@ def sync(
         typer.Option(
             parser=read_length,
             metavar="LENGTH",
-            help="How far to look back from where the last run ended: longer than any call.",
+            help="Time to read again before the end of the last run; longer than any call.",
             show_default="24h",
         ),
     ] = None,
     page_size: PageSize = 100,
     sandbox: SandboxFlag = False,
+    quiet: Quiet = False,
+    log_level: Log = None,
 ) -> ExitCode:
-    """Bring the table call_records of a database up to date, each record once.
+    """Add new records to a database table, each once.
 
-    Run it every day, as the service keeps records for 7 days only. It goes on where the last run ended; --since is for
-    the first run, or to read more again. Killed or repeated, it leaves no record out and none twice.
+    Run it every day, as the service keeps records for 7 days only. It continues where the last run ended; --since is
+    for the first run, or to read more again. A run that was killed or repeated loses and repeats no record.
     """
+    configure_output(quiet=quiet, log_level=log_level)
     make_window(since, None)
     sync_call_records = _import_sync()
     options: dict[str, Any] = {"since": since, "page_size": page_size}
@@ -86,10 +89,7 @@ def sync(
         make_client = stack.enter_context(choose_client(sandbox=sandbox))
         incomplete = stack.enter_context(show_warnings())
         with show_progress() as advance:
-            try:
-                report = sync_call_records(to, make_client, on_page=advance, **options)
-            except TargetError as error:
-                raise CommandError(f"--{error}") from error
+            report = sync_call_records(to, make_client, on_page=advance, **options)
     for line in _make_lines(report, time.monotonic() - started):
         note(line)
     return incomplete()

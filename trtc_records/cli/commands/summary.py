@@ -1,4 +1,4 @@
-"""``trtc-records summary``: what the calls of a window were like."""
+"""``trtc-records summary``: figures about the calls in a time window."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ import typer
 
 from trtc_records import CallRecordPage, CallRecordsClient
 from trtc_records.cli._errors import ExitCode, explain_writing, show_warnings
-from trtc_records.cli._options import PageSize, Result, SandboxFlag, Since, Type, Until, make_window
-from trtc_records.cli._output import fit_encoding, note
+from trtc_records.cli._options import Log, PageSize, Quiet, Result, SandboxFlag, Since, Type, Until, make_window
+from trtc_records.cli._output import configure_output, fit_encoding, note
 from trtc_records.cli._progress import show_progress
 from trtc_records.cli._rejects import Rejects
-from trtc_records.cli._walks import Selection, choose_client
+from trtc_records.cli._source import Selection, choose_client
 from trtc_records.export import replace_file
 from trtc_records.summary import Summary
 
 __all__ = ["EXAMPLES", "summary"]
 
 EXAMPLES: Final = (
-    ("trtc-records summary --since 7d", "a text with bars"),
-    ("trtc-records summary --since 24h --zone Asia/Singapore", "hours of the day as they are there"),
-    ("trtc-records summary --html report.html", "a page with charts, too"),
+    ("trtc-records summary --since 7d", "text with bars"),
+    ("trtc-records summary --since 24h --zone Asia/Singapore", "hours of the day in that time zone"),
+    ("trtc-records summary --html report.html", "also a page with charts"),
     ("trtc-records summary --json | jq .answered_share", "for a program"),
 )
 
-_LINE: Final = 100  # columns; longer bars say no more
+_LINE: Final = 100  # columns; longer bars add nothing
 
 
 def _read_zone(name: str) -> tzinfo:
@@ -44,7 +44,7 @@ def _read_zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (LookupError, ValueError, OSError):
         raise typer.BadParameter(
-            f"'{name}' is no time zone that this system knows: write UTC or Asia/Singapore"
+            f"'{name}' is not a time zone that this system knows: write UTC or Asia/Singapore"
         ) from None
 
 
@@ -56,23 +56,24 @@ def summary(
     call_type: Type = None,
     zone: Annotated[
         tzinfo,
-        typer.Option(
-            parser=_read_zone, metavar="ZONE", help="Where hours of the day are counted, such as Asia/Singapore."
-        ),
+        typer.Option(parser=_read_zone, metavar="ZONE", help="Time zone for hours of the day, such as Asia/Singapore."),
     ] = "UTC",  # type: ignore[assignment]  # read by the parser
-    top: Annotated[int, typer.Option(min=0, max=1_000, metavar="N", help="How many callers to name.")] = 10,
+    top: Annotated[int, typer.Option(min=0, max=1_000, metavar="N", help="Number of callers to list.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
     html: Annotated[
         Path | None,
-        typer.Option("--html", metavar="FILE", help="Write a page with charts, too; it needs no network."),
+        typer.Option("--html", metavar="FILE", help="Also write a page with charts, which needs no network."),
     ] = None,
     page_size: PageSize = 100,
     sandbox: SandboxFlag = False,
+    quiet: Quiet = False,
+    log_level: Log = None,
 ) -> ExitCode:
-    """Show what the calls of a window were like.
+    """Summarize the calls in a time window.
 
-    That is results, ring and talk times, busiest hours, top callers. Whatever the number of calls, memory stays flat.
+    Shows results, ring and talk times, busiest hours and top callers. Memory stays flat for any number of calls.
     """
+    configure_output(quiet=quiet, log_level=log_level)
     selection = Selection(make_window(since, until), result, call_type, page_size)
     account = Summary(zone=zone, top=top)
     with ExitStack() as stack:
