@@ -134,6 +134,8 @@ class Window:
 
     since: datetime | None
     until: datetime
+    ends_now: bool = False
+    """Whether no end was given: the client then ends the window by the service's clock."""
 
     def __str__(self) -> str:
         if self.since is None:
@@ -163,4 +165,4 @@ def make_window(since: datetime | None, until: datetime | None) -> Window:
             f"--until {show_time(end)} is before the {_KEPT_DAYS} days that the service keeps",
             "leave it out, or choose a later time",
         )
-    return Window(since, end)
+    return Window(since, end, ends_now=until is None)

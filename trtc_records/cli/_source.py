@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
 
 from trtc_records import CallRecordPage, CallRecordsClient, CallResult, CallType, ResponseDecodeError
 from trtc_records.cli._options import Window
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Selection", "choose_client"]
 
@@ -39,7 +36,7 @@ class Selection:
         """
         pages = client.iter_pages(
             start_time=self.window.since,
-            end_time=self.window.until,
+            end_time=None if self.window.ends_now else self.window.until,
             call_result=self.result,
             call_type=self.call_type,
             page_size=self.page_size,
