@@ -162,6 +162,14 @@ class CallRecordsClient:
         client._owned_limiter = owned
         return client
 
+    @property
+    def service_time(self) -> float:
+        """Return the Unix seconds of the service's clock, as far as its answers have shown it.
+
+        It is this machine's clock, corrected where the answers' ``Date`` differs by a minute or more.
+        """
+        return self._clock.now()
+
     async def iter_records(
         self,
         *,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -24,6 +24,7 @@ class Selection:
     result: CallResult | None
     call_type: CallType | None
     page_size: int
+    order: Literal["service", "time"] = "service"
 
     async def read(
         self, client: CallRecordsClient, on_invalid: Callable[[Any, ResponseDecodeError], None]
@@ -40,6 +41,7 @@ class Selection:
             call_result=self.result,
             call_type=self.call_type,
             page_size=self.page_size,
+            order=self.order,
             on_invalid=on_invalid,
         )
         async with aclosing(pages):

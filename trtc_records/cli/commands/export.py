@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import ExitStack, aclosing, contextmanager
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final
+from typing import Annotated, BinaryIO, Final, Literal
 
 import typer
 
@@ -83,6 +83,10 @@ def export(
     until: Until = None,
     result: Result = None,
     call_type: Type = None,
+    order: Annotated[
+        Literal["service", "time"],
+        typer.Option(help="Order of the records: as the service gives them, or by start time, then call id."),
+    ] = "service",
     page_size: PageSize = 100,
     sandbox: SandboxFlag = False,
     quiet: Quiet = False,
@@ -94,7 +98,7 @@ def export(
     go to FILE.rejects.jsonl as the service sent them, with exit code 4.
     """
     configure_output(quiet=quiet, log_level=log_level)
-    selection = Selection(make_window(since, until), result, call_type, page_size)
+    selection = Selection(make_window(since, until), result, call_type, page_size, order)
     if output is None and sys.stdout.isatty():
         raise CommandError(
             "no --output given, and the records would fill this terminal",
