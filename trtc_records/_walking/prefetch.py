@@ -68,9 +68,9 @@ class Prefetcher:
         finished.stop()
         self.top_up()
 
-    def request(self, query: Query) -> asyncio.Task[CallRecordPage]:
-        """Request page 1 of *query*, beside all lists; await it by :func:`result_of`."""
-        return self.start(self.fetch(query, 1))
+    def request(self, query: Query, page: int = 1) -> asyncio.Task[CallRecordPage]:
+        """Request a page of *query*, beside all lists; await it by :func:`result_of`."""
+        return self.start(self.fetch(query, page))
 
     async def aclose(self) -> None:
         """Cancel all that is under way and wait until it is gone."""

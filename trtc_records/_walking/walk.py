@@ -15,6 +15,7 @@ import attrs
 
 from trtc_records._api.models import CallRecord, CallRecordPage
 from trtc_records._api.query import Query
+from trtc_records._errors import CallRecordsError
 from trtc_records._walking.division import DividedWalk, Known
 from trtc_records._walking.facts import Meaning, ServiceFacts, looks_capped
 from trtc_records._walking.ledger import Ledger
@@ -208,7 +209,7 @@ class Walk:
             if deeper is not None:
                 shortfall, most = deeper, min(most, deeper.records)
         facts.longest_call = max(facts.longest_call, sample.longest_call)
-        self._conclude(shortfall, cap, has_news=self.yielded > before)
+        await self._conclude(shortfall, cap, has_news=self.yielded > before)
         # A call of one second lies within a slice, as neighbours share their boundary second.
         if facts.meaning is Meaning.WITHIN or (facts.meaning is None and sample.longest_call > 1):
             await self._check_seams(shortest_reach)
@@ -229,12 +230,12 @@ class Walk:
             return [(start, edge), (edge, end)]
         return [(start, end)]
 
-    def _conclude(self, shortfall: Shortfall | None, cap: Shortfall | None, *, has_news: bool) -> None:
+    async def _conclude(self, shortfall: Shortfall | None, cap: Shortfall | None, *, has_news: bool) -> None:
         """Learn from what the slices have shown."""
         missing = self.expected is not None and self.yielded < self.expected
         if has_news:
             for lesson in (shortfall, cap):
-                if lesson is not None:
+                if lesson is not None and await self._lasts(lesson):
                     self._facts.learn(lesson)
         elif shortfall is not None and shortfall.kind is ShortfallKind.EARLY:
             self._facts.overstates_total = True
@@ -242,6 +243,16 @@ class Walk:
             raise shortfall.error
         if missing:
             self.doubts.insert(0, _describe_early_end(self.yielded, self.expected))
+
+    async def _lasts(self, shortfall: Shortfall) -> bool:
+        """Tell whether a page that failed by an error inside the service still fails: it may have been an outage."""
+        if shortfall.error is None or not shortfall.error.retryable:
+            return True
+        try:
+            page = await result_of(self._prefetcher.request(self._query, shortfall.pages + 1))
+        except CallRecordsError:
+            return True
+        return not page.size
 
     async def _check_seams(self, reach: int) -> None:
         """Note which calls the seams between slices may hide, unless the count shows that none is missing."""
