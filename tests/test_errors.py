@@ -19,6 +19,7 @@ from trtc_records._errors import (
     CallRecordsError,
     CallRecordsWarning,
     ClientClosedError,
+    ClockSkewWarning,
     ConfigurationError,
     IncompleteWalkWarning,
     InvalidRequestError,
@@ -50,6 +51,7 @@ TREE: dict[type[Exception], tuple[type[Exception], ...]] = {
     LimiterUnavailableError: (CallRecordsError,),
     RepeatedPageError: (CallRecordsError,),
     CallRecordsWarning: (UserWarning,),
+    ClockSkewWarning: (CallRecordsWarning,),
     IncompleteWalkWarning: (CallRecordsWarning,),
     RetentionWarning: (CallRecordsWarning,),
 }

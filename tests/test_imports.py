@@ -202,7 +202,6 @@ def test_every_third_party_has_a_place() -> None:
         ("_walking.walk", "import trtc_records._sending.requester", "move the code"),
         ("_api.protocol", "import httpx", "without I/O"),
         ("_api.wire", "from asyncio import sleep", "without I/O"),
-        ("_walking.ledger", "def f():\n    import anyio", "without I/O"),
         ("_api.protocol", "from trtc_records.quota._local import QUOTA", "move the code"),
         ("_api.models", "from trtc_records._api.protocol import Request", "move the code that they share"),
         ("_sending.retry", "from trtc_records._sending.requester import Requester", "move the code that they share"),

@@ -11,6 +11,7 @@ import virtual_time
 from records import envelope, raw_record
 
 from trtc_records._api.protocol import read_record, record_request
+from trtc_records._sending.clock import ServiceClock
 from trtc_records._sending.credentials import Credential, Secret
 from trtc_records._sending.requester import Requester
 
@@ -64,6 +65,7 @@ def look_up(count: int, *answers: dict[str, Any]) -> Limiter:
             attempts=3,
             total_timeout=None,
             max_in_flight=8,
+            clock=ServiceClock(),
         )
         await asyncio.gather(*(requester.request(record_request("x"), read_record) for _ in range(count)))
 

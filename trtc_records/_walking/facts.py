@@ -55,6 +55,8 @@ class ServiceFacts:
     def __init__(self) -> None:
         self.capped_total: int | None = None
         """The greatest TotalNum that the service gives; ``None`` where none was noticed."""
+        self.ignores_window = False
+        """Whether the service gives records that lie outside the window asked for: dividing it helps nothing then."""
         self.overstates_total = False
         """Whether TotalNum has promised records that no list held."""
         self.meaning: Meaning | None = None

@@ -12,12 +12,12 @@ from typing import Final
 
 import attrs
 
-from trtc_records._api.models import CallRecord
+from trtc_records._api.models import CallRecord, CallRecordPage
 from trtc_records._api.query import Query
 from trtc_records._walking.facts import Meaning
 from trtc_records._walking.prefetch import Prefetcher, result_of
 
-__all__ = ["find_meaning"]
+__all__ = ["find_meaning", "ignores_window", "lie_outside"]
 
 _MARGIN: Final = 1
 """Seconds around a moment, in case the ends of a window are not inclusive."""
@@ -27,6 +27,22 @@ _SHORTEST: Final = timedelta(seconds=2 * _MARGIN + 1)
 
 _TRIES: Final = 3
 """Calls tried: so many others may lie in the same seconds that one is not on the first page."""
+
+
+def lie_outside(page: CallRecordPage, start: int, end: int, margin: int) -> bool:
+    """Tell whether a record on *page* has no moment within *margin* seconds of the window from *start* to *end*."""
+    for record in page.records:
+        moments = record.start_time.timestamp(), record.end_time.timestamp()
+        if max(moments) < start - margin or min(moments) > end + margin:
+            return True
+    return False
+
+
+async def ignores_window(prefetcher: Prefetcher, query: Query) -> bool:
+    """Tell whether the service gives other records than those of the window's first second, if asked for these."""
+    start = query.start_time or 0
+    page = await result_of(prefetcher.request(attrs.evolve(query, end_time=start)))
+    return lie_outside(page, start, start, _MARGIN)
 
 
 async def find_meaning(

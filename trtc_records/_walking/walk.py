@@ -20,7 +20,7 @@ from trtc_records._walking.division import DividedWalk, Known
 from trtc_records._walking.facts import Meaning, ServiceFacts, looks_capped
 from trtc_records._walking.ledger import Ledger
 from trtc_records._walking.listing import ListWalk, Shortfall, ShortfallKind
-from trtc_records._walking.meaning import find_meaning
+from trtc_records._walking.meaning import find_meaning, ignores_window, lie_outside
 from trtc_records._walking.prefetch import PagedList, Prefetcher, result_of
 from trtc_records._walking.slices import Slice, divide
 
@@ -31,6 +31,9 @@ Counts = list[tuple[Query, asyncio.Task[CallRecordPage]]]
 
 _MOST_SORTED: Final = 5_000
 """Records of a slice that is sorted as a whole."""
+
+_WINDOW_MARGIN: Final = 3_600
+"""Seconds by which a record may lie outside the window of its list: what a window compares with is not documented."""
 
 _MOST_CALLS: Final = 10
 """Calls kept, one of them to find out what a window compares with."""
@@ -90,6 +93,7 @@ class Walk:
         root = self._root
         first = await root.wait_for_first()
         self.expected = first.total_num
+        self._facts.ignores_window |= lie_outside(first, *self._window, _WINDOW_MARGIN)
         ledger = Ledger()
         if self._needs_slices(first):
             for fresh in ledger.take_news(await root.take(1)):
@@ -106,15 +110,19 @@ class Walk:
         self.doubts += listing.doubts
         cap = await self._find_cap(listing, parts)
         shortfall = listing.shortfall or cap
-        if shortfall is None:
+        if shortfall is not None and not self._facts.ignores_window:
+            self._facts.ignores_window = await ignores_window(self._prefetcher, self._query)
+        if shortfall is None or (self._facts.ignores_window and shortfall is cap):
             return
+        if self._facts.ignores_window and shortfall.error is not None:
+            raise shortfall.error
         if not ledger.remembers_all:
             self._facts.learn(shortfall)
             self.doubts.append(
                 f"the service gave {ledger.found:,} records of the window and no more: walk again with the same "
                 "client, which has noted that and divides the window from the beginning"
             )
-        elif shortfall.kind is ShortfallKind.EARLY and self._facts.overstates_total:
+        elif self._facts.ignores_window or (shortfall.kind is ShortfallKind.EARLY and self._facts.overstates_total):
             self.doubts.append(_describe_early_end(ledger.found, self.expected))
         else:
             async for page in self._read_slices(ledger, shortfall, cap):
@@ -130,7 +138,7 @@ class Walk:
     def _is_suspicious(self, first: CallRecordPage) -> bool:
         """Tell whether the TotalNum of the window may be a cap."""
         total = first.total_num or 0
-        return total > first.size and self._facts.is_suspicious(total, self._window)
+        return total > first.size and not self._facts.ignores_window and self._facts.is_suspicious(total, self._window)
 
     async def _find_cap(self, listing: ListWalk, parts: Counts | None) -> Shortfall | None:
         """Return a shortfall if TotalNum turns out to be a cap.
@@ -140,9 +148,10 @@ class Walk:
         ledger = listing.ledger
         total = ledger.first_total
         if total is None:
-            is_capped = looks_capped(ledger.found) and ledger.pages > 1
+            is_capped = looks_capped(ledger.found) and ledger.pages > 1 and not self._facts.ignores_window
             return self._make_cap(ledger, ledger.found) if is_capped else None
-        if parts is None and not listing.ended_oddly and listing.shortfall is None:
+        is_odd = listing.ended_oddly or listing.shortfall is not None
+        if self._facts.ignores_window or (parts is None and not is_odd):
             return None
         counts = parts or self._count_parts(self._query)
         while ledger.total_stands_still:
