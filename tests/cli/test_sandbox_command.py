@@ -123,7 +123,7 @@ def test_defaults_and_choices_are_those_of_the_sandbox() -> None:
             assert choices == get_args(hints[name]) or name == "quota_code"
             known[name] = field.default
     assert {name: parameters[name].default for name in known} == known
-    assert parameters.keys() - known.keys() == {"fault"}
+    assert parameters.keys() - known.keys() == {"fault", "quiet", "log_level"}
 
 
 def test_help_names_every_fault(run: Run) -> None:

@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import time
+import warnings
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from email.utils import parsedate_to_datetime
@@ -20,6 +21,7 @@ from trtc_records import (
     AuthenticationError,
     CallRecordsClient,
     CallRecordsError,
+    ClockSkewWarning,
     ConfigurationError,
     Region,
     __version__,
@@ -69,7 +71,9 @@ def doctor(*, quiet: Quiet = False, log_level: Log = None) -> ExitCode:
     region. Shows no secret.
     """
     configure_output(quiet=quiet, log_level=log_level)
-    return asyncio.run(_report())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ClockSkewWarning)  # a finding of its own
+        return asyncio.run(_report())
 
 
 async def _report() -> ExitCode:
@@ -158,7 +162,10 @@ def judge_clock(date: str, now: float) -> Finding:
     if abs(skew) <= _HARMFUL_SKEW:
         return Finding("clock", text, "windows that end now are off by as much; synchronize the clock with NTP")
     return Finding(
-        "clock", text, "synchronize the clock with NTP: the service may refuse UserSigs signed here", ExitCode.USAGE
+        "clock",
+        text,
+        "synchronize the clock with NTP; until then, windows and UserSigs follow the service's clock",
+        ExitCode.USAGE,
     )
 
 
