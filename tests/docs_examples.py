@@ -60,12 +60,12 @@ class Block:
 
     @property
     def is_output(self) -> bool:
-        """Tell whether it is the output of the block before it."""
+        """Return whether it is the output of the block before it."""
         return self.mark == "prints"
 
     @property
     def is_left_alone(self) -> bool:
-        """Tell whether a reason says that it is not run here."""
+        """Return whether a reason says that it is not run here."""
         if self.mark.startswith("needs: "):
             return any(find_spec(name.strip()) is None for name in self.mark.removeprefix("needs: ").split(","))
         return self.mark.startswith("not run: ")

@@ -537,7 +537,7 @@ def outcome(read: Reader, given: Response) -> object:
 
 
 def is_well_formed(result: object) -> bool:
-    """Tell whether this is a page or a record, or an error with a text that can be written down."""
+    """Return whether this is a page or a record, or an error with a text that can be written down."""
     if isinstance(result, CallRecordsError):
         return bool(str(result).encode(errors="backslashreplace")) and bool(repr(result))
     return isinstance(result, CallRecordPage | CallRecord)

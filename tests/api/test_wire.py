@@ -170,7 +170,7 @@ UNKNOWN_NAMES = TEXTS.filter(lambda name: name not in RAW)
 
 
 def is_no_number(text: str) -> bool:
-    """Tell whether *text* stays a text where a number is expected."""
+    """Return whether *text* stays a text where a number is expected."""
     return not text.strip().lstrip("+-").isdecimal()
 
 

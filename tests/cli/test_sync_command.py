@@ -81,7 +81,7 @@ def test_dataset_is_what_it_is_told(run: Run, tmp_path: Path) -> None:
         (["--to", "calls.duckdb"], "--to: not a URL; for a file, write duckdb:/// before its path"),
         (["--to", "ftp://host/calls"], "hint: pass duckdb:///calls.duckdb"),
         (["--to", "filesystem"], "--to: 'filesystem' cannot merge"),
-        (["--to", "duckdb:///no/such/directory/calls.duckdb"], "--to: there is no directory"),
+        (["--to", "duckdb:///no/such/directory/calls.duckdb"], "the directory '/no/such/directory' does not exist"),
         (["--overlap", "yesterday"], "'yesterday' is not a length of time: write 90m, 24h"),
         (["--overlap", "2026-01-31"], "'2026-01-31' is not a length of time"),
         (["--overlap", "2026-01-31T00:00Z"], "'2026-01-31T00:00Z' is not a length of time"),

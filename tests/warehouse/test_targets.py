@@ -58,7 +58,7 @@ def test_absolute_file_has_a_fourth_slash(tmp_path: Path) -> None:
         ("duckdb://calls.duckdb", "three slashes"),
         ("duckdb:///", "the path of a file is missing"),
         ("duckdb:///:memory:", "the path of a file is missing"),
-        ("duckdb:////no/such/directory/calls.duckdb", "there is no directory '/no/such/directory'"),
+        ("duckdb:////no/such/directory/calls.duckdb", "the directory '/no/such/directory' does not exist"),
         ("duckdb:///week#7.duckdb", "percent-encode ? and # in its path"),
         ("duckdb:///calls.duckdb?access_mode=read_only", "percent-encode ? and # in its path"),
         ("duckdb:///calls?", "percent-encode ? and # in its path"),
