@@ -38,7 +38,7 @@ __all__ = ["RUN", "SHOWN", "Block", "read_blocks", "run_page"]
 
 RUN: Final = frozenset({"python", "pycon", "doctest", "sh", "console"})
 SHOWN: Final = frozenset({"text", "json"})
-"""Languages of what is only looked at; any other needs a reason for not being run."""
+"""Languages of blocks that are not run; a block of another language needs a reason."""
 
 _FENCE: Final = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,}|:{3,})(?P<info>.*)$")
 _MARK: Final = re.compile(r"^\s*(?:<!--|%)\s*(?P<mark>prints|not run: .+?|needs: .+?)\s*(?:-->)?\s*$")
@@ -119,7 +119,7 @@ class _Page:
         self._runner = asyncio.Runner()
 
     def run(self, block: Block) -> str:
-        """Run a block and return what it printed."""
+        """Run a block and return its output."""
         if block.language in {"python", "pycon", "doctest"}:
             output = io.StringIO()
             with contextlib.redirect_stdout(output):
@@ -189,7 +189,7 @@ def run_page(page: Path) -> None:
     from trtc_records.sandbox import Sandbox
 
     blocks = list(read_blocks(page))
-    # Development mode has the event loop complain of what takes a tenth of a second, as it does on a busy machine.
+    # In development mode the event loop logs steps of a tenth of a second, which happen on a busy machine.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     with Sandbox() as sandbox:
         for name in [name for name in os.environ if name.startswith("TRTC_")]:

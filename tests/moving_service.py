@@ -179,7 +179,7 @@ class MovingService:
 
 @attrs.frozen
 class Outcome:
-    """What a walk yielded, and its reasons for doubt."""
+    """The records of a walk, and its reasons for doubt."""
 
     records: list[CallRecord]
     doubts: list[str]

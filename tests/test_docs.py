@@ -1,4 +1,4 @@
-"""What the documentation shows runs, and what it names is there."""
+"""The documentation's examples run, and the names in it exist."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def name_of(page: Path) -> str:
 @pytest.mark.skipif(sys.platform == "win32", reason="the commands are for bash")
 @pytest.mark.parametrize("page", PAGES_WITH_EXAMPLES, ids=name_of)
 def test_every_example_runs(page: Path, tmp_path: Path) -> None:
-    """Each block of a page runs as it stands, with warnings as errors, and prints what the page says."""
+    """Each block of a page runs unchanged, with warnings as errors, and prints the page's output."""
     done = subprocess.run(
         [sys.executable, "-P", "-X", "dev", "-W", "error", str(ROOT / "tests" / "docs_examples.py"), page, tmp_path],
         env={**os.environ, "PYTHONPATH": ""},

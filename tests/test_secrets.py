@@ -74,7 +74,7 @@ async def test_a_debug_log_of_a_whole_walk_is_clean(make_client: MakeClient, deb
 
 
 def visible(value: object, depth: int = 4, seen: set[int] | None = None) -> Iterator[str]:
-    """Yield what an error reporter would show of *value*: its repr, and those of what it holds."""
+    """Yield the texts that an error reporter would show of *value*: its repr, and those of its parts."""
     seen = set() if seen is None else seen
     if depth == 0 or id(value) in seen:
         return
@@ -104,7 +104,7 @@ def frames_of(error: BaseException | None) -> Iterator[FrameType]:
 
 
 def assert_clean(error: BaseException, *more: str) -> None:
-    """Check what is printed of an error, and all that its frames hold."""
+    """Check the printed form of an error, and the contents of its frames."""
     assert not holds_secret("".join(traceback.format_exception(error)), *more)
     for frame in frames_of(error):
         for name, value in frame.f_locals.items():

@@ -26,7 +26,7 @@ def exactly(message: str) -> str:
 
 
 def test_the_service_keeps_records_for_seven_days() -> None:
-    """The vendor's number."""
+    """The retention is Tencent's 7 days."""
     assert RETENTION == 7 * 24 * 60 * 60
 
 
@@ -79,7 +79,7 @@ def test_a_window_that_ends_inside_the_margin_stays_a_window(end_time: int) -> N
 
 
 def test_a_window_that_has_wholly_expired_is_none() -> None:
-    """There is nothing to ask for; the warning says why nothing comes."""
+    """Nothing is requested, and the warning gives the reason."""
     with pytest.warns(RetentionWarning):
         pinned = pin_window(Query(start_time=EDGE - 1000, end_time=EDGE - 1, page_size=7), NOW)
     assert pinned is None
@@ -126,7 +126,7 @@ SECONDS = st.integers(EDGE - 2 * EDGE_MARGIN, NOW) | st.integers(0, 2 * NOW)
 
 @given(st.none() | SECONDS, st.none() | SECONDS)
 def test_a_pinned_window_lies_within_what_was_asked_for(start: int | None, end: int | None) -> None:
-    """Whatever the ends, a pinned window is one, within the retention, and never wider than the query's."""
+    """With any ends, a pinned window is valid, within the retention, and never wider than the query's."""
     assume(start is None or end is None or start <= end)
     pinned = pin(Query(start_time=start, end_time=end, page_size=7))
     if pinned is not None:

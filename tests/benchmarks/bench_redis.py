@@ -116,7 +116,7 @@ async def measure(admin: redis.Redis, redis_url: str, processes: int) -> list[st
 
 
 async def measure_latency(redis_url: str) -> tuple[float, float]:
-    """Return what a permit takes that nobody else wants, in milliseconds: median and 95 percent of them."""
+    """Return the median and 95th percentile, in milliseconds, of the wait for a permit without competition."""
     took = []
     async with RedisRateLimiter.from_url(redis_url, sdk_app_id=APP) as limiter:
         await limiter.acquire()

@@ -53,7 +53,7 @@ def _serve(pipe: Connection, options: dict[str, Any]) -> None:
 
 
 def describe_machine() -> str:
-    """Say what the numbers were measured on."""
+    """Return the Python version, cores and processor of this machine."""
     described = Path("/proc/cpuinfo")
     lines = described.read_text(encoding="utf-8").splitlines() if described.exists() else []
     models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]

@@ -1,4 +1,4 @@
-"""The Telegram bot: its dispatcher fed with updates over a session that notes what it would send, and as a process."""
+"""The Telegram bot: its dispatcher with updates over a session that records requests, and as a process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ bot_example = load("bot")
 
 
 class NotingSession(BaseSession):
-    """Send nothing, and remember what would be sent."""
+    """A session that records requests instead of sending them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class NotingSession(BaseSession):
         return Message(message_id=2, date=datetime.now(UTC), chat=Chat(id=int(method.chat_id), type="private"))
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Close nothing."""
 
     async def stream_content(self, *args: Any, **kwargs: Any) -> AsyncGenerator[bytes, None]:
         raise NotImplementedError
@@ -54,7 +54,7 @@ class NotingSession(BaseSession):
 
 
 async def ask(sandbox: SandboxFixture, text: str, *, user: int = OWNER, **arguments: Any) -> list[str]:
-    """Send a message to the bot, and return what it answers."""
+    """Send a message to the bot, and return its answer."""
     session = NotingSession()
     message = Message(
         message_id=1,

@@ -54,7 +54,7 @@ def test_run_beside_another_does_nothing(trtc_sandbox: SandboxFixture, tmp_path:
 
 
 def test_wrong_key_has_its_exit_code(trtc_sandbox: SandboxFixture, tmp_path: Path) -> None:
-    """Refused credentials are told apart, in one line."""
+    """Refused credentials have an exit code of their own, and a message of one line."""
     done = sync(tmp_path, **{**trtc_sandbox.environment, "TRTC_SECRET_KEY": "0" * 64})
     assert (done.returncode, len(without_slowness(done.stderr).splitlines())) == (3, 1)
 
@@ -68,6 +68,6 @@ def test_missing_account_has_its_exit_code(tmp_path: Path) -> None:
 
 @pytest.mark.trtc_sandbox(faults=Faults(not_json=1))
 def test_failing_service_has_its_exit_code(trtc_sandbox: SandboxFixture, tmp_path: Path) -> None:
-    """A service that gives no answers of its own is told apart."""
+    """A service whose answers are not JSON has an exit code of its own."""
     done = sync(tmp_path, **trtc_sandbox.environment)
     assert done.returncode == 5

@@ -32,7 +32,7 @@ async def running_service() -> AsyncIterator[httpx.AsyncClient]:
 
         async def with_state(
             scope: Any, receive: Any, send: Any
-        ) -> None:  # what a server does with what the lifespan yields
+        ) -> None:  # as a server does with the value of the lifespan
             await app({**scope, "state": dict(state)}, receive, send)
 
         async with httpx.AsyncClient(transport=httpx.ASGITransport(with_state), base_url="http://service") as http:
@@ -56,7 +56,7 @@ async def test_unknown_call_is_not_found(trtc_sandbox_env: SandboxFixture) -> No
 
 
 async def test_unusable_id_is_refused(trtc_sandbox_env: SandboxFixture) -> None:
-    """What the client refuses to send is the caller's mistake."""
+    """A request that the client refuses to send is the caller's mistake."""
     async with running_service() as http:
         answer = await http.get("/calls/%20")
     assert answer.status_code == 422
@@ -107,7 +107,7 @@ async def test_stream_of_nothing_is_empty(trtc_sandbox_env: SandboxFixture) -> N
 
 @pytest.mark.parametrize("query", [{"since": "2025-02-19T00:00:00"}, {"result": "Maybe"}])
 async def test_bad_query_is_refused(trtc_sandbox_env: SandboxFixture, query: dict[str, str]) -> None:
-    """A time without a zone, or a result that there is not, never reaches the service."""
+    """A time without a zone, or an unknown result, never reaches the service."""
     async with running_service() as http:
         assert (await http.get("/calls", params=query)).status_code == 422
 

@@ -37,7 +37,7 @@ def test_a_refusal_pauses_and_halves() -> None:
 
 
 def test_refusals_during_a_pause_are_the_same_refusal() -> None:
-    """What was in flight when the first came back slows nothing down twice."""
+    """Requests that were in flight at the first refusal do not slow down a second time."""
     brake = Brake(200)
     for moment in (10.0, 10.1, 10.9):
         brake.slow_down(moment)
@@ -73,7 +73,7 @@ class Plain:
 
 @pytest.mark.parametrize("make", [LocalRateLimiter, Plain])
 def test_every_limiter_can_slow_down(make: type[LocalRateLimiter | Plain]) -> None:
-    """The local one does it itself; what the caller brings gets it added."""
+    """The local limiter can slow down itself; a caller's limiter gets a brake."""
 
     async def main() -> float:
         limiter = adapt(make())

@@ -1,4 +1,4 @@
-"""What the sandbox answers: records, pages, filters, and the options where the vendor's page says nothing."""
+"""The sandbox's answers: records, pages, filters, and the options where Tencent's page says nothing."""
 
 import re
 import time
@@ -31,7 +31,7 @@ def record(call_id="04c9a0ac-8e38-4a19-be45-349c5ce7911b", *, age=3_600, **chang
 
 
 def test_a_success_has_the_vendors_envelope(caller):
-    """A success has code 0, no words, OK, an id and a Response."""
+    """A success has code 0, an empty ErrorInfo, OK, an id and a Response."""
     answer = caller.ask(NumberPerPage=3, Page=2)
     assert {name: answer[name] for name in ("ErrorCode", "ErrorInfo", "ActionStatus")} == {
         "ErrorCode": 0,
@@ -43,7 +43,7 @@ def test_a_success_has_the_vendors_envelope(caller):
 
 
 def test_an_answer_is_json_under_status_200(caller):
-    """The headers say what the body is."""
+    """The headers describe the body."""
     answer = caller.post()
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
 
@@ -56,7 +56,7 @@ def test_request_ids_look_like_the_vendors_and_differ(caller):
 
 
 def test_a_record_has_the_documented_fields(caller):
-    """Names and types are those of the vendor's sample."""
+    """Names and types are those of Tencent's sample."""
     (found,) = caller.query(NumberPerPage=1)["CallRecordList"]
     types = {name: type(value) for name, value in found.items()}
     assert types == {
@@ -78,7 +78,7 @@ def test_a_walk_brings_every_record_once(caller, shared):
 
 
 def test_a_page_may_hold_everything(caller):
-    """There is no limit to a page's size by default."""
+    """A page's size has no limit by default."""
     assert len(caller.query(NumberPerPage=10**12)["CallRecordList"]) == 60
 
 
@@ -139,7 +139,7 @@ def test_a_lookup_finds_a_call(caller):
 
 
 def test_a_lookup_of_no_call_is_an_error(caller):
-    """Error 101050 says that there is no such record."""
+    """A lookup of an unknown call is error 101050."""
     assert caller.ask("get_record_by_callid", CallId="none")["ErrorCode"] == 101050
 
 
@@ -210,7 +210,7 @@ def test_an_answered_call_keeps_its_accept_time(connect):
 
 
 def test_a_room_id_type_may_be_text(connect):
-    """As the vendor's table has it."""
+    """RoomIdType may be a string, as in Tencent's table."""
     with Sandbox(
         records=[record(room_id="1", room_id_type=1)], behaviour=Behaviour(room_id_type_as_text=True)
     ) as sandbox:
@@ -251,7 +251,7 @@ def test_given_records_are_served_by_start_time(connect):
 
 @pytest.mark.parametrize("behaviour", [Behaviour(), Behaviour(new_enum_values=True)])
 def test_half_a_surrogate_pair_is_served(connect, behaviour):
-    """A record may hold what JSON can and UTF-8 cannot."""
+    """A record may hold text that JSON can hold and UTF-8 cannot."""
     with Sandbox(records=[record("\ud800", room_id="\udfff")], behaviour=behaviour) as sandbox:
         assert connect(sandbox).walk()[0]["RoomId"] == "\udfff"
         answer = connect(sandbox).post(b'{"CallId": "\\ud800"}', call="get_record_by_callid")
@@ -299,7 +299,7 @@ def test_the_depth_counts_the_length_that_pages_have(connect):
     [("page_zero", {"TotalNum": 30, "Page": 0, "CallRecordList": []}), ("absent", {"TotalNum": 30})],
 )
 def test_a_page_beyond_the_deepest_may_be_empty(connect, end, response):
-    """It looks as one after the last, and TotalNum tells of more."""
+    """It looks like a page after the last one, but TotalNum is greater."""
     with Sandbox(records=30, behaviour=Behaviour(deepest=20, beyond="empty", end=end)) as sandbox:
         assert connect(sandbox).query(Page=3) == response
 
@@ -323,7 +323,7 @@ def test_the_total_may_be_capped(connect):
 
 
 def calls_around(moment):
-    """Return calls around a minute that begins at *moment*, by what they do there; each is named after it."""
+    """Return calls around a minute that begins at *moment*, by their place in it; each is named after its place."""
     times = {
         "before": (-9, -1),
         "ends_at_start": (-9, 0),
@@ -392,7 +392,7 @@ def test_records_are_kept_by_their_start_whatever_the_window_means(connect, wind
 
 @pytest.mark.parametrize("skew", [-50_000, 50_000])
 def test_the_clock_of_the_service_may_be_skewed(connect, skew):
-    """Its Date header, what it keeps, the default EndTime and the end of a UserSig follow its own clock."""
+    """Its Date header, the retention, the default EndTime and the end of a UserSig follow its own clock."""
     now = int(time.time())
     edge = now + skew - 7 * DAY
     records = [

@@ -52,7 +52,7 @@ def test_records_may_cover_fewer_days():
 
 
 def test_call_ids_are_uuids_and_differ():
-    """Of version 4, as the vendor's are."""
+    """Call ids are UUIDs of version 4, as Tencent's are."""
     ids = [record.call_id for record in RECORDS]
     assert len(set(ids)) == len(ids)
     assert all(str(uuid.UUID(call_id)) == call_id and uuid.UUID(call_id).version == 4 for call_id in ids)

@@ -62,7 +62,7 @@ def test_a_record_arrives_at_the_recent_end_of_the_query(connect):
 
 
 def test_a_record_arrives_anywhere_if_chosen(connect):
-    """Not all arrivals are newer than what was there."""
+    """Not all arrivals are newer than the records before them."""
     with Sandbox(records=50, quota=None, drift=Drift(arrivals=1, anywhere=True)) as sandbox:
         caller = connect(sandbox)
         known = {record.call_id for record in sandbox.records}
@@ -89,7 +89,7 @@ def test_no_record_arrives_before_the_retention_edge(connect):
 
 
 def test_an_arrival_can_be_looked_up(connect):
-    """Lookups know what queries know."""
+    """Lookups find the records that queries find."""
     with Sandbox(records=5, drift=Drift(arrivals=1)) as sandbox:
         caller = connect(sandbox)
         caller.ask("get_record_by_callid", CallId="x")
@@ -99,7 +99,7 @@ def test_an_arrival_can_be_looked_up(connect):
 
 
 def test_a_random_order_keeps_its_place_when_records_come_and_go(connect):
-    """What was there stays in the same order."""
+    """The other records stay in the same order."""
     with Sandbox(records=30, behaviour=Behaviour(order="random"), drift=Drift(arrivals=1, expiries=1)) as sandbox:
         caller = connect(sandbox)
         first, second = ([found["CallId"] for found in caller.query(NumberPerPage=99)["CallRecordList"]] for _ in "12")

@@ -1,4 +1,4 @@
-"""The faults that the sandbox plays, its latency, and what it counts of them."""
+"""The sandbox's faults, their counts, and its latency."""
 
 import json
 import logging

@@ -55,7 +55,7 @@ from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox, make_records
     ],
 )
 def test_a_wrong_argument_is_named(make, argument, value, remedy):
-    """The message has the argument, the value and what to write instead."""
+    """The message has the argument, the value and a correct value."""
     with pytest.raises(ValueError, match=argument) as caught:
         make(**{argument: value})
     assert remedy in str(caught.value)
@@ -69,7 +69,7 @@ def test_what_is_no_record_is_named():
 
 
 def test_a_wrong_key_is_not_shown():
-    """The message says of what type it is."""
+    """The message shows only the type of a wrong key."""
     with pytest.raises(
         ValueError, match="secret_key must be text that is not empty, got bytes: leave it out"
     ) as caught:
@@ -78,7 +78,7 @@ def test_a_wrong_key_is_not_shown():
 
 
 def test_probabilities_do_not_exceed_one():
-    """At most one fault befalls a request."""
+    """A request has at most one fault."""
     with pytest.raises(ValueError, match=r"add up to 1\.2: lower them"):
         Faults(http_502=0.6, reset=0.6)
 

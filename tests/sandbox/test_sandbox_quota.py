@@ -7,7 +7,7 @@ from trtc_records.sandbox._quota import Quota
 
 
 def test_a_request_over_the_quota_is_refused(connect):
-    """Both calls count together, and the one too many gets the vendor's code."""
+    """Both calls count together, and the first request over the quota gets Tencent's code."""
     with Sandbox(records=3, quota=4) as sandbox:
         caller = connect(sandbox)
         answers = [caller.ask(call, CallId="x") for call in ["get_record_by_filter", "get_record_by_callid"] * 3]
@@ -33,7 +33,7 @@ def test_an_unknown_path_does_not_count(connect):
 
 @pytest.mark.parametrize("code", [60007, 60011, 60018, 60019])
 def test_the_code_of_the_quota_is_a_choice(connect, code):
-    """The vendor has four."""
+    """Each of Tencent's four codes can be chosen."""
     with Sandbox(records=3, quota=1, behaviour=Behaviour(quota_code=code)) as sandbox:
         caller = connect(sandbox)
         assert [caller.ask()["ErrorCode"] for _ in range(2)] == [0, code]

@@ -1,4 +1,4 @@
-"""How a sandbox starts, tells where it is, and stops."""
+"""The start of a sandbox, its address, and its stop."""
 
 import asyncio
 import contextlib
@@ -132,7 +132,7 @@ def test_a_stopped_sandbox_still_tells(connect):
 
 
 def test_a_stopped_sandbox_starts_again(connect):
-    """On the same port, with what it knew."""
+    """It starts on the same port, with the same records."""
     sandbox = Sandbox(records=3)
     for _ in range(2):
         with sandbox:
@@ -197,7 +197,7 @@ def test_it_serves_the_program_that_awaits(caller):
 
 
 def test_a_broken_request_does_no_harm(connect):
-    """What is not HTTP is refused, and the next request is answered."""
+    """A request that is not HTTP is refused, and the next request is answered."""
     with Sandbox(records=3) as sandbox:
         with dial(sandbox) as raw:
             raw.sendall(b"not HTTP at all\r\n\r\n")
@@ -368,7 +368,7 @@ def test_it_is_not_imported_with_the_package():
 
 
 def test_the_public_names_are_sorted_and_there():
-    """What ``__all__`` says is what the package has."""
+    """``__all__`` lists exactly the names of the package."""
     names = trtc_records.sandbox.__all__
     # pytest adds names with an @ to the modules of a distribution that has a plugin.
     public = {name for name in vars(trtc_records.sandbox) if name.isidentifier() and not name.startswith("_")}

@@ -12,7 +12,7 @@ from trtc_records.warehouse._bridge import iterate
 
 
 class Numbers:
-    """An async generator that tells what becomes of it."""
+    """An async generator that records its own end."""
 
     def __init__(self, count: int, error: Exception | None = None) -> None:
         self.made = 0
@@ -70,7 +70,7 @@ def test_generator_does_not_run_away() -> None:
 
 
 def test_leaving_early_lets_the_generator_tidy_up() -> None:
-    """Closing waits until the generator has closed what it holds, and ends the thread."""
+    """Closing waits until the generator has cleaned up, and ends the thread."""
     numbers = Numbers(1_000)
     items = iterate(numbers.make(), ahead=2)
     next(items)

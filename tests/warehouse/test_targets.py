@@ -26,7 +26,7 @@ PASSWORD = "s3cret"
     ],
 )
 def test_destination_is_read(text: str, name: str, credentials: str | None, shown: str) -> None:
-    """A URL, or a name, becomes what dlt takes and what people may see."""
+    """A URL or a name becomes dlt's destination, its credentials and a text for messages."""
     target = read_target(text)
     assert (target.name, target.credentials, target.shown) == (name, credentials, shown)
 
@@ -75,7 +75,7 @@ def test_absolute_file_has_a_fourth_slash(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_synced_to_is_explained(text: object, explanation: str) -> None:
-    """The message says what is wrong, gives an example, and shows no part of a password."""
+    """The message gives the reason and an example, and shows no part of a password."""
     with pytest.raises(ConfigurationError, match=r"^to: ") as raised:
         read_target(text)
     assert explanation in str(raised.value)
@@ -83,7 +83,7 @@ def test_what_cannot_be_synced_to_is_explained(text: object, explanation: str) -
 
 
 def test_password_is_in_no_repr() -> None:
-    """What is logged of a target has no password in it."""
+    """The repr of a target has no password."""
     assert PASSWORD not in repr(read_target(f"postgresql://u:{PASSWORD}@host/d?token={PASSWORD}"))
 
 
