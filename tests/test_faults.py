@@ -33,7 +33,7 @@ async def test_a_429_slows_the_client_down_as_a_refused_quota_does(make_client: 
 @pytest.mark.anyio
 @pytest.mark.usefixtures("quick_back_off")
 async def test_a_429_that_stays_is_a_transport_error(make_client: MakeClient) -> None:
-    """It has the status, for who wants to know."""
+    """A 429 that stays is a TransportError with the status."""
 
     async def handle(request: Request) -> Reply:
         return Reply(status=429)

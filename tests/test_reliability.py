@@ -124,7 +124,7 @@ async def test_the_quota_holds_while_requests_fail(make_client: MakeClient) -> N
 @pytest.mark.usefixtures("quick_back_off")
 @pytest.mark.parametrize("name", [name for name in FAULTS if "quota" not in name and "429" not in name])
 async def test_a_fault_that_stays_is_an_error_after_the_last_attempt(make_client: MakeClient, name: str) -> None:
-    """The bound holds: three attempts are three requests."""
+    """A fault that stays is an error after the last of three attempts."""
     async with (
         serve(flaky_pages(10, [FAULTS[name]], 1.0)) as server,
         make_client(base_url=server.base_url, attempts=3, timeout=0.1) as client,
@@ -148,7 +148,7 @@ async def test_a_server_error_that_stays_tells_code_and_request_id(make_client: 
 
 
 async def test_what_cannot_succeed_is_asked_once(make_client: MakeClient) -> None:
-    """A wrong key is one request."""
+    """A wrong key is not retried."""
     async with (
         serve(flaky_pages(10, [lambda: _error_code(70009)], 1.0)) as server,
         make_client(base_url=server.base_url, attempts=5) as client,
@@ -311,7 +311,7 @@ async def test_requests_that_are_refused_together_slow_the_limiter_down_once(mak
 
 @pytest.mark.usefixtures("quick_back_off")
 async def test_a_quota_that_stays_refused_is_an_error(make_client: MakeClient) -> None:
-    """When others take all of it, the caller learns so, with the code."""
+    """A quota that other processes use up is an error with the code."""
     async with (
         serve(flaky_pages(1, [FAULTS["code 60011, the quota"]], 1.0)) as server,
         make_client(base_url=server.base_url, attempts=2) as client,
@@ -322,7 +322,7 @@ async def test_a_quota_that_stays_refused_is_an_error(make_client: MakeClient) -
 
 
 async def test_a_record_that_cannot_be_read_is_an_error_with_its_path(make_client: MakeClient) -> None:
-    """By default nothing is skipped: the error has path, value and RequestId."""
+    """A record that cannot be read is, by default, an error with path, value and RequestId."""
     records = [raw_record(0), raw_record(1, StartTime="yesterday")]
 
     async def handle(request: Request) -> Any:
@@ -384,7 +384,7 @@ async def test_nested_nonsense_is_an_error_of_ours(make_client: MakeClient, cont
 
 
 async def test_a_page_of_ten_megabytes_is_read(make_client: MakeClient) -> None:
-    """Size alone is no fault, compressed or not."""
+    """A page of ten megabytes is read, compressed or not."""
     content = json.dumps(page_answer([raw_record(number) for number in range(30_000)], 1, 30_000)).encode()
     assert len(content) > 8_000_000
 

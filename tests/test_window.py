@@ -36,7 +36,7 @@ def test_a_window_without_ends_is_pinned() -> None:
 
 
 def test_now_is_the_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a time of the caller's, the window ends at this second."""
+    """Without an end, the window ends at the clock's present second."""
     monkeypatch.setattr(_window, "time", SimpleNamespace(time=lambda: NOW + 0.9))
     pinned = pin_window(Query(page_size=7))
     assert pinned is not None
@@ -44,7 +44,7 @@ def test_now_is_the_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_window_inside_the_retention_stays() -> None:
-    """Ends that the caller fixed are left alone, and so is everything else."""
+    """A window inside the retention stays unchanged."""
     query = Query(start_time=NOW - 3600, end_time=NOW - 60, call_result="Reject", call_type="MultiCall", page_size=7)
     assert pin_window(query, NOW) == query
 
@@ -93,7 +93,7 @@ def test_an_end_before_the_retention_is_an_expired_window(end_time: int) -> None
 
 
 def test_a_start_in_the_future_is_refused() -> None:
-    """Milliseconds, or a time zone gone wrong: such a walk would find nothing."""
+    """A start in the future, as milliseconds or a wrong time zone cause, is refused."""
     with pytest.raises(
         ConfigurationError, match=exactly(f"start_time={NOW + 1} lies in the future: pass a time before now")
     ):
@@ -107,7 +107,7 @@ def test_a_start_in_the_future_is_refused_whatever_the_end() -> None:
 
 
 def test_a_start_at_this_second_is_taken() -> None:
-    """The window is this one second."""
+    """A start at the present second makes a window of one second."""
     assert pin_window(Query(start_time=NOW, page_size=7), NOW + 0.5) == Query(start_time=NOW, end_time=NOW, page_size=7)
 
 

@@ -1,4 +1,4 @@
-"""Check single values that callers pass; each message names the argument, the value and the remedy."""
+"""Checks of single values that callers pass; each message names the argument, the value and the remedy."""
 
 from __future__ import annotations
 

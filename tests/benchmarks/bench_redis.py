@@ -1,7 +1,7 @@
 """Measure the quota that processes share through Redis, as a server on loopback counts it.
 
 Needs redis-server or valkey-server; prints a table for 1, 4 and 16 processes whose wall clocks are an hour apart.
-The server shares the machine's cores with them: what it missed while it stalled it counts in the second after, so
+The server shares the machine's cores with them: after a stall it counts late requests in the second after, so
 the longest stall is printed too.
 """
 

@@ -1,4 +1,4 @@
-"""How fast records that were read get into DuckDB: as Arrow tables, and, to compare, as dicts of Python values.
+"""The speed of loading records into DuckDB, as Arrow tables and, for comparison, as dicts of Python values.
 
 Each way takes a process of its own, so that its peak of memory can be measured, and loads a hundred records first: that
 imports some 500 modules, which takes a second.

@@ -46,7 +46,7 @@ def _serve(pipe: Connection, options: dict[str, Any]) -> None:
     from trtc_records.sandbox import Sandbox
 
     with Sandbox(**options) as sandbox:
-        gc.freeze()  # a collector that walks through all its records would make it late to read, and count in heaps
+        gc.freeze()  # a garbage collection over all its records would delay reads, so that requests count in bursts
         pipe.send(sandbox.credentials)
         while pipe.recv() != "stop":
             pipe.send(sandbox.stats.busiest_second)

@@ -1,4 +1,4 @@
-"""Replacing files, overwriting those that cannot be replaced, and writing to pipes and devices."""
+"""Files that are replaced, files that can only be overwritten, and pipes and devices."""
 
 from __future__ import annotations
 

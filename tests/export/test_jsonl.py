@@ -1,4 +1,4 @@
-"""Writing JSON Lines."""
+"""The JSON Lines format."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def test_a_wrong_argument_is_named(make, argument, value, remedy):
 
 
 def test_what_is_no_record_is_named():
-    """Among the records given, too."""
+    """An object among the given records that is no record is named."""
     with pytest.raises(ValueError, match="an item of records cannot be 1: write how many to make"):
         Sandbox(records=[*make_records(1), 1])
 
@@ -85,13 +85,13 @@ def test_probabilities_do_not_exceed_one():
 
 @pytest.mark.parametrize(("arguments", "name"), [({"count": -1}, "records"), ({"count": 1, "days": 0}, "days")])
 def test_records_need_a_number_and_days(arguments, name):
-    """A negative number or no day cannot be made."""
+    """A negative number of records, and less than one day, are refused."""
     with pytest.raises(ValueError, match=name):
         make_records(**arguments)
 
 
 @pytest.mark.parametrize("options", [Behaviour(), Faults(), Drift()])
 def test_options_do_not_change(options):
-    """They can be shared by tests."""
+    """Options are immutable, so tests can share them."""
     with pytest.raises(AttributeError):
         options.end = "null"

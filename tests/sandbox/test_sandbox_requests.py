@@ -1,4 +1,4 @@
-"""How strict the sandbox is with requests."""
+"""The sandbox's checks of requests."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Credentials: shown to nobody, renewed in time, and asked for once."""
+"""Credentials: never shown, renewed in time, and requested once."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_secret_is_never_shown(show: Callable[[Secret], str]) -> None:
 
 @pytest.mark.parametrize("template", ["{}", "{!s}", "{!r}", "{:>40}"])
 def test_a_secret_shows_as_a_mask(template: str) -> None:
-    """Three asterisks, and no width that a format could give away its length by."""
+    """A secret prints as three asterisks, and no format reveals its length."""
     assert template.format(Secret(TEXT)) == "***"
 
 
@@ -357,7 +357,7 @@ async def test_a_provider_that_returns_no_user_sig_is_told_so(returned: Any, kin
 
 @pytest.mark.anyio
 async def test_a_provider_that_failed_is_asked_again() -> None:
-    """A failure is the caller's to see, and the next request starts afresh."""
+    """A failure reaches the caller, and the next request tries again."""
     returns: list[Any] = [None, TEXT]
     credential = Credential.from_provider(lambda: returns.pop(0))
     with pytest.raises(ConfigurationError):

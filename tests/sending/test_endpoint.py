@@ -1,4 +1,4 @@
-"""Where requests go: a region's host or a URL that is safe to send a credential to."""
+"""The URL of requests: a region's host, or a URL to which a credential can be sent safely."""
 
 from __future__ import annotations
 
@@ -143,6 +143,6 @@ def test_a_password_in_what_is_no_url_is_not_shown(url: str) -> None:
 
 @pytest.mark.parametrize("url", ["", " ", 5, b"https://host"], ids=repr)
 def test_an_empty_base_url_is_refused_once(url: Any) -> None:
-    """The message is that of an empty text, and only that."""
+    """An empty text has the message for an empty text only."""
     with pytest.raises(ConfigurationError, match=exactly(f"base_url={url!r}: pass a URL such as 'https://host'")):
         check_base_url(None, url)

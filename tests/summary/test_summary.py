@@ -1,4 +1,4 @@
-"""Summing up call records."""
+"""Summaries of call records."""
 
 from __future__ import annotations
 
@@ -334,7 +334,7 @@ def test_longest_bucket_takes_the_rest(seconds: float) -> None:
     [(0, "0 s"), (59.4, "59 s"), (61, "1 min 01 s"), (3_600, "1 h 00 min"), (400_000, "111 h")],
 )
 def test_lengths_are_shown_as_people_say_them(seconds: float, shown: str) -> None:
-    """Two units at the most."""
+    """A duration is shown in two units at most."""
     assert show_length(timedelta(seconds=seconds)) == shown
 
 
@@ -343,5 +343,5 @@ def test_lengths_are_shown_as_people_say_them(seconds: float, shown: str) -> Non
     [(0, 0, "n/a"), (0, 9, "0%"), (9, 9, "100%"), (1, 3, "33.3%"), (1, 10**6, "0.1%"), (10**6 - 1, 10**6, "99.9%")],
 )
 def test_shares_are_not_rounded_to_all_or_nothing(part: int, whole: int, shown: str) -> None:
-    """100 % is all of them, and 0 % none."""
+    """Only all is shown as 100 %, and only none as 0 %."""
     assert show_share(part, whole) == shown

@@ -1,4 +1,4 @@
-"""Syncing to DuckDB and PostgreSQL."""
+"""The sync to DuckDB and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ PASSWORD = "s3cret:/@"
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Return where the database is."""
+    """Return the path of the database."""
     return tmp_path / "calls.duckdb"
 
 
@@ -175,7 +175,7 @@ def test_apps_do_not_share_a_mark(to: str, path: Path) -> None:
 
 
 def test_service_without_records_is_a_sync_too(to: str) -> None:
-    """Nothing to read moves the mark."""
+    """A sync without records stores the end of its window too."""
     with Sandbox(records=0) as sandbox:
         first = sync_call_records(to, client_of(sandbox))
         second = sync_call_records(to, client_of(sandbox))

@@ -32,7 +32,7 @@ class MediaType(StrEnum):
 
 
 class CallType(StrEnum):
-    """Whether a call was one-to-one or a group call."""
+    """The type of a call: one-to-one or a group call."""
 
     SINGLE_CALL = "SingleCall"
     MULTI_CALL = "MultiCall"

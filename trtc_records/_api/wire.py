@@ -1,4 +1,4 @@
-"""Convert between a call record and Tencent's JSON, by a cattrs converter of our own.
+"""The conversion between a call record and Tencent's JSON, by a cattrs converter of our own.
 
 The first conversion runs without cattrs' detailed validation. Only a record that fails is converted again
 with it, to find the path of the bad value.

@@ -1,4 +1,4 @@
-"""Keep many connections to one host cheap, on the engine below httpx.
+"""Many cheap connections to one host, on the engine below httpx.
 
 httpx's own pool looks at every connection for every request (encode/httpx#3215, encode/httpcore#1035): with 64
 in flight that costs more than everything else. Here each connection is a lane of its own in a free-list.

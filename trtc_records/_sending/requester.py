@@ -44,7 +44,7 @@ _TOO_MANY_REQUESTS: Final = 429  # an HTTP status
 
 
 class Requester:
-    """Requests to one endpoint on behalf of one administrator.
+    """A sender of requests to one endpoint on behalf of one administrator.
 
     Args:
         base_url: Scheme and host, with an optional port and path prefix.

@@ -99,7 +99,7 @@ def _draw_starts(rng: random.Random, count: int, now: int, days: int) -> list[in
 
 
 class Calls:
-    """Calls among a fixed crowd of users, some of whom call far more often than others.
+    """A maker of calls among a fixed crowd of users, some of whom call far more often than others.
 
     Args:
         seed: The same seed makes the same crowd and the same calls.

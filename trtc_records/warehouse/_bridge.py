@@ -1,4 +1,4 @@
-"""Let code that is not async iterate over an async generator."""
+"""The iteration over an async generator from code that is not async."""
 
 from __future__ import annotations
 
