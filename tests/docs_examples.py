@@ -1,12 +1,12 @@
 """Run the code blocks of a documentation page, in order, against a sandbox.
 
-``python tests/docs_examples.py docs/tutorial.md DIRECTORY`` runs a page in a directory of its own. What stands in a
+``python tests/docs_examples.py docs/tutorial.md DIRECTORY`` runs a page in a directory of its own. Text in a
 fence is run by its language:
 
 - ``python``: a program. Blocks of a page share their names, and ``await`` may stand at the top level.
 - ``pycon``, ``{doctest}``: a session; its output is compared.
 - ``sh``: commands for bash, which have to succeed.
-- ``console``: lines that begin with ``$`` are commands for bash; what stands below is compared with their output.
+- ``console``: lines that begin with ``$`` are commands for bash; the lines below are compared with their output.
 
 The account in the environment is that of a sandbox with 2,000 records. Above a fence, ``<!-- prints -->`` has it
 compared with the output of the block before it (``...`` stands for anything), ``<!-- not run: reason -->`` has it left

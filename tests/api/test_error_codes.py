@@ -41,7 +41,7 @@ each_code = pytest.mark.parametrize("code", TABLE)
 
 @pytest.mark.parametrize(("code", "error", "retryable"), [(code, *expected) for code, expected in TABLE.items()])
 def test_a_code_becomes_an_error(code: int, error: type[APIError], retryable: bool) -> None:
-    """Each code of Tencent's becomes exactly this class, and is worth another try or not."""
+    """Each code of Tencent's becomes exactly this class, and is retryable or not."""
     made = error_from_code(code)
     assert (type(made), made.retryable) == (error, retryable)
 

@@ -102,7 +102,7 @@ def test_a_lookup_sends_the_call_id() -> None:
 
 
 def test_a_body_is_never_empty() -> None:
-    """With nothing to say the body is an empty object."""
+    """A query without conditions has an empty object as its body."""
     assert Request("/path", {}).content == b"{}"
 
 
@@ -150,7 +150,7 @@ def randoms(count: int) -> list[int]:
 
 
 def test_random_is_fresh_for_each_request() -> None:
-    """A hundred requests have a hundred numbers, give or take a coincidence."""
+    """A hundred requests have nearly a hundred different numbers."""
     assert len(set(randoms(100))) >= 99
 
 
@@ -399,7 +399,7 @@ NOT_JSON = {
 @each_reader
 @pytest.mark.parametrize("content", NOT_JSON.values(), ids=list(NOT_JSON))
 def test_what_is_no_json_may_be_whole_the_next_time(read: Reader, content: bytes) -> None:
-    """With status 200 and no JSON, something between cut or replaced the answer: worth another try."""
+    """A body that is not JSON, under status 200, was cut or replaced on the way, so a retry may help."""
     with pytest.raises(ResponseDecodeError, match=r"^\$: not JSON \(\w+\), got ") as caught:
         read(Response(200, {}, content))
     assert (caught.value.path, caught.value.retryable) == ("$", True)
@@ -439,7 +439,7 @@ INTEGER, OBJECT, ARRAY = "expected an integer", "expected an object", "expected 
 @each_reader
 @pytest.mark.parametrize("code", ["none", "", 0.5, True, False, [], {}, float("nan"), float("inf")], ids=repr)
 def test_a_code_that_is_no_number_is_named(read: Reader, code: object) -> None:
-    """A success is 0 and nothing that merely looks false."""
+    """Only the number 0 is a success, not other false values."""
     with pytest.raises(ResponseDecodeError) as caught:
         read(answer(envelope(ErrorCode=code)))
     assert (caught.value.path, caught.value.reason, repr(caught.value.value), caught.value.request_id) == (

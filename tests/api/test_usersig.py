@@ -258,7 +258,7 @@ def test_garbage_is_refused_without_being_shown(garbage: str) -> None:
 
 
 def test_an_empty_text_is_no_user_sig() -> None:
-    """Nothing is refused as garbage is."""
+    """An empty UserSig is refused like garbage."""
     with pytest.raises(ValueError, match="not a UserSig"):
         read_user_sig("")
 

@@ -299,7 +299,7 @@ def test_window_beyond_retention_is_a_line_of_warning(run: Run) -> None:
 
 
 def test_empty_window_says_where_else_calls_may_be(run: Run) -> None:
-    """Nothing found is a success that names the older service."""
+    """An export without records is a success that names the older service."""
     done = run("export", "-o", "calls.jsonl", "--since", "1s")
     assert done.returncode == 0
     assert "TUICallKit.call()" in done.stderr
@@ -427,7 +427,7 @@ def test_unknown_fields_and_values_are_kept(run: Run) -> None:
 @posix
 @pytest.mark.parametrize("name", ["jsonl", "csv", "csv.gz"])
 def test_closed_pipe_is_quiet(environment: dict[str, str], name: str) -> None:
-    """A reader that has read enough ends the export without a word."""
+    """A reader that closes the pipe ends the export without a message."""
     with (
         Sandbox(records=3_000) as large,
         start(["export", "--format", name], {**environment, **large.environment}) as process,

@@ -89,7 +89,7 @@ def test_full_stdout_is_explained(shell: Run, option: str) -> None:
 @posix
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_help_that_nobody_reads_is_quiet(option: str) -> None:
-    """Help ends without a word where the pipe is closed."""
+    """Help ends without a message where the pipe is closed."""
     with start([option], {**clean_environment(), "PYTHONUNBUFFERED": ""}) as process:
         assert process.stdout is not None
         process.stdout.close()

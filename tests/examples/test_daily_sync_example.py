@@ -33,7 +33,7 @@ def count(directory: Path) -> int:
 
 
 def test_second_run_adds_nothing(trtc_sandbox: SandboxFixture, tmp_path: Path) -> None:
-    """Two runs leave each call once; a run says in one line what it did, and nothing else, every warning an error."""
+    """Two runs leave each call once; a run prints its result in one line, and nothing else, every warning an error."""
     first, second = (sync(tmp_path, **trtc_sandbox.environment) for _ in range(2))
     assert (first.returncode, second.returncode) == (0, 0)
     line = r"\S+ \S+ INFO daily_sync {} calls read, {} of them new, 300 in duckdb:///calls.duckdb\n"
@@ -43,7 +43,7 @@ def test_second_run_adds_nothing(trtc_sandbox: SandboxFixture, tmp_path: Path) -
 
 
 def test_run_beside_another_does_nothing(trtc_sandbox: SandboxFixture, tmp_path: Path) -> None:
-    """A run that finds the last one at it steps back, and asks the service for nothing."""
+    """A run that finds the last one still running ends without a request to the service."""
     import fcntl
 
     with (tmp_path / "daily_sync.lock").open("w") as lock:

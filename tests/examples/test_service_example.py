@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.trtc_sandbox(records=250)]
 
 @asynccontextmanager
 async def running_service() -> AsyncIterator[httpx.AsyncClient]:
-    """Start the service, and yield what talks to it."""
+    """Start the service, and yield a client for it."""
     app = load("service").app
     async with app.router.lifespan_context(app) as state:
 
@@ -85,7 +85,7 @@ async def test_streams_every_record(trtc_sandbox_env: SandboxFixture) -> None:
 
 
 async def test_stream_takes_a_window_and_a_result(trtc_sandbox_env: SandboxFixture) -> None:
-    """The stream begins where it is asked to, and has the calls that ended as asked."""
+    """The stream begins at the given time, and has the calls with the given result."""
     middle = trtc_sandbox_env.records[125].start_time
     async with running_service() as http:
         answer = await http.get("/calls", params={"since": middle.isoformat(), "result": "Cancel"})
@@ -135,7 +135,7 @@ def process(trtc_sandbox: SandboxFixture) -> Iterator[tuple[subprocess.Popen[str
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to stop a process with")
 def test_process_streams_and_is_quiet(process: tuple[subprocess.Popen[str], str], trtc_sandbox: SandboxFixture) -> None:
-    """Under uvicorn, every warning an error, it streams, survives a caller that hangs up, and stops without a word."""
+    """Under uvicorn, every warning an error, it streams, survives a caller that hangs up, and stops without output."""
     running, address = process
     with httpx.Client(base_url=address, timeout=30, trust_env=False, verify=False) as http:
         assert len(http.get("/calls").text.splitlines()) == 250

@@ -192,7 +192,7 @@ async def take_for(limiter: RateLimiter, seconds: float) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 4, 16])
 def test_no_second_holds_more_than_the_quota(server: Server, processes: int) -> None:
-    """However many processes, and however wrong their clocks: one quota, in fair shares, cheaply."""
+    """Any number of processes, with any clocks, share one quota fairly and with few round trips."""
     skews = [(number % 3 - 1) * 3600.0 for number in range(processes)]
     with start_workers(server.url, skews, lanes=8, seconds=4) as workers:
         before = server.questions()
@@ -246,7 +246,7 @@ async def test_an_idle_limiter_saves_up_no_burst(server: Server) -> None:
 
 
 async def test_it_fits_where_a_limiter_fits(server: Server) -> None:
-    """It is a limiter that can slow down, and calls it to all that ask."""
+    """The limiter can slow down, and is an ``AdaptiveRateLimiter``."""
     limiter = RedisRateLimiter.from_url(server.url, sdk_app_id=APP)
     assert isinstance(limiter, RateLimiter)
     assert isinstance(limiter, AdaptiveRateLimiter)
@@ -399,7 +399,7 @@ async def listen_and_say_nothing() -> AsyncIterator[tuple[str, list[asyncio.Stre
 
 @pytest.mark.parametrize("asked", [True, False])
 async def test_a_limiter_that_is_closed_tells_those_who_wait(*, asked: bool) -> None:
-    """They get an error, not the cancellation of a task that nobody cancelled, and connect to nothing anew."""
+    """Waiters of a closed limiter get an error, not a cancellation, and open no new connection."""
     async with listen_and_say_nothing() as (url, connected):
         limiter = RedisRateLimiter.from_url(url, sdk_app_id=APP)
         waiting = [asyncio.create_task(limiter.acquire()) for _ in range(3)]
@@ -546,7 +546,7 @@ def test_a_cluster_serves(tmp_path: Path) -> None:
 
 
 async def test_a_client_of_the_callers_stays_open(server: Server) -> None:
-    """Who brings the connection closes it."""
+    """A connection of the caller's is closed by the caller."""
     async with Redis(port=server.port) as client:
         async with RedisRateLimiter(client, sdk_app_id=APP) as limiter:
             await limiter.acquire()
@@ -641,7 +641,7 @@ def test_something_else_than_a_client_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["redis", "pyrate_limiter"])
 def test_a_missing_extra_is_named(name: str) -> None:
-    """The import says which pip install mends it."""
+    """The import error names the pip install command."""
     code = f"import sys; sys.modules[{name!r}] = None; import trtc_records.quota.redis"
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert f"the shared quota needs {name}, which is not installed: pip install 'trtc-records[redis]'" in outcome.stderr

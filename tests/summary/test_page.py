@@ -123,7 +123,7 @@ def dump(page: Path, profile: Path, *arguments: str) -> str:
 
 @needs_chromium
 def test_browser_shows_light_and_dark(tmp_path: Path) -> None:
-    """The page's ground is light or dark as the reader prefers."""
+    """The page's background is light or dark as the reader prefers."""
     path = tmp_path / "report.html"
     path.write_text(make_page(), encoding="utf-8")
     *_, light = shoot(path, tmp_path / "light.png", "--window-size=1000,800")
@@ -136,7 +136,7 @@ def test_browser_shows_light_and_dark(tmp_path: Path) -> None:
 @needs_chromium
 @pytest.mark.parametrize("width", [360, 1_000])
 def test_browser_fits_the_page_into_the_window(tmp_path: Path, width: int) -> None:
-    """On a phone as on a desk nothing sticks out, however long a user id is."""
+    """Even a long user id does not exceed the width of a phone or a desktop screen."""
     (tmp_path / "report.html").write_text(make_page(), encoding="utf-8")
     # A frame can have any width; a window of the browser cannot. The frame's own page runs no script.
     frame = tmp_path / "frame.html"
