@@ -29,5 +29,5 @@ def start(arguments: list[str], environment: dict[str, str]) -> subprocess.Popen
 
 
 def is_short(text: str) -> bool:
-    """Tell whether *text* is a line or two, and no traceback."""
+    """Return whether *text* is a line or two, and no traceback."""
     return 1 <= len(text.splitlines()) <= 2 and "Traceback" not in text

@@ -35,7 +35,7 @@ class Unlimited:
     """A limiter for tests that are not about the quota."""
 
     async def acquire(self) -> None:
-        """Let everyone through."""
+        """Give a permit at once."""
 
 
 @pytest.fixture

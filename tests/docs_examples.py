@@ -1,12 +1,12 @@
 """Run the code blocks of a documentation page, in order, against a sandbox.
 
-``python tests/docs_examples.py docs/tutorial.md DIRECTORY`` runs a page in a directory of its own. What stands in a
+``python tests/docs_examples.py docs/tutorial.md DIRECTORY`` runs a page in a directory of its own. Text in a
 fence is run by its language:
 
 - ``python``: a program. Blocks of a page share their names, and ``await`` may stand at the top level.
 - ``pycon``, ``{doctest}``: a session; its output is compared.
 - ``sh``: commands for bash, which have to succeed.
-- ``console``: lines that begin with ``$`` are commands for bash; what stands below is compared with their output.
+- ``console``: lines that begin with ``$`` are commands for bash; the lines below are compared with their output.
 
 The account in the environment is that of a sandbox with 2,000 records. Above a fence, ``<!-- prints -->`` has it
 compared with the output of the block before it (``...`` stands for anything), ``<!-- not run: reason -->`` has it left
@@ -38,7 +38,7 @@ __all__ = ["RUN", "SHOWN", "Block", "read_blocks", "run_page"]
 
 RUN: Final = frozenset({"python", "pycon", "doctest", "sh", "console"})
 SHOWN: Final = frozenset({"text", "json"})
-"""Languages of what is only looked at; any other needs a reason for not being run."""
+"""Languages of blocks that are not run; a block of another language needs a reason."""
 
 _FENCE: Final = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,}|:{3,})(?P<info>.*)$")
 _MARK: Final = re.compile(r"^\s*(?:<!--|%)\s*(?P<mark>prints|not run: .+?|needs: .+?)\s*(?:-->)?\s*$")
@@ -60,12 +60,12 @@ class Block:
 
     @property
     def is_output(self) -> bool:
-        """Tell whether it is the output of the block before it."""
+        """Return whether it is the output of the block before it."""
         return self.mark == "prints"
 
     @property
     def is_left_alone(self) -> bool:
-        """Tell whether a reason says that it is not run here."""
+        """Return whether a reason says that it is not run here."""
         if self.mark.startswith("needs: "):
             return any(find_spec(name.strip()) is None for name in self.mark.removeprefix("needs: ").split(","))
         return self.mark.startswith("not run: ")
@@ -119,7 +119,7 @@ class _Page:
         self._runner = asyncio.Runner()
 
     def run(self, block: Block) -> str:
-        """Run a block and return what it printed."""
+        """Run a block and return its output."""
         if block.language in {"python", "pycon", "doctest"}:
             output = io.StringIO()
             with contextlib.redirect_stdout(output):
@@ -189,7 +189,7 @@ def run_page(page: Path) -> None:
     from trtc_records.sandbox import Sandbox
 
     blocks = list(read_blocks(page))
-    # Development mode has the event loop complain of what takes a tenth of a second, as it does on a busy machine.
+    # In development mode the event loop logs steps of a tenth of a second, which happen on a busy machine.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     with Sandbox() as sandbox:
         for name in [name for name in os.environ if name.startswith("TRTC_")]:

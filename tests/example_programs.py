@@ -56,5 +56,5 @@ def run(
 
 
 def without_slowness(stderr: str) -> str:
-    """Return what a process wrote, without what asyncio's debug mode says of slow callbacks: that is the machine's."""
+    """Return a process's output without asyncio's debug messages on slow callbacks, which a busy machine causes."""
     return _SLOW.sub("", stderr)

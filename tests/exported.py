@@ -1,4 +1,4 @@
-"""Call records to export, and what reads them back from each format, written without the library's own code."""
+"""Call records to export, and readers for each format, written without the library's own code."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _make_plain(value: object) -> object:
 
 
 def read_rows(content: bytes, file_format: str) -> list[dict[str, Any]]:
-    """Read a file, and bring every value to what :func:`expected_row` has."""
+    """Read a file, and convert every value to the form of :func:`expected_row`."""
     if file_format.endswith(".gz"):
         content = gzip.decompress(content)
         file_format = file_format.removesuffix(".gz")

@@ -16,7 +16,7 @@ import attrs
 
 @attrs.frozen
 class Request:
-    """What arrived."""
+    """A request as it arrived."""
 
     method: str
     path: str
@@ -37,7 +37,7 @@ class Request:
 
 @attrs.frozen
 class Reply:
-    """What to answer; ``raw`` goes onto the wire as it is, and the connection is closed behind it."""
+    """An answer to send; ``raw`` is sent unchanged, and the connection is closed after it."""
 
     content: bytes = b""
     status: int = 200
@@ -73,7 +73,7 @@ class Server:
 
 @asynccontextmanager
 async def serve(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
-    """Serve on a free port of this machine, over TLS if there is a context for it."""
+    """Serve on a free port of this machine, over TLS if a context is given."""
     server = Server()
     connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
@@ -107,7 +107,7 @@ async def serve(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIte
         yield server
     finally:
         listener.close()
-        await asyncio.sleep(0.01)  # what was accepted by then gets its task
+        await asyncio.sleep(0.01)  # connections accepted by then get their tasks
         for task, writer in list(connections.items()):
             task.cancel()
             writer.transport.abort()

@@ -160,7 +160,7 @@ class MovingService:
         return self._found[state]
 
     def matches(self, query: Query, call: Stored) -> bool:
-        """Tell whether a call is among those asked for."""
+        """Return whether a call is among those asked for."""
         first, last = query.start_time or 0, query.end_time or 0
         if self.half_open:
             last -= 1
@@ -179,7 +179,7 @@ class MovingService:
 
 @attrs.frozen
 class Outcome:
-    """What a walk yielded, and its reasons for doubt."""
+    """The records of a walk, and its reasons for doubt."""
 
     records: list[CallRecord]
     doubts: list[str]

@@ -22,7 +22,7 @@ SAMPLE = """
    "CallType": "SingleCall", "StartTime": 1739960500, "EndTime": 1739960507, "AcceptTime": 1739960503,
    "CallResult": "NormalEnd", "CalleeList_Account": ["3423", "3243"], "RoomId": "roomid-1434", "RoomIdType": 2}]}}
 """
-"""The vendor's sample response, as API.md has it."""
+"""Tencent's sample response."""
 
 REQUEST_ID = "Id-d3d6aa216dcc4cf4a4eee19c4942e740-O-Seq-2556133"
 RECORDS = (

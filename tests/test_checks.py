@@ -17,7 +17,7 @@ def exactly(message: str) -> str:
 
 @pytest.mark.parametrize("value", [1, 1400000000, 2**40])
 def test_an_sdk_app_id_is_an_integer_above_0(value: int) -> None:
-    """What the vendor's console shows is taken."""
+    """Every id that Tencent's console can show is taken."""
     assert check_sdk_app_id(value) == value
 
 
@@ -33,13 +33,13 @@ def test_another_sdk_app_id_is_refused(value: object) -> None:
 
 @pytest.mark.parametrize("value", ["administrator", " a ", "管理员"])
 def test_a_text_is_taken_as_it_is(value: str) -> None:
-    """Nothing is stripped from what may be a user id."""
+    """Nothing is stripped from a text, which may be a user id."""
     assert check_text("identifier", value, "pass one") == value
 
 
 @pytest.mark.parametrize("value", ["", " ", "\n\t", None, 5, b"administrator", ["administrator"]], ids=repr)
 def test_an_empty_text_is_refused(value: object) -> None:
-    """Nothing, white space, and what is no text, come back with the remedy."""
+    """``None``, white space and values other than text are refused with a remedy."""
     with pytest.raises(ConfigurationError, match=exactly(f"identifier={value!r}: pass one")):
         check_text("identifier", value, "pass one")
 
@@ -66,7 +66,7 @@ def test_seconds_are_a_number_above_0(value: float, expected: float) -> None:
 
 @pytest.mark.parametrize("value", [0, -1, -0.0, True, "3", None, float("inf"), float("nan")], ids=repr)
 def test_other_seconds_are_refused(value: object) -> None:
-    """No time, negative time, endless time and what is no number are refused."""
+    """Zero, negative and infinite times, and values other than numbers, are refused."""
     with pytest.raises(ConfigurationError, match=exactly(f"timeout={value!r}: pass a number of seconds above 0")):
         check_seconds("timeout", value)
 

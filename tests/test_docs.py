@@ -1,4 +1,4 @@
-"""What the documentation shows runs, and what it names is there."""
+"""The documentation's examples run, and the names in it exist."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def name_of(page: Path) -> str:
 @pytest.mark.skipif(sys.platform == "win32", reason="the commands are for bash")
 @pytest.mark.parametrize("page", PAGES_WITH_EXAMPLES, ids=name_of)
 def test_every_example_runs(page: Path, tmp_path: Path) -> None:
-    """Each block of a page runs as it stands, with warnings as errors, and prints what the page says."""
+    """Each block of a page runs unchanged, with warnings as errors, and prints the page's output."""
     done = subprocess.run(
         [sys.executable, "-P", "-X", "dev", "-W", "error", str(ROOT / "tests" / "docs_examples.py"), page, tmp_path],
         env={**os.environ, "PYTHONPATH": ""},
@@ -46,7 +46,7 @@ def test_every_example_runs(page: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_block_is_run_or_says_why_not(page: Path) -> None:
-    """Only plain text and data need no reason."""
+    """Every block is run or gives a reason, except plain text and data."""
     unexplained = [
         f"{name_of(page)}:{block.line} ({block.language})"
         for block in read_blocks(page)
@@ -92,7 +92,7 @@ def test_every_test_that_is_named_exists(page: Path) -> None:
 
 
 def test_every_fault_has_a_witness() -> None:
-    """No row of the faults table is without the name of a test."""
+    """Every row of the faults table names a test."""
     rows = [line for line in (DOCS / "faults.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
     facts = [row for row in rows if not row.startswith(("| ---", "| fault"))]
     assert len(facts) > 30
@@ -100,7 +100,7 @@ def test_every_fault_has_a_witness() -> None:
 
 
 def test_every_error_code_has_a_page() -> None:
-    """The ranges that the pages show cover the table."""
+    """The pages of error codes cover every code of the table."""
     pages = [page.read_text(encoding="utf-8") for page in (DOCS / "errors").glob("*.md")]
     shown = [
         range(int(first), int(last) + 1)
@@ -122,6 +122,6 @@ def test_every_page_can_be_reached() -> None:
 
 
 def test_no_page_names_a_path_of_some_machine() -> None:
-    """Nothing that holds on one machine only."""
+    """No page contains a path of a certain machine."""
     found = [name_of(page) for page in PAGES if re.search(r"(?:/home/|/tmp/|/work/|C:\\)", page.read_text("utf-8"))]
     assert found == []

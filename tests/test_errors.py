@@ -1,4 +1,4 @@
-"""The errors: their tree, their words, and what survives a pickle."""
+"""The errors: their tree, their messages, and their pickles."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ each_error = pytest.mark.parametrize("error", [error for error, _ in ERRORS.valu
     ("error", "text"), [pytest.param(error, text, id=name) for name, (error, text) in ERRORS.items() if text]
 )
 def test_an_error_says_all_that_it_knows(error: CallRecordsError, text: str) -> None:
-    """The message holds what the error was given, and nothing about what it was not given."""
+    """The message holds every value that the error was given, and does not mention missing ones."""
     assert str(error) == text
 
 
@@ -160,7 +160,7 @@ def test_an_error_survives_a_pickle(error: CallRecordsError, protocol: int) -> N
 
 @each_error
 def test_an_error_can_be_copied(error: CallRecordsError) -> None:
-    """A copy has what the error has."""
+    """A copy has the same attributes."""
     again = copy.deepcopy(error)
     assert (type(again), vars(again)) == (type(error), vars(error))
 
@@ -191,7 +191,7 @@ def test_an_error_says_whether_another_try_may_help(error: CallRecordsError, ret
 
 
 def test_an_api_error_carries_its_data() -> None:
-    """What the service said is there as attributes, for programs."""
+    """The error has the service's code, message and RequestId as attributes."""
     error = APIError(99999, "odd", "Id-1", "Ask")
     assert (error.code, error.info, error.request_id, error.hint) == (99999, "odd", "Id-1", "Ask")
 
@@ -203,7 +203,7 @@ def test_a_transport_error_carries_its_data() -> None:
 
 
 def test_a_decode_error_carries_its_data() -> None:
-    """Where, what and why are there as attributes, the value whole."""
+    """The error has the path, the whole value and the reason as attributes."""
     value = ["x" * 10_000]
     error = ResponseDecodeError("expected an object", "$.Response", value, "Id-1")
     assert (error.reason, error.path, error.value, error.request_id) == (
@@ -252,7 +252,7 @@ def test_a_value_is_shown_as_far_as_it_fits(value: object, text: str) -> None:
 
 @given(st.text(st.characters()))
 def test_no_message_is_long_or_breaks_the_line(text: str) -> None:
-    """Whatever text a message shows takes some 200 characters, without line feeds, and can be written as UTF-8."""
+    """Any text in a message takes some 200 characters, without line feeds, and can be written as UTF-8."""
     shown = shorten(text)
     assert len(shown) < 240
     assert shown.isprintable()

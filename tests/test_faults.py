@@ -1,4 +1,4 @@
-"""What the documentation's table of faults says, where no test of a part proves it."""
+"""Rows of the documentation's table of faults that no other test proves."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def test_a_429_slows_the_client_down_as_a_refused_quota_does(make_client: 
 @pytest.mark.anyio
 @pytest.mark.usefixtures("quick_back_off")
 async def test_a_429_that_stays_is_a_transport_error(make_client: MakeClient) -> None:
-    """It has the status, for who wants to know."""
+    """A 429 that stays is a TransportError with the status."""
 
     async def handle(request: Request) -> Reply:
         return Reply(status=429)
@@ -47,7 +47,7 @@ async def test_a_429_that_stays_is_a_transport_error(make_client: MakeClient) ->
 
 @pytest.mark.skipif(not EXTRAS, reason="needs the extra cli")
 def test_no_option_takes_the_account(capsys: pytest.CaptureFixture[str]) -> None:
-    """Key and UserSig come from the environment only: what stands on a command line can be read by others."""
+    """Key and UserSig come from the environment only: other users can read a command line."""
     from trtc_records.cli import main
 
     def help_of(*command: str) -> str:

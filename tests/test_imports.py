@@ -223,7 +223,7 @@ def test_every_third_party_has_a_place() -> None:
     ],
 )
 def test_broken_rule_is_found(module: str, statement: str, remedy: str) -> None:
-    """One import against the rules, in whatever form, is a complaint that names its module and a remedy."""
+    """An import against the rules, in any form, is a complaint that names its module and a remedy."""
     sources = read_package()
     broken = {**sources, module: f"{sources.get(module, '')}\n{statement}\n"}
     assert any((module or PACKAGE) in complaint and remedy in complaint for complaint in find_complaints(broken))

@@ -1,4 +1,4 @@
-"""What OpenTelemetry's instrumentation for httpx records of a client, and how to keep the credential out of it."""
+"""Spans of OpenTelemetry's instrumentation for httpx, and the ways to keep the credential out of them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def url_of(span: ReadableSpan) -> str:
 
 
 async def test_lanes_are_not_recorded(instrument: Instrument, make_client: MakeClient) -> None:
-    """By default no class takes part that it patches, so there is no span, and nothing in it."""
+    """By default the client uses no class that it patches, so it makes no span."""
     exporter = instrument()
     await look_up(make_client, None)
     assert exporter.get_finished_spans() == ()
@@ -96,7 +96,7 @@ async def test_a_request_hook_strips_it(instrument: Instrument, make_client: Mak
 async def test_its_urls_can_be_excluded(
     instrument: Instrument, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the variable that it documents, there is no span of these requests."""
+    """With the variable that it documents, it makes no span of these requests."""
     monkeypatch.setenv("OTEL_PYTHON_HTTPX_EXCLUDED_URLS", "call_record_http_srv")
     exporter = instrument()
     await look_up(make_client, httpx.AsyncHTTPTransport())

@@ -1,4 +1,4 @@
-"""The package exports what it says, and documents it."""
+"""The package exports the names in ``__all__``, and documents them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_public_names_are_those_of_the_package(name: str) -> None:
 
 
 def test_an_error_prints_its_public_name() -> None:
-    """The last line of a traceback names what to import in order to catch it."""
+    """The last line of a traceback names the class as it is imported."""
     assert repr(trtc_records.APIError) == "<class 'trtc_records.APIError'>"
     with pytest.raises(trtc_records.ConfigurationError) as caught:
         trtc_records.CallRecordsClient.from_env({})

@@ -1,4 +1,4 @@
-"""A bad minute of the service: each fault, over real HTTP, and what the user sees of it."""
+"""A bad minute of the service: each fault, over real HTTP, and its effect for the user."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ async def test_a_walk_gets_through_a_bad_minute(make_client: MakeClient, name: s
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick_back_off")
 async def test_the_quota_holds_while_requests_fail(make_client: MakeClient) -> None:
-    """What is tried again counts: with 15 % failing at once, the server sees no more than 200 in any second."""
+    """Retries count: with 15 % failing at once, the server sees no more than 200 in any second."""
     faults = [FAULTS["code 101001"], FAULTS["a 502 with HTML"], FAULTS["a reset connection"]]
     async with (
         serve(flaky_pages(3_000, faults, 0.15)) as server,
@@ -124,7 +124,7 @@ async def test_the_quota_holds_while_requests_fail(make_client: MakeClient) -> N
 @pytest.mark.usefixtures("quick_back_off")
 @pytest.mark.parametrize("name", [name for name in FAULTS if "quota" not in name and "429" not in name])
 async def test_a_fault_that_stays_is_an_error_after_the_last_attempt(make_client: MakeClient, name: str) -> None:
-    """The bound holds: three attempts are three requests."""
+    """A fault that stays is an error after the last of three attempts."""
     async with (
         serve(flaky_pages(10, [FAULTS[name]], 1.0)) as server,
         make_client(base_url=server.base_url, attempts=3, timeout=0.1) as client,
@@ -136,7 +136,7 @@ async def test_a_fault_that_stays_is_an_error_after_the_last_attempt(make_client
 
 @pytest.mark.usefixtures("quick_back_off")
 async def test_a_server_error_that_stays_tells_code_and_request_id(make_client: MakeClient) -> None:
-    """Always 101001: ServerError with what the vendor's support asks for."""
+    """A 101001 that stays is a ServerError with the code and RequestId for Tencent's support."""
     async with (
         serve(flaky_pages(10, [FAULTS["code 101001"]], 1.0)) as server,
         make_client(base_url=server.base_url, attempts=3) as client,
@@ -148,7 +148,7 @@ async def test_a_server_error_that_stays_tells_code_and_request_id(make_client: 
 
 
 async def test_what_cannot_succeed_is_asked_once(make_client: MakeClient) -> None:
-    """A wrong key is one request."""
+    """A wrong key is not retried."""
     async with (
         serve(flaky_pages(10, [lambda: _error_code(70009)], 1.0)) as server,
         make_client(base_url=server.base_url, attempts=5) as client,
@@ -176,7 +176,7 @@ def test_no_attempt_begins_after_the_total_time(
     total_timeout: float,
     attempts: range,
 ) -> None:
-    """total_timeout bounds the tries, however many are left; the log tells which was the last."""
+    """total_timeout bounds the attempts, even if some are left; the log shows the last one."""
     caplog.set_level(logging.INFO, logger="trtc_records")
     begun: list[float] = []
 
@@ -230,7 +230,7 @@ async def test_retry_after_is_respected(make_client: MakeClient, monkeypatch: py
 
 @pytest.mark.usefixtures("quick_back_off")
 async def test_attempts_are_logged(make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:
-    """The trtc_records logger tells attempt, wait, code and RequestId."""
+    """The trtc_records logger shows attempt, wait, code and RequestId."""
     caplog.set_level(logging.INFO, logger="trtc_records")
     async with (
         serve(flaky_pages(10, [FAULTS["code 101001"]], 1.0)) as server,
@@ -248,7 +248,7 @@ async def test_attempts_are_logged(make_client: MakeClient, caplog: pytest.LogCa
 
 @pytest.mark.usefixtures("quick_back_off")
 async def test_staminas_hooks_see_the_retries(make_client: MakeClient) -> None:
-    """Whoever counts retries with stamina counts these too."""
+    """stamina's hooks count these retries too."""
     seen: list[stamina.instrumentation.RetryDetails] = []
     before = stamina.instrumentation.get_on_retry_hooks()
     stamina.instrumentation.set_on_retry_hooks([seen.append])
@@ -311,7 +311,7 @@ async def test_requests_that_are_refused_together_slow_the_limiter_down_once(mak
 
 @pytest.mark.usefixtures("quick_back_off")
 async def test_a_quota_that_stays_refused_is_an_error(make_client: MakeClient) -> None:
-    """When others take all of it, the caller learns so, with the code."""
+    """A quota that other processes use up is an error with the code."""
     async with (
         serve(flaky_pages(1, [FAULTS["code 60011, the quota"]], 1.0)) as server,
         make_client(base_url=server.base_url, attempts=2) as client,
@@ -322,7 +322,7 @@ async def test_a_quota_that_stays_refused_is_an_error(make_client: MakeClient) -
 
 
 async def test_a_record_that_cannot_be_read_is_an_error_with_its_path(make_client: MakeClient) -> None:
-    """By default nothing is skipped: path, value and RequestId say what to look at."""
+    """A record that cannot be read is, by default, an error with path, value and RequestId."""
     records = [raw_record(0), raw_record(1, StartTime="yesterday")]
 
     async def handle(request: Request) -> Any:
@@ -373,7 +373,7 @@ async def test_ids_that_repeat_within_a_page_come_once(make_client: MakeClient) 
 
 @pytest.mark.parametrize("content", [b"[" * 200_000, b'{"ErrorCode": ' + b"1" * 5_000 + b"}"], ids=["deep", "long"])
 async def test_nested_nonsense_is_an_error_of_ours(make_client: MakeClient, content: bytes) -> None:
-    """What breaks a JSON parser breaks nothing else."""
+    """JSON that breaks a parser is an error of this library."""
 
     async def handle(request: Request) -> Reply:
         return Reply(content)
@@ -384,7 +384,7 @@ async def test_nested_nonsense_is_an_error_of_ours(make_client: MakeClient, cont
 
 
 async def test_a_page_of_ten_megabytes_is_read(make_client: MakeClient) -> None:
-    """Size alone is no fault, compressed or not."""
+    """A page of ten megabytes is read, compressed or not."""
     content = json.dumps(page_answer([raw_record(number) for number in range(30_000)], 1, 30_000)).encode()
     assert len(content) > 8_000_000
 

@@ -38,7 +38,7 @@ def walk_pages(request: Request) -> dict[str, Any]:
 
 @pytest.fixture
 def debug_log() -> Iterator[io.StringIO]:
-    """Catch every logger's every word."""
+    """Collect the records of every logger."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     root = logging.getLogger()
@@ -58,7 +58,7 @@ def holds_secret(text: str, *more: str) -> bool:
 
 
 async def test_a_debug_log_of_a_whole_walk_is_clean(make_client: MakeClient, debug_log: io.StringIO) -> None:
-    """Neither key nor UserSig, with every logger at DEBUG and the loop in debug mode."""
+    """A debug log of a whole walk shows neither key nor UserSig, even with the loop in debug mode."""
     asyncio.get_running_loop().set_debug(True)
 
     async def handle(request: Request) -> dict[str, Any]:
@@ -74,7 +74,7 @@ async def test_a_debug_log_of_a_whole_walk_is_clean(make_client: MakeClient, deb
 
 
 def visible(value: object, depth: int = 4, seen: set[int] | None = None) -> Iterator[str]:
-    """Yield what an error reporter would show of *value*: its repr, and those of what it holds."""
+    """Yield the texts that an error reporter would show of *value*: its repr, and those of its parts."""
     seen = set() if seen is None else seen
     if depth == 0 or id(value) in seen:
         return
@@ -104,7 +104,7 @@ def frames_of(error: BaseException | None) -> Iterator[FrameType]:
 
 
 def assert_clean(error: BaseException, *more: str) -> None:
-    """Check what is printed of an error, and all that its frames hold."""
+    """Check the printed form of an error, and the contents of its frames."""
     assert not holds_secret("".join(traceback.format_exception(error)), *more)
     for frame in frames_of(error):
         for name, value in frame.f_locals.items():
@@ -169,7 +169,7 @@ async def test_a_cancellation_carries_no_secret(make_client: MakeClient, over: s
 
 
 async def test_a_failing_connection_carries_no_secret(make_client: MakeClient) -> None:
-    """Nothing was sent, and nothing shows."""
+    """The error of a failing connection shows no secret."""
     async with make_client(base_url="http://127.0.0.1:1", user_sig=USER_SIG) as client:
         with pytest.raises(CallRecordsError) as caught:
             await client.get_record("x")
@@ -204,7 +204,7 @@ async def test_a_refused_argument_carries_no_secret(arguments: dict[str, Any]) -
 
 
 async def test_a_client_shows_no_secret(make_client: MakeClient) -> None:
-    """Neither its repr nor anything that can be reached from it by attributes."""
+    """Neither a client's repr nor any object in its attributes shows a secret."""
     async with make_client(base_url="http://127.0.0.1:1") as client:
         assert not holds_secret(repr(client))
         assert not any(holds_secret(text) for text in visible(client, depth=6))

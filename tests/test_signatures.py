@@ -29,7 +29,7 @@ MODULES: Final = {
     "trtc_records.warehouse.dlt": (("dlt", "pyarrow"), "dlt"),
     "trtc_records.quota.redis": (("redis", "pyrate_limiter"), "redis"),
 }
-"""Each public module, with what it needs and the extra that brings it."""
+"""Each public module, with the packages that it needs and the extra that installs them."""
 
 OPTIONAL: Final = ("quota", "warehouse")
 """The packages whose public modules need an extra each."""
@@ -122,7 +122,7 @@ def show_default(value: Any) -> str:
 
 
 def read_snapshot() -> dict[str, str]:
-    """Return what is frozen of each module."""
+    """Return the frozen text of each module."""
     sections = re.split(r"^(?=# )", SNAPSHOT.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return {section.splitlines()[0].removeprefix("# "): section.strip() for section in sections if section}
 

@@ -56,14 +56,14 @@ def test_every_frame_of_the_library_is_passed_over(module: str, depth: int) -> N
 
 @pytest.mark.parametrize("module", ["trtc_records_tools", "app.trtc_records", "__main__"])
 def test_what_only_looks_like_the_library_is_the_caller(module: str) -> None:
-    """A package of another name is the caller, even where the names begin alike."""
+    """A package whose name only begins like the library's is the caller."""
     with pytest.warns(IncompleteWalkWarning) as caught:
         call_from(module, partial(warn_caller, "x", IncompleteWalkWarning))()
     assert [(warning.filename, warning.lineno) for warning in caught] == [(f"<{module}>", 2)]
 
 
 def test_warnings_can_be_collected_instead() -> None:
-    """A job that decides by them gets them as values, and nobody else sees them."""
+    """Collected warnings are returned as values and not shown."""
     with collect_warnings() as outer:
         warn_caller("one", IncompleteWalkWarning)
         with collect_warnings() as inner:

@@ -26,7 +26,7 @@ def exactly(message: str) -> str:
 
 
 def test_the_service_keeps_records_for_seven_days() -> None:
-    """The vendor's number."""
+    """The retention is Tencent's 7 days."""
     assert RETENTION == 7 * 24 * 60 * 60
 
 
@@ -36,7 +36,7 @@ def test_a_window_without_ends_is_pinned() -> None:
 
 
 def test_now_is_the_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a time of the caller's, the window ends at this second."""
+    """Without an end, the window ends at the clock's present second."""
     monkeypatch.setattr(_window, "time", SimpleNamespace(time=lambda: NOW + 0.9))
     pinned = pin_window(Query(page_size=7))
     assert pinned is not None
@@ -44,7 +44,7 @@ def test_now_is_the_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_window_inside_the_retention_stays() -> None:
-    """Ends that the caller fixed are left alone, and so is everything else."""
+    """A window inside the retention stays unchanged."""
     query = Query(start_time=NOW - 3600, end_time=NOW - 60, call_result="Reject", call_type="MultiCall", page_size=7)
     assert pin_window(query, NOW) == query
 
@@ -79,7 +79,7 @@ def test_a_window_that_ends_inside_the_margin_stays_a_window(end_time: int) -> N
 
 
 def test_a_window_that_has_wholly_expired_is_none() -> None:
-    """There is nothing to ask for; the warning says why nothing comes."""
+    """Nothing is requested, and the warning gives the reason."""
     with pytest.warns(RetentionWarning):
         pinned = pin_window(Query(start_time=EDGE - 1000, end_time=EDGE - 1, page_size=7), NOW)
     assert pinned is None
@@ -93,7 +93,7 @@ def test_an_end_before_the_retention_is_an_expired_window(end_time: int) -> None
 
 
 def test_a_start_in_the_future_is_refused() -> None:
-    """Milliseconds, or a time zone gone wrong: such a walk would find nothing."""
+    """A start in the future, as milliseconds or a wrong time zone cause, is refused."""
     with pytest.raises(
         ConfigurationError, match=exactly(f"start_time={NOW + 1} lies in the future: pass a time before now")
     ):
@@ -107,7 +107,7 @@ def test_a_start_in_the_future_is_refused_whatever_the_end() -> None:
 
 
 def test_a_start_at_this_second_is_taken() -> None:
-    """The window is this one second."""
+    """A start at the present second makes a window of one second."""
     assert pin_window(Query(start_time=NOW, page_size=7), NOW + 0.5) == Query(start_time=NOW, end_time=NOW, page_size=7)
 
 
@@ -126,7 +126,7 @@ SECONDS = st.integers(EDGE - 2 * EDGE_MARGIN, NOW) | st.integers(0, 2 * NOW)
 
 @given(st.none() | SECONDS, st.none() | SECONDS)
 def test_a_pinned_window_lies_within_what_was_asked_for(start: int | None, end: int | None) -> None:
-    """Whatever the ends, a pinned window is one, within the retention, and never wider than the query's."""
+    """With any ends, a pinned window is valid, within the retention, and never wider than the query's."""
     assume(start is None or end is None or start <= end)
     pinned = pin(Query(start_time=start, end_time=end, page_size=7))
     if pinned is not None:

@@ -1,4 +1,4 @@
-"""The client: it checks arguments and hands the work to the modules below."""
+"""The client: it checks arguments and passes the work to the modules below."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ OnInvalid = Callable[[Any, ResponseDecodeError], None]
 
 
 class CallRecordsClient:
-    """Read the call records of one app.
+    """A client for the call records of one app.
 
     Calls that were started through the deprecated ``TUICallKit.call()`` and ``TUICallKit.groupCall()`` are
     kept by an older service and do not appear here.
@@ -56,14 +56,14 @@ class CallRecordsClient:
         identifier: User id of an app administrator, for whom requests are signed.
         secret_key: The app's secret key. UserSigs are signed with it and renewed in time.
         user_sig: Instead of *secret_key*: a UserSig, or a callable (sync or async) that returns one. The
-            callable is asked again before what it returned expires.
+            callable is called again before the UserSig expires.
         region: Where the app lives, a :class:`Region` or its name.
         base_url: Instead of *region*: the URL to send to. ``http://`` is taken for this machine only.
         proxy: An HTTP or SOCKS proxy, as httpx takes it; by default the one that ``HTTPS_PROXY`` or ``ALL_PROXY``
             names.
         verify: The TLS context to trust servers by; by default httpx's, which trusts certifi's authorities, or those in
             ``SSL_CERT_FILE`` or ``SSL_CERT_DIR``. Certificates are always verified: ``False`` is refused.
-        limiter: Whose permit each request takes; by default one :class:`LocalRateLimiter` for all clients of
+        limiter: The source of a permit for each request; by default one :class:`LocalRateLimiter` for all clients of
             this app and endpoint in this process.
         timeout: Seconds that one attempt may take from connecting to the answer's last byte, waiting for a
             permit not counted. Tencent advises more than the 3 that the service takes itself.
@@ -77,7 +77,7 @@ class CallRecordsClient:
         ConfigurationError: An argument cannot be used.
     """
 
-    _shown = "refused arguments"  # what an error reporter sees while the constructor has not got further
+    _shown = "refused arguments"  # for an error reporter that meets a half-made client
 
     def __init__(
         self,
@@ -184,8 +184,8 @@ class CallRecordsClient:
     ) -> AsyncGenerator[CallRecord, None]:
         """Walk over all records that match, each once.
 
-        Both ends of the window are fixed when the walk starts. Pages are fetched ahead. Where the service gives no
-        page that deep, or counts no further, the window is divided until every part can be read.
+        Both ends of the window are fixed when the walk starts. Pages are fetched ahead. Where the service limits page
+        numbers or its count, the window is divided until every part can be read.
 
         Args:
             start_time: Start of the window, an aware datetime or Unix seconds; by default as far back as the
@@ -287,8 +287,8 @@ class CallRecordsClient:
     ) -> int:
         """Return how many records match, as the service counts them: the TotalNum of one request.
 
-        Whether Tencent counts exactly, and how far, is not documented: services like it stop at 10,000. A walk finds
-        that out and reads on; a count does not.
+        Tencent does not document whether the count is exact or limited: similar services stop at 10,000. A walk detects
+        such a limit and reads on; a count does not.
 
         Args:
             start_time: Start of the window, as for :meth:`iter_records`.
@@ -329,13 +329,13 @@ class CallRecordsClient:
         call_type: CallType | str | None = None,
         page_size: int = PAGE_SIZE,
     ) -> CallRecordPage:
-        """Request one page; beyond the last one there are no records on it.
+        """Request one page; a page after the last one has no records.
 
         Args:
             page: The page's number, from 1.
             start_time: Start of the window, an aware datetime or Unix seconds; by default 7 days ago.
             end_time: End of the window; by default now.
-            call_result: Only calls that ended so; by default all.
+            call_result: Only calls with this result; by default all.
             call_type: Only calls of this type; by default all.
             page_size: Records to ask for. The service may give fewer.
 
@@ -364,7 +364,7 @@ class CallRecordsClient:
             call_id: The call's id.
 
         Raises:
-            CallRecordNotFoundError: There is no such record, or it has expired.
+            CallRecordNotFoundError: The record does not exist or has expired.
             ConfigurationError: *call_id* is empty; nothing was sent.
             CallRecordsError: The record could not be read.
         """

@@ -35,7 +35,7 @@ def hide_secrets(arguments: Mapping[str, Any]) -> dict[str, Any]:
 def read_environment(environ: Mapping[str, str], given: Collection[str]) -> dict[str, Any] | str:
     """Return the constructor's arguments that are not *given*, or all problems of the environment as one text.
 
-    It raises nothing: its frame has the environment, and with it the credentials in the clear.
+    It raises nothing, because its frame holds the credentials in the clear.
     """
     arguments = hide_secrets(
         {

@@ -14,9 +14,9 @@
     │   ├── RateLimitError                        the quota
     │   └── ServerError                             a failure inside the service
     ├── TransportError                              network, time-out, gateway status
-    ├── ResponseDecodeError                         an answer that is not the contract
+    ├── ResponseDecodeError                         a response that breaks the contract
     ├── LimiterUnavailableError                     a shared limiter that cannot be reached
-    └── RepeatedPageError                           a walk that does not move on
+    └── RepeatedPageError                           a walk that gets the same records again
 
     UserWarning
     └── CallRecordsWarning
@@ -55,31 +55,31 @@ _SHOWN_CHARACTERS = 200
 
 
 def shorten(value: object) -> str:
-    """Return the repr of *value*, cut to what fits into a message."""
+    """Return the repr of *value*, shortened for a message."""
     try:
         text = repr(value)
-    except Exception as error:  # noqa: BLE001 - an integer of over 4300 digits has no repr, and what else may not
+    except Exception as error:  # noqa: BLE001 - an integer of over 4300 digits has no repr; other values may have none either
         text = f"<{type(value).__name__} without a repr: {type(error).__name__}>"
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}… ({len(text)} characters)"
 
 
 class CallRecordsError(Exception):
-    """Base of every error that this library raises."""
+    """The base of every error that this library raises."""
 
     retryable: bool = False
     """Whether the same request may succeed if it is sent again; the client has done that already."""
 
 
 class ConfigurationError(CallRecordsError, ValueError):
-    """An argument or an environment variable cannot be used; nothing was sent."""
+    """An argument or an environment variable that cannot be used; nothing was sent."""
 
 
 class ClientClosedError(CallRecordsError, RuntimeError):
-    """The client was used after it was closed."""
+    """The use of a client after it was closed."""
 
 
 class APIError(CallRecordsError):
-    """The service answered with an error code.
+    """An error code from the service.
 
     The codes are Tencent's: https://trtc.io/document/34348.
     """
@@ -93,7 +93,7 @@ class APIError(CallRecordsError):
         self.request_id = request_id
         """The id of the response, which Tencent's support asks for."""
         self.hint = hint
-        """What to do about it; empty for a code that this version does not know."""
+        """Advice on how to fix it; empty for a code that this version does not know."""
 
     def __str__(self) -> str:
         text = f"error {self.code}"
@@ -105,39 +105,39 @@ class APIError(CallRecordsError):
 
 
 class AuthenticationError(APIError):
-    """The service refuses the credentials."""
+    """Credentials that the service refuses."""
 
 
 class PermissionDeniedError(AuthenticationError):
-    """The identifier is not an administrator of the app."""
+    """An identifier that is not an administrator of the app."""
 
 
 class AccountError(APIError):
-    """The app cannot use the service here: its SDKAppID, its package, its region."""
+    """An app that cannot use the service here, because of its SDKAppID, package or region."""
 
 
 class InvalidRequestError(APIError):
-    """The service refuses a parameter."""
+    """A parameter that the service refuses."""
 
 
 class CallRecordNotFoundError(APIError):
-    """There is no such call record, or it is older than the service keeps."""
+    """A call record that does not exist or has expired."""
 
 
 class RateLimitError(APIError):
-    """The app has used up its calls for this second."""
+    """More calls by the app than the service allows per second."""
 
     retryable = True
 
 
 class ServerError(APIError):
-    """The service failed; trying again may help."""
+    """A failure of the service; a retry may help."""
 
     retryable = True
 
 
 class TransportError(CallRecordsError):
-    """No answer of the API came back: a network error, a time-out, or a gateway's status."""
+    """No response from the API: a network error, a time-out, or a gateway's status."""
 
     def __init__(
         self,
@@ -149,9 +149,9 @@ class TransportError(CallRecordsError):
         super().__init__(message, status_code, retry_after, retryable)
         self.message = message
         self.status_code = status_code
-        """The HTTP status, where there was one."""
+        """The HTTP status; ``None`` without a response."""
         self.retry_after = retry_after
-        """Seconds that the gateway asks to wait, where it does."""
+        """Seconds that the gateway asks to wait; ``None`` if it does not."""
         self.retryable = retryable
 
     def __str__(self) -> str:
@@ -159,7 +159,7 @@ class TransportError(CallRecordsError):
 
 
 class ResponseDecodeError(CallRecordsError):
-    """An answer is not what the contract says."""
+    """A response that breaks the contract."""
 
     def __init__(
         self, reason: str, path: str = "$", value: Any = None, request_id: str = "", retryable: bool = False
@@ -167,9 +167,9 @@ class ResponseDecodeError(CallRecordsError):
         super().__init__(reason, path, value, request_id, retryable)
         self.reason = reason
         self.path = path
-        """Where in the answer, as a JSON path."""
+        """The place in the answer, as a JSON path."""
         self.value = value
-        """What was there."""
+        """The value at that place."""
         self.request_id = request_id
         """The id of the response, which Tencent's support asks for."""
         self.retryable = retryable
@@ -185,11 +185,11 @@ class ResponseDecodeError(CallRecordsError):
 
 
 class LimiterUnavailableError(CallRecordsError):
-    """A limiter that processes share cannot be reached, so nothing was sent."""
+    """A shared limiter that cannot be reached; nothing was sent."""
 
 
 class RepeatedPageError(CallRecordsError):
-    """The service keeps answering with records that it has already given."""
+    """A page that the service repeats instead of giving the next records."""
 
     def __init__(self, page: int, request_id: str = "") -> None:
         super().__init__(page, request_id)
@@ -206,16 +206,16 @@ class RepeatedPageError(CallRecordsError):
 
 
 class CallRecordsWarning(UserWarning):
-    """Base of every warning that this library gives."""
+    """The base of every warning that this library gives."""
 
 
 class ClockSkewWarning(CallRecordsWarning):
-    """This machine's clock differs from the service's by a minute or more."""
+    """A difference of a minute or more between this machine's clock and the service's."""
 
 
 class IncompleteWalkWarning(CallRecordsWarning):
-    """A walk ended, and may have missed records."""
+    """A walk that ended and may have missed records."""
 
 
 class RetentionWarning(CallRecordsWarning):
-    """A query reaches further back than the service keeps records."""
+    """A query that reaches further back than the service keeps records."""

@@ -1,4 +1,4 @@
-"""Warn at the line of the caller's own code, however deep inside the library the reason was found."""
+"""Warnings that point at the caller's own line of code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _collector: Final[ContextVar[list[CallRecordsWarning] | None]] = ContextVar("col
 
 
 def warn_caller(message: str, category: type[CallRecordsWarning]) -> None:
-    """Give a warning that points at the first frame outside this library, or to who collects them."""
+    """Warn at the first frame outside this library, or add the warning to the list of :func:`collect_warnings`."""
     collected = _collector.get()
     if collected is not None:
         collected.append(category(message))
@@ -35,7 +35,7 @@ def warn_caller(message: str, category: type[CallRecordsWarning]) -> None:
 
 @contextmanager
 def collect_warnings() -> Iterator[list[CallRecordsWarning]]:
-    """Collect this task's warnings in a list instead of giving them: for a job that decides by them."""
+    """Collect this task's warnings in a list instead of giving them, for a job that acts on them."""
     before = _collector.get()
     collected: list[CallRecordsWarning] = []
     _collector.set(collected)

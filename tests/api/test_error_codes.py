@@ -41,7 +41,7 @@ each_code = pytest.mark.parametrize("code", TABLE)
 
 @pytest.mark.parametrize(("code", "error", "retryable"), [(code, *expected) for code, expected in TABLE.items()])
 def test_a_code_becomes_an_error(code: int, error: type[APIError], retryable: bool) -> None:
-    """Each code of Tencent's becomes exactly this class, and is worth another try or not."""
+    """Each code of Tencent's becomes exactly this class, and is retryable or not."""
     made = error_from_code(code)
     assert (type(made), made.retryable) == (error, retryable)
 
@@ -59,7 +59,7 @@ def test_an_error_carries_what_the_service_said() -> None:
 
 @each_code
 def test_every_code_has_a_hint(code: int) -> None:
-    """A caller is told what to do about each code, in a sentence that the message ends with."""
+    """Each code's message ends with a sentence of advice."""
     error = error_from_code(code, "info")
     assert len(error.hint.split()) >= 4
     assert str(error).endswith(f". {error.hint}")
@@ -93,12 +93,12 @@ def test_every_code_has_a_hint(code: int) -> None:
     ],
 )
 def test_a_hint_names_the_remedy(code: int, words: str) -> None:
-    """The hint speaks of what this code is about; for the wrong region it lists all that there are."""
+    """The hint names the cause of this code; for the wrong region it lists all regions."""
     assert words in error_from_code(code).hint
 
 
 def test_a_page_that_is_too_large_is_explained() -> None:
-    """Tencent documents no largest page, so the refusal says what to lower."""
+    """Tencent documents no largest page, so the refusal names the argument to lower."""
     assert "lower page_size" in error_from_code(101002, "NumberPerPage is out of range").hint
 
 

@@ -1,4 +1,4 @@
-"""The values: what a record derives, and that nothing about it can be changed."""
+"""The values: a record's derived properties, and its immutability."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_record_derives_times(accepted_after: int | None, answered: bool, ring
 
 
 def test_only_the_fields_that_the_service_may_leave_out_have_defaults() -> None:
-    """A record needs what every answer has, and fills in the rest."""
+    """Only fields that every answer has are required."""
     record = CallRecord(
         call_id="x", caller="1", media_type="Audio", call_type="", call_result=7, start_time=START, end_time=START
     )
@@ -89,7 +89,7 @@ def test_values_are_slotted(value: object) -> None:
 
 
 def test_a_record_with_extra_fields_is_hashable() -> None:
-    """Records go into sets, even where extra holds what cannot be hashed."""
+    """Records go into sets, even if extra holds values that cannot be hashed."""
     record = make_record(extra={"Tags": ["a", {"b": 1}]})
     assert {record} == {make_record(extra={"Tags": ["a", {"b": 1}]})}
 

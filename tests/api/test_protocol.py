@@ -1,4 +1,4 @@
-"""The API without I/O: what is asked, and what each answer becomes."""
+"""The API without I/O: requests, and the result of each response."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def page_of(**response: object) -> CallRecordPage:
     return read_page(answer(envelope(response)), 5)
 
 
-# -- What is asked -----------------------------------------------------------------------------------
+# -- Requests ---------------------------------------------------------------------------------------
 
 
 def test_the_sample_request_is_made() -> None:
@@ -90,7 +90,7 @@ def test_the_sample_request_is_made() -> None:
     ],
 )
 def test_a_condition_that_is_not_set_is_not_sent(query: Query, body: dict[str, object]) -> None:
-    """Only what the query says goes into the body; a start at 0 is a start."""
+    """Only conditions of the query go into the body; a start at 0 is a start."""
     assert json.loads(page_request(query, 1).content) == {**body, "NumberPerPage": 100, "Page": 1}
 
 
@@ -102,13 +102,13 @@ def test_a_lookup_sends_the_call_id() -> None:
 
 
 def test_a_body_is_never_empty() -> None:
-    """With nothing to say the body is an empty object."""
+    """A query without conditions has an empty object as its body."""
     assert Request("/path", {}).content == b"{}"
 
 
 @given(st.text(st.characters()))
 def test_any_text_can_be_sent(text: str) -> None:
-    """A body is JSON in ASCII, whatever text a caller asks for."""
+    """A body is JSON in ASCII for any text of a caller."""
     content = record_request(text).content
     assert content.isascii()
     assert json.loads(content) == {"CallId": text}
@@ -120,7 +120,7 @@ def parameters_of(target: str) -> list[tuple[str, str]]:
 
 
 def test_a_target_has_each_parameter_once() -> None:
-    """The five parameters are there, each once, with what was given."""
+    """The URL has the five parameters, each once, with the given values."""
     target = build_target("/path", sdk_app_id=1400000000, identifier="administrator", user_sig="eJw*-_")
     assert target.partition("?")[0] == "/path"
     assert sorted((name, value) for name, value in parameters_of(target) if name != "random") == [
@@ -134,7 +134,7 @@ def test_a_target_has_each_parameter_once() -> None:
 
 @given(st.text(), st.text())
 def test_a_target_escapes_what_it_is_given(identifier: str, user_sig: str) -> None:
-    """Whatever identifier and UserSig hold, they arrive as they are and add no parameter."""
+    """Any identifier and UserSig arrive unchanged and add no parameter."""
     target = build_target("/path", sdk_app_id=1, identifier=identifier, user_sig=user_sig)
     parameters = parameters_of(target)
     assert len(parameters) == 5
@@ -150,7 +150,7 @@ def randoms(count: int) -> list[int]:
 
 
 def test_random_is_fresh_for_each_request() -> None:
-    """A hundred requests have a hundred numbers, give or take a coincidence."""
+    """A hundred requests have nearly a hundred different numbers."""
     assert len(set(randoms(100))) >= 99
 
 
@@ -206,7 +206,7 @@ def test_a_walk_may_end_in_any_of_these_ways(ending: dict[str, object]) -> None:
     "ending", ["Page 0", "Page 0 as text", "an empty list and no Page", "nulls", "no Response", "error 101050"]
 )
 def test_an_end_without_a_number_is_page_0(ending: str) -> None:
-    """Where the service does not number what is not there, the number is Tencent's own sign of the end."""
+    """If the service gives no page number at the end, the number is 0, Tencent's sign of the end."""
     assert read_page(answer(ENDINGS[ending]), 5).page == 0
 
 
@@ -225,7 +225,7 @@ def test_without_a_total_there_is_none() -> None:
 
 @pytest.mark.parametrize(("number", "expected"), [(2, 2), ("2", 2), (0, 0), (5, 5)], ids=repr)
 def test_the_page_is_numbered_as_the_service_says(number: object, expected: int) -> None:
-    """The service's number wins over the one that was asked for, whatever its type."""
+    """The service's number, of any type, wins over the requested one."""
     page = page_of(Page=number, CallRecordList=RAW_RECORDS)
     assert (page.page, page.records) == (expected, RECORDS)
 
@@ -239,7 +239,7 @@ def test_records_without_a_number_are_the_page_that_was_asked_for(response: dict
 
 @pytest.mark.parametrize("fields", [{}, {"RequestId": None}, {"RequestId": 5}], ids=["absent", "null", "a number"])
 def test_a_page_needs_no_request_id(fields: dict[str, object]) -> None:
-    """Where there is no RequestId, or none that is text, the page is still a page."""
+    """Without a RequestId that is text, the page is still a page."""
     page = read_page(answer({"ErrorCode": 0, "Response": {"Page": 1, "CallRecordList": RAW_RECORDS}, **fields}), 1)
     assert (page.records, page.request_id) == (RECORDS, "")
 
@@ -264,7 +264,7 @@ def test_a_record_is_found() -> None:
     ],
 )
 def test_a_record_is_not_found(body: dict[str, object]) -> None:
-    """However the service says that there is no such record, it is one error, with the RequestId."""
+    """Every way of the service to report a missing record becomes the same error, with the RequestId."""
     with pytest.raises(CallRecordNotFoundError) as caught:
         read_record(answer(body))
     assert (caught.value.code, caught.value.request_id) == (101050, "Id-1")
@@ -304,7 +304,7 @@ Reader = Callable[[Response], object]
     ],
 )
 def test_an_error_code_is_an_error_in_spite_of_status_200(read: Reader, code: int | str, error: type[APIError]) -> None:
-    """The body decides, whatever else it holds; code, info and RequestId go along."""
+    """The body's error code decides; the error carries code, info and RequestId."""
     body = envelope(
         {"Page": 1, "CallRecordList": RAW_RECORDS, "CallRecord": RAW_RECORDS[0]}, ErrorCode=code, ErrorInfo="why"
     )
@@ -341,7 +341,7 @@ STATUSES = [
 @each_reader
 @pytest.mark.parametrize(("status", "retryable", "words"), STATUSES)
 def test_another_status_is_a_transport_error(read: Reader, status: int, retryable: bool, words: str) -> None:
-    """Every answer of the API has status 200, so another one is a gateway's, whatever its body."""
+    """Every answer of the API has status 200, so another one is a gateway's, with any body."""
     with pytest.raises(TransportError) as caught:
         read(Response(status, {"content-type": "text/html"}, b"<html><h1>Bad Gateway</h1></html>"))
     error = caught.value
@@ -399,7 +399,7 @@ NOT_JSON = {
 @each_reader
 @pytest.mark.parametrize("content", NOT_JSON.values(), ids=list(NOT_JSON))
 def test_what_is_no_json_may_be_whole_the_next_time(read: Reader, content: bytes) -> None:
-    """With status 200 and no JSON, something between cut or replaced the answer: worth another try."""
+    """A body that is not JSON, under status 200, was cut or replaced on the way, so a retry may help."""
     with pytest.raises(ResponseDecodeError, match=r"^\$: not JSON \(\w+\), got ") as caught:
         read(Response(200, {}, content))
     assert (caught.value.path, caught.value.retryable) == ("$", True)
@@ -407,7 +407,7 @@ def test_what_is_no_json_may_be_whole_the_next_time(read: Reader, content: bytes
 
 
 def test_what_is_no_json_is_shown_from_its_beginning() -> None:
-    """A gateway's page is quoted as far as it tells who wrote it."""
+    """The error quotes the start of a gateway's page, which shows its author."""
     with pytest.raises(ResponseDecodeError) as caught:
         read_page(Response(200, {}, b"<h1>Wartung \xff</h1>" + b"x" * 10_000), 1)
     assert caught.value.value.startswith("<h1>Wartung \N{REPLACEMENT CHARACTER}</h1>xxx")
@@ -427,7 +427,7 @@ def test_json_that_is_no_object_is_no_answer(read: Reader, value: object) -> Non
 @each_reader
 @pytest.mark.parametrize("fields", [{}, {"ErrorCode": None}], ids=["absent", "null"])
 def test_an_answer_without_a_code_is_no_answer(read: Reader, fields: dict[str, object]) -> None:
-    """Without an ErrorCode nobody can tell success from failure."""
+    """A response without an ErrorCode is neither success nor failure."""
     with pytest.raises(ResponseDecodeError) as caught:
         read(answer({"RequestId": "Id-1", "Response": {"Page": 0}, **fields}))
     assert (caught.value.path, caught.value.reason, caught.value.request_id) == ("$.ErrorCode", "is missing", "Id-1")
@@ -439,7 +439,7 @@ INTEGER, OBJECT, ARRAY = "expected an integer", "expected an object", "expected 
 @each_reader
 @pytest.mark.parametrize("code", ["none", "", 0.5, True, False, [], {}, float("nan"), float("inf")], ids=repr)
 def test_a_code_that_is_no_number_is_named(read: Reader, code: object) -> None:
-    """A success is 0 and nothing that merely looks false."""
+    """Only the number 0 is a success, not other false values."""
     with pytest.raises(ResponseDecodeError) as caught:
         read(answer(envelope(ErrorCode=code)))
     assert (caught.value.path, caught.value.reason, repr(caught.value.value), caught.value.request_id) == (
@@ -507,7 +507,7 @@ def test_a_bad_record_of_a_page_is_named_by_its_path(record: object, path: str, 
     )
 
 
-# -- Whatever comes ----------------------------------------------------------------------------------
+# -- Any response -----------------------------------------------------------------------------------
 
 JSON = st.recursive(
     st.none()
@@ -529,7 +529,7 @@ JSON = st.recursive(
 
 
 def outcome(read: Reader, given: Response) -> object:
-    """Return what is read, or the one kind of error that reading may raise; that one can be shown and kept."""
+    """Return the result of reading, or the error of this library that it raises."""
     try:
         return read(given)
     except CallRecordsError as error:
@@ -537,7 +537,7 @@ def outcome(read: Reader, given: Response) -> object:
 
 
 def is_well_formed(result: object) -> bool:
-    """Tell whether this is a page or a record, or an error with a text that can be written down."""
+    """Return whether this is a page or a record, or an error with a text that can be written down."""
     if isinstance(result, CallRecordsError):
         return bool(str(result).encode(errors="backslashreplace")) and bool(repr(result))
     return isinstance(result, CallRecordPage | CallRecord)
@@ -546,21 +546,21 @@ def is_well_formed(result: object) -> bool:
 @each_reader
 @given(st.binary(), st.sampled_from([200, 200, 302, 404, 500]))
 def test_arbitrary_bytes_are_read_or_refused(read: Reader, content: bytes, status: int) -> None:
-    """Whatever bytes come, nothing but an error of this library comes out."""
+    """Arbitrary bytes raise only errors of this library."""
     assert isinstance(outcome(read, Response(status, {}, content)), CallRecordsError)
 
 
 @each_reader
 @given(JSON)
 def test_arbitrary_json_is_read_or_refused(read: Reader, value: object) -> None:
-    """Whatever JSON comes, it is an answer or an error of this library."""
+    """Arbitrary JSON is a response or an error of this library."""
     assert is_well_formed(outcome(read, answer(value)))
 
 
 @each_reader
 @given(JSON)
 def test_an_arbitrary_response_is_read_or_refused(read: Reader, value: object) -> None:
-    """Whatever a successful answer holds, it is a page, a record or an error of this library."""
+    """Any successful response is a page, a record or an error of this library."""
     assert is_well_formed(outcome(read, answer(envelope(value))))
 
 
@@ -624,6 +624,6 @@ def test_a_lone_surrogate_in_a_record_is_kept() -> None:
 
 @pytest.mark.parametrize("depth", [100, 900])
 def test_a_deep_unknown_field_is_kept_or_refused(depth: int) -> None:
-    """Depth below what the parser allows does no harm to what is around it."""
+    """A value nested less deeply than the parser's limit does not affect other fields."""
     content = SAMPLE.replace('"RoomIdType": 2', '"RoomIdType": 2, "Tags": ' + "[" * depth + "]" * depth).encode()
     assert is_well_formed(outcome(READERS["page"], Response(200, {}, content)))

@@ -52,7 +52,7 @@ def test_a_call_id_is_taken_as_it_is() -> None:
 
 
 def test_a_query_without_conditions_has_none() -> None:
-    """What is not asked for is not made up."""
+    """Conditions without an argument stay unset."""
     assert query_of() == Query(page_size=100)
 
 
@@ -102,7 +102,7 @@ def test_a_naive_datetime_is_refused(name: str) -> None:
 )
 @pytest.mark.parametrize("name", ["start_time", "end_time"])
 def test_another_time_is_refused(name: str, value: object) -> None:
-    """What is no aware datetime and no plausible number of seconds is refused."""
+    """Values other than aware datetimes and plausible numbers of seconds are refused."""
     remedy = r"pass an aware datetime or Unix seconds as an int|out of range for Unix seconds; are these milliseconds\?"
     with pytest.raises(ConfigurationError, match=f"^{name}=.+: ({remedy})$") as caught:
         query_of(**{name: value})
@@ -118,7 +118,7 @@ def test_another_time_is_refused(name: str, value: object) -> None:
     ],
 )
 def test_a_start_after_the_end_is_refused(start_time: object, end_time: object) -> None:
-    """Both values are shown as they were passed, and what to do."""
+    """The message shows both values as they were passed, and a remedy."""
     with pytest.raises(
         ConfigurationError, match=exactly(f"start_time={start_time!r} is after end_time={end_time!r}: swap them")
     ):
@@ -184,7 +184,7 @@ def test_a_condition_that_is_nearly_known_is_refused(name: str, value: str, mean
 )
 @pytest.mark.parametrize("value", ["", " ", 3, ["NormalEnd"]], ids=repr)
 def test_a_condition_that_is_no_text_is_refused(name: str, choices: str, value: object) -> None:
-    """The message lists what there is to choose from."""
+    """The message lists the choices."""
     with pytest.raises(ConfigurationError, match=exactly(f"{name}={value!r}: pass a {choices}")):
         query_of(**{name: value})
 

@@ -76,7 +76,7 @@ def test_ours_claims_and_signs_what_the_vendors_does(
 
 @given(APP_IDS, IDENTIFIERS, KEYS, LIFETIMES, TIMES)
 def test_the_vendors_is_verified(sdk_app_id: int, identifier: str, key: str, lifetime: int, issued_at: int) -> None:
-    """What Tencent's implementation signs is read as it was claimed, and accepted."""
+    """A UserSig of Tencent's implementation is accepted, and its claims are read unchanged."""
     claims = verify_user_sig(vendor_user_sig(sdk_app_id, identifier, key, lifetime, issued_at), key)
     assert (claims.sdk_app_id, claims.identifier, claims.lifetime, claims.issued_at, claims.expires_at) == (
         sdk_app_id,
@@ -203,7 +203,7 @@ def verify(user_sig: str) -> UserSigClaims | None:
 
 @given(st.sampled_from(sorted(unpack(SIGNED))), JSON)
 def test_no_tampering_yields_other_claims(claim: str, value: object) -> None:
-    """Whatever a claim is replaced by, verification refuses it or gives what was signed."""
+    """With any claim replaced, verification refuses the UserSig or returns the signed claims."""
     assert verify(pack({**unpack(SIGNED), claim: value})) in (None, read_user_sig(SIGNED))
 
 
@@ -251,28 +251,28 @@ def test_a_repr_of_claims_has_no_signature() -> None:
     ],
 )
 def test_garbage_is_refused_without_being_shown(garbage: str) -> None:
-    """A mistyped credential is still a credential: neither the error nor what lies behind it repeats it."""
+    """A mistyped credential is still a credential: neither the error nor its causes repeat it."""
     with pytest.raises(ValueError, match=r"^not a UserSig of version 2\.0 \(\w+\)$") as caught:
         read_user_sig(garbage)
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
 def test_an_empty_text_is_no_user_sig() -> None:
-    """Nothing is refused as garbage is."""
+    """An empty UserSig is refused like garbage."""
     with pytest.raises(ValueError, match="not a UserSig"):
         read_user_sig("")
 
 
 @given(st.text(st.characters(), min_size=1))
 def test_arbitrary_text_is_refused(text: str) -> None:
-    """Whatever text is given, a ValueError is all that comes out."""
+    """Arbitrary text raises only a ValueError."""
     with pytest.raises(ValueError, match=r"^not a UserSig"):
         read_user_sig(text)
 
 
 @given(st.binary(max_size=200))
 def test_arbitrary_compressed_bytes_are_refused(content: bytes) -> None:
-    """Whatever lies inside the packing, a ValueError is all that comes out."""
+    """Arbitrary compressed content raises only a ValueError."""
     with pytest.raises(ValueError, match=r"^not a UserSig"):
         read_user_sig(deflate(content))
 

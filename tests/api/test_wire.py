@@ -1,4 +1,4 @@
-"""Records from and to Tencent's JSON: nothing is lost, and what is wrong is named."""
+"""Records from and to Tencent's JSON: nothing is lost, and errors name the bad value."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def without(*names: str) -> dict[str, Any]:
     return {name: value for name, value in RAW.items() if name not in names}
 
 
-# -- What the service may say ------------------------------------------------------------------------
+# -- Valid records -----------------------------------------------------------------------------------
 
 
 def test_the_sample_record_is_read() -> None:
@@ -89,7 +89,7 @@ def test_an_accept_time_of_zero_may_be_spelled_in_any_way_that_integers_may(zero
     ],
 )
 def test_room_id_type_is_read_as_sampled_and_as_documented(value: object, expected: RoomIdType | int | str) -> None:
-    """Tencent documents a string and shows an integer; either is read, and what is unknown stays plain."""
+    """Tencent documents a string and shows an integer; either is read, and unknown values stay plain."""
     room_id_type = record_from_json({**RAW, "RoomIdType": value}).room_id_type
     assert (room_id_type, type(room_id_type)) == (expected, type(expected))
 
@@ -138,7 +138,7 @@ def test_a_field_that_may_be_absent_is_read_as_null_is(name: str) -> None:
 
 
 def test_a_known_record_has_nothing_extra() -> None:
-    """What has a place of its own is not repeated in extra."""
+    """A known field is not repeated in extra."""
     assert record_from_json(RAW).extra == {}
 
 
@@ -170,7 +170,7 @@ UNKNOWN_NAMES = TEXTS.filter(lambda name: name not in RAW)
 
 
 def is_no_number(text: str) -> bool:
-    """Tell whether *text* stays a text where a number is expected."""
+    """Return whether *text* stays a text where a number is expected."""
     return not text.strip().lstrip("+-").isdecimal()
 
 
@@ -217,38 +217,38 @@ CANONICAL = st.builds(
 
 @given(RECORDS)
 def test_a_record_survives_the_way_to_json_and_back(record: CallRecord) -> None:
-    """Whatever a record holds, the text of its JSON holds it too."""
+    """The JSON of any record holds all of its values."""
     assert record_from_json(json.loads(json.dumps(record_to_json(record)))) == record
 
 
 @given(CANONICAL)
 def test_json_survives_the_way_to_a_record_and_back(raw: dict[str, Any]) -> None:
-    """Whatever the service writes in its usual types comes out as it was."""
+    """JSON in the service's usual types comes out unchanged."""
     assert record_to_json(record_from_json(raw)) == raw
 
 
 @given(RECORDS)
 def test_written_json_holds_plain_types_only(record: CallRecord) -> None:
-    """No enum, tuple or datetime reaches whoever writes the JSON."""
+    """The result for a JSON encoder has no enum, tuple or datetime."""
     raw = record_to_json(record)
     assert {type(raw[name]) for name in RAW} <= {str, int, list}
 
 
 @given(
     st.datetimes(
-        # Later ones have timestamps whose floats no longer tell microseconds.
+        # Floats of later timestamps have no precise microseconds.
         min_value=datetime(1970, 1, 2),  # noqa: DTZ001 - Hypothesis adds the time zone
         max_value=datetime(2200, 1, 1),  # noqa: DTZ001
         timezones=st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes))),
     )
 )
 def test_a_time_is_written_to_the_second_whatever_its_zone(start_time: datetime) -> None:
-    """A record made by hand may hold times of any zone; what is written is the same instant."""
+    """Times of any zone, as in a record made by hand, are written as the same instant."""
     written = datetime.fromtimestamp(record_to_json(attrs.evolve(RECORD, start_time=start_time))["StartTime"], UTC)
     assert timedelta() <= start_time - written < timedelta(seconds=1)
 
 
-# -- What the service must not say -------------------------------------------------------------------
+# -- Invalid records ---------------------------------------------------------------------------------
 
 STRING, INTEGER, ARRAY = "expected a string", "expected an integer", "expected an array"
 OUT_OF_RANGE = "expected Unix seconds within the years 1 to 9999"
@@ -274,7 +274,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("name", "value", "reason"), WRONG)
 def test_a_field_of_the_wrong_type_is_named(name: str, value: object, reason: str) -> None:
-    """The error has the path, what was there, what was expected, and the RequestId."""
+    """The error has the path, the value, the expected type, and the RequestId."""
     with pytest.raises(ResponseDecodeError) as caught:
         record_from_json({**RAW, name: value}, path="$.Response.CallRecordList[3]", request_id="Id-1")
     error = caught.value
@@ -371,7 +371,7 @@ def test_a_failure_of_no_field_is_still_a_decode_error(
         record_from_json(RAW)
 
 
-# -- Whatever it says --------------------------------------------------------------------------------
+# -- Arbitrary JSON ----------------------------------------------------------------------------------
 
 ANYTHING = st.recursive(
     SCALARS | st.floats() | st.text(st.characters()),
@@ -392,7 +392,7 @@ def outcome(raw: object) -> CallRecord | str:
 
 @given(ANYTHING)
 def test_arbitrary_json_is_a_record_or_a_decode_error(raw: object) -> None:
-    """Nothing else comes out, whatever JSON goes in."""
+    """Arbitrary JSON is a record or a decode error."""
     assert isinstance(outcome(raw), CallRecord | str)
 
 
@@ -425,6 +425,6 @@ def integer_or_message(value: object) -> object:
 
 @given(ANYTHING)
 def test_read_integer_gives_an_int_or_a_value_error(value: object) -> None:
-    """Whatever is no whole number is refused by a ValueError, with one message."""
+    """Any value but a whole number is refused by a ValueError with the same message."""
     result = integer_or_message(value)
     assert type(result) is int or result == INTEGER

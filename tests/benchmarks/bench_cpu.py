@@ -1,4 +1,4 @@
-"""CPU per page of 100 call records, beside what a user would otherwise write.
+"""CPU per page of 100 call records, compared with code that a user would write without this library.
 
 Near: a server without latency, one page after another; this library gives typed records, the loop of plain
 httpx stops at dicts. Far: 64 requests in flight. Each way runs in a process of its own, in turn with the
@@ -28,7 +28,7 @@ ROUNDS = 5
 
 
 class Unlimited:
-    """Let everyone through: what is measured is the work, not the waiting."""
+    """A limiter without a limit, so that only the work is measured, not the waiting."""
 
     async def acquire(self) -> None:
         """Give a permit."""

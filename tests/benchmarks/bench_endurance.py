@@ -1,4 +1,4 @@
-"""What a walk of 100,000 pages holds on to while one request in six fails: memory, tasks, connections.
+"""Memory, tasks and connections of a walk over 100,000 pages while one request in six fails.
 
 At the quota that takes ten minutes.
 """
@@ -18,7 +18,7 @@ from typing import Any
 from service import describe_machine, service, show_table
 
 RECORDS = 1_180_000  # of seven days
-DAYS = 6  # walked over: what is older may expire under a walk of ten minutes
+DAYS = 6  # of the window: older records may expire during a walk of ten minutes
 PAGE_SIZE = 10
 STEP = 10_000
 

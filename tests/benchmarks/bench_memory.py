@@ -13,7 +13,7 @@ from service import describe_machine, service, show_table
 
 
 class Unlimited:
-    """Let everyone through: the quota would only make it last longer."""
+    """A limiter without a limit, because the quota would only make the run longer."""
 
     async def acquire(self) -> None:
         """Give a permit."""

@@ -1,4 +1,4 @@
-"""Pages per second from a server at a distance, beside what a user would otherwise write.
+"""Pages per second from a distant server, compared with code that a user would write without this library.
 
 The server runs in another process and counts arrivals; the latency has a jitter of a quarter.
 """

@@ -1,7 +1,7 @@
 """Measure the quota that processes share through Redis, as a server on loopback counts it.
 
 Needs redis-server or valkey-server; prints a table for 1, 4 and 16 processes whose wall clocks are an hour apart.
-The server shares the machine's cores with them: what it missed while it stalled it counts in the second after, so
+The server shares the machine's cores with them: after a stall it counts late requests in the second after, so
 the longest stall is printed too.
 """
 
@@ -116,7 +116,7 @@ async def measure(admin: redis.Redis, redis_url: str, processes: int) -> list[st
 
 
 async def measure_latency(redis_url: str) -> tuple[float, float]:
-    """Return what a permit takes that nobody else wants, in milliseconds: median and 95 percent of them."""
+    """Return the median and 95th percentile, in milliseconds, of the wait for a permit without competition."""
     took = []
     async with RedisRateLimiter.from_url(redis_url, sdk_app_id=APP) as limiter:
         await limiter.acquire()

@@ -1,6 +1,6 @@
-"""How fast records that were read get into DuckDB: as Arrow tables, and, to compare, as dicts of Python values.
+"""The speed of loading records into DuckDB, as Arrow tables and, for comparison, as dicts of Python values.
 
-Each way takes a process of its own, so that its peak of memory can be told, and loads a hundred records first: that
+Each way takes a process of its own, so that its peak of memory can be measured, and loads a hundred records first: that
 imports some 500 modules, which takes a second.
 """
 
@@ -70,7 +70,7 @@ def load_dicts(client: ReadAlready, path: Path) -> None:
 
 
 def measure(way: str, count: int) -> None:
-    """Load *count* records one way and print what it took."""
+    """Load *count* records one way and print its time and memory."""
     load = sync if way == "arrow" else load_dicts
     with TemporaryDirectory() as directory:
         load(ReadAlready(100), Path(directory, "calls.duckdb"))

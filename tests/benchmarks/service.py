@@ -46,14 +46,14 @@ def _serve(pipe: Connection, options: dict[str, Any]) -> None:
     from trtc_records.sandbox import Sandbox
 
     with Sandbox(**options) as sandbox:
-        gc.freeze()  # a collector that walks through all its records would make it late to read, and count in heaps
+        gc.freeze()  # a garbage collection over all its records would delay reads, so that requests count in bursts
         pipe.send(sandbox.credentials)
         while pipe.recv() != "stop":
             pipe.send(sandbox.stats.busiest_second)
 
 
 def describe_machine() -> str:
-    """Say what the numbers were measured on."""
+    """Return the Python version, cores and processor of this machine."""
     described = Path("/proc/cpuinfo")
     lines = described.read_text(encoding="utf-8").splitlines() if described.exists() else []
     models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]

@@ -35,14 +35,14 @@ def test_healthy_account_passes(run: Run) -> None:
 
 
 def test_terminal_without_unicode_is_served(run_process: Run) -> None:
-    """Where stdout has no character for what is shown there is a question mark, and no failure."""
+    """A character that stdout's encoding lacks becomes a question mark, not a failure."""
     done = run_process("doctor", PYTHONIOENCODING="cp1252", TRTC_IDENTIFIER="管理员")
     assert done.returncode == 3, done.stderr
     assert "1400000000, ???, a secret key" in done.stdout
 
 
 def test_missing_variable_is_named(run: Run) -> None:
-    """Without an identifier there is nothing to send, and exit code 2."""
+    """Without an identifier nothing is sent, and the exit code is 2."""
     done = run("doctor", TRTC_IDENTIFIER="")
     assert done.returncode == 2
     assert marks(done.stdout) == {"versions": "ok", "configuration": "FAIL"}

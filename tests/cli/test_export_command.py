@@ -71,7 +71,7 @@ def test_every_format_holds_each_record(
     ],
 )
 def test_format_that_cannot_be_is_explained(run: Run, tmp_path: Path, arguments: list[str], explanation: str) -> None:
-    """A name without a format, and a format that there is not, end with exit code 2 before anything is read."""
+    """A name without a format, and an unknown format, end with exit code 2 before anything is read."""
     done = run("export", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert explanation in done.stderr
@@ -80,7 +80,7 @@ def test_format_that_cannot_be_is_explained(run: Run, tmp_path: Path, arguments:
 
 
 def test_format_wins_over_the_name(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
-    """``--format`` says what is in a file that is called otherwise."""
+    """``--format`` wins over the extension of the file's name."""
     assert run("export", "-o", "calls.txt", "--format", "csv").returncode == 0
     assert len(read_rows((tmp_path / "calls.txt").read_bytes(), "csv")) == len(sandbox.records)
 
@@ -152,7 +152,7 @@ def test_control_characters_do_not_reach_a_terminal(environment: dict[str, str],
 
 
 def test_records_that_cannot_be_read_are_kept_aside(run: Run, tmp_path: Path) -> None:
-    """What is no call record goes to a file of its own as it came, is counted, and makes exit code 4."""
+    """Invalid records go unchanged to a file of their own, are counted, and make exit code 4."""
     bad: list[Any] = [raw_record(2, StartTime="soon", Secret="\ud800", Big=math.inf), "no record"]
     with scripted_service(lambda body: page_of(body, [raw_record(1), *bad, raw_record(3)])) as environment:
         done = run("export", "-o", "calls.csv", **environment)
@@ -170,7 +170,7 @@ def test_records_that_cannot_be_read_are_kept_aside(run: Run, tmp_path: Path) ->
 
 
 def test_records_that_cannot_be_read_are_counted_on_stdout(run: Run, tmp_path: Path) -> None:
-    """Without a file there is none beside it; the exit code is the same."""
+    """An export to stdout writes no file of rejects; the exit code is the same."""
     with scripted_service(lambda body: page_of(body, [raw_record(1), {}])) as environment:
         done = run("export", **environment)
     assert done.returncode == 4
@@ -199,7 +199,7 @@ def test_stdout_holds_nothing_but_records(run: Run, sandbox: Sandbox) -> None:
 
 
 def test_file_export_leaves_stdout_empty(run: Run) -> None:
-    """What is said about an export to a file is said on stderr."""
+    """Messages about an export to a file go to stderr."""
     assert run("export", "--output", "calls.jsonl").stdout == ""
 
 
@@ -253,7 +253,7 @@ def test_type_keeps_only_calls_of_it(run: Run, sandbox: Sandbox) -> None:
 
 
 def test_since_and_until_bound_the_window(run: Run, sandbox: Sandbox) -> None:
-    """``--since`` and ``--until`` take ISO 8601 times and keep what started between them."""
+    """``--since`` and ``--until`` take ISO 8601 times and keep calls that started between them."""
     since, until = (datetime.now(UTC).replace(microsecond=0) - timedelta(days=days) for days in (4, 2))
     rows = read_lines(run("export", "--since", since.isoformat(), "--until", until.isoformat()).stdout)
     inside = {record.call_id for record in sandbox.records if since <= record.start_time <= until}
@@ -286,7 +286,7 @@ def test_since_takes_a_length_of_time(run: Run, sandbox: Sandbox) -> None:
 
 
 def test_page_size_is_asked_for(run: Run) -> None:
-    """``--page-size`` decides how many pages there are."""
+    """``--page-size`` sets the number of pages."""
     assert "pages     3" in run("export", "-o", "calls.jsonl", "--page-size", "150").stderr
 
 
@@ -299,7 +299,7 @@ def test_window_beyond_retention_is_a_line_of_warning(run: Run) -> None:
 
 
 def test_empty_window_says_where_else_calls_may_be(run: Run) -> None:
-    """Nothing found is a success that names the older service."""
+    """An export without records is a success that names the older service."""
     done = run("export", "-o", "calls.jsonl", "--since", "1s")
     assert done.returncode == 0
     assert "TUICallKit.call()" in done.stderr
@@ -312,8 +312,8 @@ def test_empty_window_says_where_else_calls_may_be(run: Run) -> None:
         (["--until", "2026-02-30"], "'2026-02-30' is not a time: write 24h"),
         (["--since", "999999999w"], "'999999999w' is not a time: write 24h"),
         (["--since", "1h", "--until", "2h"], "swap them"),
-        (["--since", "0s"], "there is no time between --since"),
-        (["--since", "2026-01-31T08:00", "--until", "2026-01-31T08:00Z"], "there is no time between --since"),
+        (["--since", "0s"], "is not before the end of the window"),
+        (["--since", "2026-01-31T08:00", "--until", "2026-01-31T08:00Z"], "is not before the end of the window"),
         (["--until", "2020-01-01"], "--until 2020-01-01 23:59:59 UTC is before the 7 days that the service keeps"),
         (["--since", "2020-01-01", "--until", "2020-01-02"], "is before the 7 days that the service keeps"),
         (["--since", "2026-01-31+08:00"], "'2026-01-31+08:00' is not a time: write 24h"),
@@ -407,7 +407,7 @@ def test_target_that_cannot_be_written_is_explained(run: Run, target: str) -> No
 
 
 def test_incomplete_walk_has_an_exit_code_of_its_own(run: Run, tmp_path: Path) -> None:
-    """A walk that may have missed records keeps what it got, warns in a line, and ends with 4."""
+    """A walk that may have missed records keeps the others, warns in a line, and ends with 4."""
     with Sandbox(records=120, drift=Drift(expiries=1.0)) as moving:
         done = run("export", "-o", "calls.jsonl", "--page-size", "5", **moving.environment)
     assert done.returncode == 4
@@ -427,7 +427,7 @@ def test_unknown_fields_and_values_are_kept(run: Run) -> None:
 @posix
 @pytest.mark.parametrize("name", ["jsonl", "csv", "csv.gz"])
 def test_closed_pipe_is_quiet(environment: dict[str, str], name: str) -> None:
-    """A reader that has read enough ends the export without a word."""
+    """A reader that closes the pipe ends the export without a message."""
     with (
         Sandbox(records=3_000) as large,
         start(["export", "--format", name], {**environment, **large.environment}) as process,
@@ -496,7 +496,7 @@ def test_hangup_of_the_terminal_leaves_no_file(environment: dict[str, str], tmp_
 
 @posix
 def test_ignored_hangup_stays_ignored(environment: dict[str, str], tmp_path: Path) -> None:
-    """What runs under ``nohup`` goes on."""
+    """A command under ``nohup`` goes on."""
     target = tmp_path / "calls.jsonl"
     with Sandbox(records=20, latency=0.1) as slow:
         process = subprocess.Popen(
@@ -562,7 +562,7 @@ def test_quiet_says_nothing_of_a_success(run: Run) -> None:
 
 @pytest.mark.usefixtures("quick_back_off")
 def test_log_shows_retries_and_no_secret(run: Run) -> None:
-    """``--log-level`` shows what the library logs, on stderr."""
+    """``--log-level`` shows the library's log on stderr."""
     with Sandbox(records=50, faults=Faults(http_502=0.5), seed=3) as faulty:
         done = run("export", "--page-size", "10", "--log-level", "debug", **faulty.environment)
     assert re.search(

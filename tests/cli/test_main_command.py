@@ -28,7 +28,7 @@ def test_help_names_the_environment_variables(run: Run, arguments: list[str]) ->
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell's redirections")
 def test_closed_stderr_leaves_stdout_pure(environment: dict[str, str], sandbox: Sandbox) -> None:
-    """What would be said on a stderr that is closed does not go to stdout instead."""
+    """Messages for a closed stderr do not go to stdout instead."""
     shell = ["/bin/sh", "-c", '"$@" 2>&-', "sh", *COMMAND, "export"]
     done = subprocess.run(shell, env=environment, stdout=subprocess.PIPE, text=True, timeout=60, check=False)
     assert done.returncode == 0
@@ -36,7 +36,7 @@ def test_closed_stderr_leaves_stdout_pure(environment: dict[str, str], sandbox: 
 
 
 def test_unknown_command_is_a_usage_error(run: Run) -> None:
-    """A command that there is not is named, with exit code 2."""
+    """An unknown command is named, with exit code 2."""
     done = run("import")
     assert done.returncode == 2
     assert "'import'" in done.stderr
@@ -62,7 +62,7 @@ def test_help_teaches_by_examples(run: Run) -> None:
 
 
 def test_unknown_log_level_is_a_usage_error(run: Run) -> None:
-    """A level that there is not is named with those that there are."""
+    """An unknown level is named, with the list of levels."""
     done = run("get", "x", "--log-level", "loud")
     assert done.returncode == 2
     assert "'loud' is not one of debug, info, warning, error" in done.stderr

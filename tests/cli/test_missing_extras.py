@@ -54,7 +54,7 @@ def test_missing_pyarrow_says_what_to_install() -> None:
 @pytest.mark.skipif(not EXTRAS, reason="needs the extra cli")
 @pytest.mark.parametrize("command", ["doctor", "get call-1"])
 def test_missing_redis_says_what_to_install(command: str) -> None:
-    """Whoever shares the quota through Redis is told what that takes."""
+    """A quota shared through Redis without the extra is an error that names the install command."""
     account = {"TRTC_SDK_APP_ID": "1", "TRTC_IDENTIFIER": "a", "TRTC_SECRET_KEY": "k", "TRTC_REGION": "seoul"}
     done = run_without("redis", *command.split(), **account, TRTC_REDIS_URL="redis://127.0.0.1:1")
     assert done.returncode == 2

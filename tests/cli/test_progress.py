@@ -22,7 +22,7 @@ class Clock:
         self.now = 100.0
 
     def monotonic(self) -> float:
-        """Return what time it is."""
+        """Return the current time."""
         return self.now
 
 
@@ -50,7 +50,7 @@ def test_line_comes_every_few_seconds(clock: Clock, capsys: pytest.CaptureFixtur
 
 
 def test_total_may_be_unknown(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a total there is no time left to tell."""
+    """Without a total, no time left is shown."""
     with _progress.show_progress() as advance:
         clock.now += 10
         advance(page(None))
@@ -104,7 +104,7 @@ def test_narrow_terminal_loses_the_least_important_first(clock: Clock, width: in
 
 
 def test_unknown_total_leaves_room_for_the_rest(clock: Clock) -> None:
-    """Without a total there is no gap where the time left would be."""
+    """Without a total, the line has no gap for the time left."""
     walk = _progress._Walk()
     clock.now += 1
     walk.add(page(None))

@@ -48,7 +48,7 @@ def test_printed_variables_lead_to_the_records(run: Run, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_interruption_ends_it_quietly(name: str) -> None:
-    """Ctrl-C is how it ends: exit code 0, and nothing but what was said at the start."""
+    """Ctrl-C ends it with exit code 0, and prints nothing after the start."""
     with running("--records", "0") as (process, _):
         assert process.stderr is not None
         assert "until Ctrl-C" in process.stderr.readline()
@@ -111,7 +111,7 @@ def test_every_option_reaches_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_defaults_and_choices_are_those_of_the_sandbox() -> None:
-    """Without options the command serves as ``Sandbox()`` does, and it offers every choice that there is."""
+    """Without options the command serves as ``Sandbox()`` does, and it offers every choice of the sandbox."""
     parameters = inspect.signature(sandbox, eval_str=True).parameters
     names = inspect.signature(Sandbox).parameters.keys() & parameters.keys()
     known = {name: inspect.signature(Sandbox).parameters[name].default for name in names}
@@ -157,7 +157,7 @@ def test_wrong_option_is_a_usage_error(run: Run, arguments: str, complaint: str)
 
 
 def test_options_change_the_answers(run: Run, tmp_path: Path) -> None:
-    """A client of a service with options meets what they say."""
+    """Options of the command change the answers to a client."""
     with running("--records", "30", "--page-cap", "7", "--extra-fields", "--fault", "http_502=0.1") as (_, variables):
         done = run("export", "-o", "calls.jsonl", "--log-level", "debug", **variables)
     assert done.returncode == 0, done.stderr

@@ -24,7 +24,7 @@ EXPORT = ("export", "--sandbox", "--quiet")
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return what runs the command with a shell's redirections."""
+    """Return a function that runs the command with a shell's redirections."""
 
     def run_in_shell(redirection: str, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -52,7 +52,7 @@ def test_closed_stdout_is_a_usage_error(shell: Run) -> None:
 @posix
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
 def test_names_of_stdout_are_stdout(shell: Run, tmp_path: Path, name: str) -> None:
-    """An output that means stdout adds to the log that it is, and is told no format by its name."""
+    """An output that names stdout appends to the log behind it, and its name sets no format."""
     (tmp_path / "log").write_text("older\n")
     done = shell(">> log", *EXPORT, "-o", name)
     assert done.returncode == 0, done.stderr
@@ -71,7 +71,7 @@ def test_other_open_file_is_added_to(shell: Run, tmp_path: Path) -> None:
 
 @needs_full
 def test_full_stderr_does_not_fail_an_export(shell: Run, tmp_path: Path) -> None:
-    """What cannot be said changes nothing of what was done."""
+    """A message that cannot be printed does not fail the export."""
     assert shell("2> /dev/full", "export", "--sandbox", "-o", "calls.jsonl").returncode == 0
     assert len((tmp_path / "calls.jsonl").read_text().splitlines()) == 5_000
 
@@ -89,7 +89,7 @@ def test_full_stdout_is_explained(shell: Run, option: str) -> None:
 @posix
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_help_that_nobody_reads_is_quiet(option: str) -> None:
-    """Help ends without a word where the pipe is closed."""
+    """Help ends without a message where the pipe is closed."""
     with start([option], {**clean_environment(), "PYTHONUNBUFFERED": ""}) as process:
         assert process.stdout is not None
         process.stdout.close()
@@ -100,7 +100,7 @@ def test_help_that_nobody_reads_is_quiet(option: str) -> None:
 
 @posix
 def test_failed_file_leaves_stdout_whole(shell: Run, tmp_path: Path) -> None:
-    """What went to stdout before a file could not be written is there."""
+    """Output on stdout is complete even if a file cannot be written afterwards."""
     done = shell("", "summary", "--sandbox", "--quiet", "--html", "no/such/report.html")
     assert done.returncode == 2
     assert done.stdout.startswith("5,000 calls, ")

@@ -24,7 +24,7 @@ def test_text_tells_of_every_call(run: Run, sandbox: Sandbox) -> None:
 
 
 def test_json_is_all_there_is_on_stdout(run: Run, sandbox: Sandbox) -> None:
-    """``--json`` prints one object that counts what the sandbox has."""
+    """``--json`` prints one object that counts the sandbox's calls."""
     result = json.loads(run("summary", "--json", "--top", "3").stdout)
     assert result["calls"] == 450
     assert result["answered"] == sum(record.answered for record in sandbox.records)
@@ -50,7 +50,7 @@ def test_page_is_written_beside_the_text(run: Run, tmp_path: Path) -> None:
 
 
 def test_terminal_without_unicode_is_served(run_process: Run) -> None:
-    """Where stdout has no block characters there are question marks, and no failure."""
+    """Block characters that stdout's encoding lacks become question marks, not a failure."""
     done = run_process("summary", PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
     assert "?" in done.stdout

@@ -39,7 +39,7 @@ def test_default_is_a_file_here(run: Run, sandbox: Sandbox, tmp_path: Path) -> N
 
 
 def test_it_says_what_it_added(run: Run) -> None:
-    """The lines tell new from seen, the window, the run before, and the table."""
+    """The lines show new and known records, the window, the run before, and the table."""
     first, second = run("sync"), run("sync", "--overlap", "7d")
     assert "Synced 450 call records to duckdb:///calls.duckdb in" in first.stderr
     assert "450 new, 0 seen before" in first.stderr
@@ -81,7 +81,7 @@ def test_dataset_is_what_it_is_told(run: Run, tmp_path: Path) -> None:
         (["--to", "calls.duckdb"], "--to: not a URL; for a file, write duckdb:/// before its path"),
         (["--to", "ftp://host/calls"], "hint: pass duckdb:///calls.duckdb"),
         (["--to", "filesystem"], "--to: 'filesystem' cannot merge"),
-        (["--to", "duckdb:///no/such/directory/calls.duckdb"], "--to: there is no directory"),
+        (["--to", "duckdb:///no/such/directory/calls.duckdb"], "/no/such/directory' does not exist"),
         (["--overlap", "yesterday"], "'yesterday' is not a length of time: write 90m, 24h"),
         (["--overlap", "2026-01-31"], "'2026-01-31' is not a length of time"),
         (["--overlap", "2026-01-31T00:00Z"], "'2026-01-31T00:00Z' is not a length of time"),
@@ -165,7 +165,7 @@ def test_interrupted_sync_is_made_up_for(
 
 @pytest.mark.slow
 def test_missing_extra_is_explained() -> None:
-    """Without dlt the command says what to install, with exit code 2."""
+    """Without dlt the command names the package to install, with exit code 2."""
     code = (
         "import sys\n"
         "sys.modules['dlt'] = None\n"

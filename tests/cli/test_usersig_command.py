@@ -29,7 +29,7 @@ def test_user_sig_is_printed_where_that_is_asked_for(run: Run, sandbox: Sandbox)
 
 
 def test_user_sig_opens_the_service(run: Run) -> None:
-    """What is printed is accepted instead of the key."""
+    """The service accepts the printed UserSig instead of the key."""
     user_sig = run("usersig", "--print").stdout.strip()
     assert run("export", "-o", "calls.jsonl", TRTC_SECRET_KEY="", TRTC_USER_SIG=user_sig).returncode == 0
 
@@ -66,7 +66,7 @@ def test_user_sig_goes_into_a_private_file(run: Run, tmp_path: Path) -> None:
 
 
 def test_every_missing_variable_has_a_line(run: Run) -> None:
-    """What has to be set is said at once, and only that: ``--identifier`` stands in for its variable."""
+    """One run names every variable to set and no other; ``--identifier`` replaces its variable."""
     unset = {"TRTC_SDK_APP_ID": "", "TRTC_IDENTIFIER": "", "TRTC_SECRET_KEY": ""}
     lines = run("usersig", "--print", **unset).stderr.splitlines()
     assert lines[:3] == [f"trtc-records: {name} is not set" for name in unset]
@@ -94,7 +94,7 @@ def test_every_missing_variable_has_a_line(run: Run) -> None:
     ],
 )
 def test_mistake_is_explained(run: Run, arguments: list[str], changes: dict[str, str], explanation: str) -> None:
-    """What is missing or wrong is named, with exit code 2 and no UserSig."""
+    """A missing or wrong value is named, with exit code 2 and no UserSig."""
     done = run("usersig", *arguments, **changes)
     assert (done.returncode, done.stdout) == (2, "")
     assert explanation in done.stderr

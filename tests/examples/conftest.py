@@ -7,6 +7,6 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away what this machine may have configured."""
+    """Remove the configuration of this machine."""
     for name in ("SDK_APP_ID", "IDENTIFIER", "SECRET_KEY", "USER_SIG", "REGION", "BASE_URL"):
         monkeypatch.delenv(f"TRTC_{name}", raising=False)

@@ -1,4 +1,4 @@
-"""The Telegram bot: its dispatcher fed with updates over a session that notes what it would send, and as a process."""
+"""The Telegram bot: its dispatcher with updates over a session that records requests, and as a process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ bot_example = load("bot")
 
 
 class NotingSession(BaseSession):
-    """Send nothing, and remember what would be sent."""
+    """A session that records requests instead of sending them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class NotingSession(BaseSession):
         return Message(message_id=2, date=datetime.now(UTC), chat=Chat(id=int(method.chat_id), type="private"))
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Close nothing."""
 
     async def stream_content(self, *args: Any, **kwargs: Any) -> AsyncGenerator[bytes, None]:
         raise NotImplementedError
@@ -54,7 +54,7 @@ class NotingSession(BaseSession):
 
 
 async def ask(sandbox: SandboxFixture, text: str, *, user: int = OWNER, **arguments: Any) -> list[str]:
-    """Send a message to the bot, and return what it answers."""
+    """Send a message to the bot, and return its answer."""
     session = NotingSession()
     message = Message(
         message_id=1,
@@ -92,12 +92,12 @@ async def test_call_shows_a_call(trtc_sandbox: SandboxFixture) -> None:
 
 
 async def test_unknown_call_is_said_to_be_unknown(trtc_sandbox: SandboxFixture) -> None:
-    """Of a call that there is not, the bot says so."""
+    """For an unknown call id, the bot says that it is unknown."""
     assert await ask(trtc_sandbox, "/call nonesuch") == ["There is no such call, or it is more than 7 days old."]
 
 
 async def test_call_without_an_id_asks_for_one(trtc_sandbox: SandboxFixture) -> None:
-    """The command explains itself, and the service is not asked."""
+    """The command explains itself without a request to the service."""
     assert await ask(trtc_sandbox, "/call") == ["Which one? Write /call and the call's id."]
     assert trtc_sandbox.stats.requests == 0
 
@@ -111,7 +111,7 @@ async def test_failing_service_is_admitted(trtc_sandbox: SandboxFixture) -> None
 
 @pytest.mark.parametrize("text", ["/today", "/call nonesuch", "hello"])
 async def test_strangers_get_no_answer(trtc_sandbox: SandboxFixture, text: str) -> None:
-    """To users who are not on the list the bot is silent, and it asks the service for nothing."""
+    """The bot does not answer users who are not on the list, and sends no request to the service."""
     assert await ask(trtc_sandbox, text, user=STRANGER) == []
     assert trtc_sandbox.stats.requests == 0
 
@@ -141,7 +141,7 @@ def test_description_is_for_people() -> None:
     reason="CPython 3.12 before 3.12.4 crashes when a process with aiogram ends (aiogram's issue 1547)",
 )
 async def test_process_answers_and_is_quiet(trtc_sandbox: SandboxFixture) -> None:
-    """Against a Bot API server, every warning an error, it answers what it is asked and stops without a word."""
+    """Against a Bot API server, every warning an error, it answers each request and stops without output."""
     updates = [UPDATE]
     sent: list[dict[str, list[str]]] = []
 

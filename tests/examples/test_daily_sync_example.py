@@ -33,7 +33,7 @@ def count(directory: Path) -> int:
 
 
 def test_second_run_adds_nothing(trtc_sandbox: SandboxFixture, tmp_path: Path) -> None:
-    """Two runs leave each call once; a run says in one line what it did, and nothing else, every warning an error."""
+    """Two runs leave each call once; a run prints its result in one line, and nothing else, every warning an error."""
     first, second = (sync(tmp_path, **trtc_sandbox.environment) for _ in range(2))
     assert (first.returncode, second.returncode) == (0, 0)
     line = r"\S+ \S+ INFO daily_sync {} calls read, {} of them new, 300 in duckdb:///calls.duckdb\n"
@@ -43,7 +43,7 @@ def test_second_run_adds_nothing(trtc_sandbox: SandboxFixture, tmp_path: Path) -
 
 
 def test_run_beside_another_does_nothing(trtc_sandbox: SandboxFixture, tmp_path: Path) -> None:
-    """A run that finds the last one at it steps back, and asks the service for nothing."""
+    """A run that finds the last one still running ends without a request to the service."""
     import fcntl
 
     with (tmp_path / "daily_sync.lock").open("w") as lock:
@@ -54,7 +54,7 @@ def test_run_beside_another_does_nothing(trtc_sandbox: SandboxFixture, tmp_path:
 
 
 def test_wrong_key_has_its_exit_code(trtc_sandbox: SandboxFixture, tmp_path: Path) -> None:
-    """Refused credentials are told apart, in one line."""
+    """Refused credentials have an exit code of their own, and a message of one line."""
     done = sync(tmp_path, **{**trtc_sandbox.environment, "TRTC_SECRET_KEY": "0" * 64})
     assert (done.returncode, len(without_slowness(done.stderr).splitlines())) == (3, 1)
 
@@ -68,6 +68,6 @@ def test_missing_account_has_its_exit_code(tmp_path: Path) -> None:
 
 @pytest.mark.trtc_sandbox(faults=Faults(not_json=1))
 def test_failing_service_has_its_exit_code(trtc_sandbox: SandboxFixture, tmp_path: Path) -> None:
-    """A service that gives no answers of its own is told apart."""
+    """A service whose answers are not JSON has an exit code of its own."""
     done = sync(tmp_path, **trtc_sandbox.environment)
     assert done.returncode == 5

@@ -26,13 +26,13 @@ pytestmark = [pytest.mark.anyio, pytest.mark.trtc_sandbox(records=250)]
 
 @asynccontextmanager
 async def running_service() -> AsyncIterator[httpx.AsyncClient]:
-    """Start the service, and yield what talks to it."""
+    """Start the service, and yield a client for it."""
     app = load("service").app
     async with app.router.lifespan_context(app) as state:
 
         async def with_state(
             scope: Any, receive: Any, send: Any
-        ) -> None:  # what a server does with what the lifespan yields
+        ) -> None:  # as a server does with the value of the lifespan
             await app({**scope, "state": dict(state)}, receive, send)
 
         async with httpx.AsyncClient(transport=httpx.ASGITransport(with_state), base_url="http://service") as http:
@@ -56,7 +56,7 @@ async def test_unknown_call_is_not_found(trtc_sandbox_env: SandboxFixture) -> No
 
 
 async def test_unusable_id_is_refused(trtc_sandbox_env: SandboxFixture) -> None:
-    """What the client refuses to send is the caller's mistake."""
+    """A request that the client refuses to send is the caller's mistake."""
     async with running_service() as http:
         answer = await http.get("/calls/%20")
     assert answer.status_code == 422
@@ -85,7 +85,7 @@ async def test_streams_every_record(trtc_sandbox_env: SandboxFixture) -> None:
 
 
 async def test_stream_takes_a_window_and_a_result(trtc_sandbox_env: SandboxFixture) -> None:
-    """The stream begins where it is asked to, and has the calls that ended as asked."""
+    """The stream begins at the given time, and has the calls with the given result."""
     middle = trtc_sandbox_env.records[125].start_time
     async with running_service() as http:
         answer = await http.get("/calls", params={"since": middle.isoformat(), "result": "Cancel"})
@@ -107,7 +107,7 @@ async def test_stream_of_nothing_is_empty(trtc_sandbox_env: SandboxFixture) -> N
 
 @pytest.mark.parametrize("query", [{"since": "2025-02-19T00:00:00"}, {"result": "Maybe"}])
 async def test_bad_query_is_refused(trtc_sandbox_env: SandboxFixture, query: dict[str, str]) -> None:
-    """A time without a zone, or a result that there is not, never reaches the service."""
+    """A time without a zone, or an unknown result, never reaches the service."""
     async with running_service() as http:
         assert (await http.get("/calls", params=query)).status_code == 422
 
@@ -135,7 +135,7 @@ def process(trtc_sandbox: SandboxFixture) -> Iterator[tuple[subprocess.Popen[str
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to stop a process with")
 def test_process_streams_and_is_quiet(process: tuple[subprocess.Popen[str], str], trtc_sandbox: SandboxFixture) -> None:
-    """Under uvicorn, every warning an error, it streams, survives a caller that hangs up, and stops without a word."""
+    """Under uvicorn, every warning an error, it streams, survives a caller that hangs up, and stops without output."""
     running, address = process
     with httpx.Client(base_url=address, timeout=30, trust_env=False, verify=False) as http:
         assert len(http.get("/calls").text.splitlines()) == 250

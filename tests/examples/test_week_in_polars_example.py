@@ -29,7 +29,7 @@ def test_makes_a_plot(trtc_sandbox: SandboxFixture, tmp_path: Path, records: int
 
 @pytest.mark.trtc_sandbox(records=0)
 def test_week_without_calls_is_said_to_be_one(trtc_sandbox: SandboxFixture, tmp_path: Path) -> None:
-    """Without calls there is nothing to plot, and a line says so."""
+    """Without calls, a line says so instead of a plot."""
     done = run("week_in_polars", "week.png", environment=trtc_sandbox.environment, directory=tmp_path)
     assert (done.returncode, without_slowness(done.stderr)) == (1, "There were no calls in the last 7 days.\n")
     assert not (tmp_path / "week.png").exists()

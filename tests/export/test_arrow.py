@@ -56,7 +56,7 @@ def test_row_groups_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("library", ["polars", "pandas"])
 def test_data_frames_take_tables(library: str) -> None:
-    """What the documentation shows with a table works."""
+    """The documentation's examples with a table work."""
     frames = pytest.importorskip(library, reason=f"{library} is not installed")
     table = to_arrow([make_record(), make_record("b", accept_time=None)])
     frame = frames.from_arrow(table) if library == "polars" else table.to_pandas()

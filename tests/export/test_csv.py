@@ -1,4 +1,4 @@
-"""Writing CSV."""
+"""The CSV format."""
 
 from __future__ import annotations
 

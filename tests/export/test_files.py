@@ -1,4 +1,4 @@
-"""Replacing files, overwriting those that cannot be replaced, and writing to pipes and devices."""
+"""Files that are replaced, files that can only be overwritten, and pipes and devices."""
 
 from __future__ import annotations
 
@@ -248,7 +248,7 @@ def test_file_in_a_read_only_directory_is_overwritten(sticky: Path) -> None:
 def test_file_that_turns_out_to_be_irreplaceable_is_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    """Whatever the system has against a replacement at the end, the records are written."""
+    """The records are written even if the system refuses the replacement at the end."""
     path = tmp_path / "calls.jsonl"
     path.write_text("older" * 100)
     path.chmod(0o640)

@@ -1,4 +1,4 @@
-"""What all formats have in common."""
+"""The common behaviour of all formats."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def write(records: Any, name: str) -> bytes:
 
 @every_format
 def test_every_value_is_read_back(name: str) -> None:
-    """Whatever a record holds, values that no column has a type for included, comes back as it was."""
+    """Every value of a record is read back unchanged, even one that no column has a type for."""
     assert read_rows(write(stream(*ODD), name), name) == [expected_row(record) for record in ODD]
 
 
 @every_format
 def test_numbers_that_json_does_not_have_are_texts(name: str) -> None:
-    """An infinite number, or none, is written as text: every reader takes what is written."""
+    """An infinite number, or NaN, is written as text, which every reader takes."""
     extra = {"Big": math.inf, "Deep": [{"Small": -math.inf}], "None": math.nan, "Plain": 1.5}
     (row,) = read_rows(write([make_record(call_result=math.inf, extra=extra)], name), name)
     assert row["extra"] == {"Big": "Infinity", "Deep": [{"Small": "-Infinity"}], "None": "NaN", "Plain": 1.5}
@@ -105,7 +105,7 @@ def test_error_leaves_the_older_file(name: str, tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 @every_format
 def test_full_disk_is_an_os_error(name: str) -> None:
-    """A disk that is full is what the caller hears of, whatever library makes the bytes."""
+    """A full disk is an ``OSError``, no matter which library makes the bytes."""
     with pytest.raises(OSError) as caught:  # noqa: PT011
         asyncio.run(make_writer("/dev/full", name).write(ODD))
     assert caught.value.errno == errno.ENOSPC
@@ -114,7 +114,7 @@ def test_full_disk_is_an_os_error(name: str) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 @every_format
 def test_new_file_has_what_the_umask_leaves(name: str, tmp_path: Path) -> None:
-    """A file that was not there is no more private than any other, and no less."""
+    """A new file has the permissions that the umask leaves."""
     path = tmp_path / f"calls.{name}"
     before = os.umask(0o027)
     try:
@@ -143,13 +143,13 @@ def test_long_file_name_leaves_room_for_the_part(tmp_path: Path) -> None:
     ],
 )
 def test_format_follows_from_the_name(path: Path | str, expected: str) -> None:
-    """The end of a file's name tells its format."""
+    """The extension of a file's name sets its format."""
     assert FileFormat.of(path) == expected
 
 
 @pytest.mark.parametrize("path", ["calls", "calls.xlsx", "csv", "calls.gz", "calls.json"])
 def test_other_names_are_refused(path: str) -> None:
-    """A name that tells no format is an error that names the formats."""
+    """A name without a known extension is an error that lists the formats."""
     with pytest.raises(ValueError, match=r"\.jsonl, \.jsonl\.gz, \.csv, \.csv\.gz, \.parquet"):
         make_writer(path)
 

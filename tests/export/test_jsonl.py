@@ -1,4 +1,4 @@
-"""Writing JSON Lines."""
+"""The JSON Lines format."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_line_has_plain_values() -> None:
 
 @pytest.mark.parametrize("name", ["小明", "a\nb", "\u2028", "\0"])
 def test_any_user_id_is_one_line(name: str) -> None:
-    """A line stays a line whatever a user id holds."""
+    """A record with any user id is one line."""
     file = io.BytesIO()
     asyncio.run(JsonLinesWriter(file).write(stream(make_record(caller=name))))
     (line,) = file.getvalue().decode().splitlines()
@@ -72,7 +72,7 @@ def test_error_leaves_the_older_file(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and links")
 def test_replaced_file_keeps_its_mode_and_its_link(tmp_path: Path) -> None:
-    """What a link points to is replaced, with the permissions that it had."""
+    """The target of a link is replaced, and keeps its permissions."""
     target, link = tmp_path / "target", tmp_path / "link"
     target.touch(0o600)
     link.symlink_to(target)

@@ -23,12 +23,12 @@ def permits(brake: Brake, start: float, seconds: float) -> int:
 
 
 def test_without_refusals_it_does_nothing() -> None:
-    """Every permit is given at once."""
+    """Without refusals, every permit is given at once."""
     assert permits(Brake(200), 0.0, 1.0) >= 200
 
 
 def test_a_refusal_pauses_and_halves() -> None:
-    """Nothing for a second, then half the rate."""
+    """A refusal stops all permits for a second, and then halves the rate."""
     brake = Brake(200)
     brake.slow_down(10.0)
     assert brake.take(10.0) == 1.0
@@ -37,7 +37,7 @@ def test_a_refusal_pauses_and_halves() -> None:
 
 
 def test_refusals_during_a_pause_are_the_same_refusal() -> None:
-    """What was in flight when the first came back slows nothing down twice."""
+    """Requests that were in flight at the first refusal do not slow down a second time."""
     brake = Brake(200)
     for moment in (10.0, 10.1, 10.9):
         brake.slow_down(moment)
@@ -45,7 +45,7 @@ def test_refusals_during_a_pause_are_the_same_refusal() -> None:
 
 
 def test_refusals_one_after_another_go_down_to_a_trickle() -> None:
-    """However long it lasts, some permits are given, to find out when it is over."""
+    """During long refusals some permits are given, to find out when they end."""
     brake = Brake(200)
     for second in range(0, 60, 1):
         brake.slow_down(float(second))
@@ -53,7 +53,7 @@ def test_refusals_one_after_another_go_down_to_a_trickle() -> None:
 
 
 def test_the_rate_recovers_step_by_step() -> None:
-    """From the half to the whole in ten seconds."""
+    """The rate rises from half to full in ten seconds."""
     brake = Brake(200)
     brake.slow_down(0.0)
     rates = [permits(brake, float(second), 1.0) for second in range(1, 13)]
@@ -73,7 +73,7 @@ class Plain:
 
 @pytest.mark.parametrize("make", [LocalRateLimiter, Plain])
 def test_every_limiter_can_slow_down(make: type[LocalRateLimiter | Plain]) -> None:
-    """The local one does it itself; what the caller brings gets it added."""
+    """The local limiter can slow down itself; a caller's limiter gets a brake."""
 
     async def main() -> float:
         limiter = adapt(make())
@@ -89,6 +89,6 @@ def test_every_limiter_can_slow_down(make: type[LocalRateLimiter | Plain]) -> No
 
 
 def test_a_limiter_that_slows_down_itself_is_left_alone() -> None:
-    """One that processes share has its own way of it."""
+    """A limiter that can slow down itself gets no brake."""
     limiter = LocalRateLimiter()
     assert adapt(limiter) is limiter

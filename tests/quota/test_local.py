@@ -77,7 +77,7 @@ def test_an_idle_limiter_saves_up_no_burst() -> None:
 
 
 def test_waiters_are_served_first_come_first_served() -> None:
-    """Whoever waits longest is next, so that no walk starves another."""
+    """The longest waiter is next, so that no walk starves another."""
 
     async def main() -> list[int]:
         limiter = LocalRateLimiter(50)
@@ -127,7 +127,7 @@ def test_loops_one_after_the_other_share_the_quota() -> None:
 
 @pytest.mark.slow
 def test_threads_share_the_quota() -> None:
-    """Two loops in two threads get together what one would get."""
+    """Two loops in two threads together get as many permits as one."""
     limiter = LocalRateLimiter(30)
     times: list[float] = []
     threads = [threading.Thread(target=lambda: times.extend(asyncio.run(take(limiter, 20)))) for _ in range(2)]
@@ -163,5 +163,5 @@ def test_a_rate_that_is_none_is_refused(rate: object) -> None:
 
 
 def test_the_repr_shows_the_rate() -> None:
-    """A limiter tells what it allows."""
+    """The repr of a limiter shows its rate."""
     assert repr(LocalRateLimiter(50)) == "LocalRateLimiter(rate=50)"

@@ -192,7 +192,7 @@ async def take_for(limiter: RateLimiter, seconds: float) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 4, 16])
 def test_no_second_holds_more_than_the_quota(server: Server, processes: int) -> None:
-    """However many processes, and however wrong their clocks: one quota, in fair shares, cheaply."""
+    """Any number of processes, with any clocks, share one quota fairly and with few round trips."""
     skews = [(number % 3 - 1) * 3600.0 for number in range(processes)]
     with start_workers(server.url, skews, lanes=8, seconds=4) as workers:
         before = server.questions()
@@ -219,7 +219,7 @@ def test_a_line_that_is_lost_begins_behind_what_was_promised(server: Server) -> 
 
 @pytest.mark.slow
 async def test_a_line_that_is_lost_costs_a_pause_of_less_than_a_second(server: Server) -> None:
-    """Whoever had a place waits out the old line, once; who comes back after a while waits for nothing."""
+    """Processes with a place wait for the end of the old line, once; one that comes back later does not wait."""
     key = f"trtc-records:{{{APP}}}:quota"
     async with RedisRateLimiter.from_url(server.url, sdk_app_id=APP) as limiter:
         pauses = []
@@ -246,7 +246,7 @@ async def test_an_idle_limiter_saves_up_no_burst(server: Server) -> None:
 
 
 async def test_it_fits_where_a_limiter_fits(server: Server) -> None:
-    """It is a limiter that can slow down, and calls it to all that ask."""
+    """The limiter can slow down, and is an ``AdaptiveRateLimiter``."""
     limiter = RedisRateLimiter.from_url(server.url, sdk_app_id=APP)
     assert isinstance(limiter, RateLimiter)
     assert isinstance(limiter, AdaptiveRateLimiter)
@@ -273,7 +273,7 @@ async def test_apps_and_prefixes_have_quotas_of_their_own_under_one_key_each(ser
 
 @pytest.mark.slow
 async def test_a_killed_holder_does_not_block_the_others(server: Server) -> None:
-    """What a process holds when it is killed delays the others by less than a second."""
+    """The places of a killed process delay the others by less than a second."""
     with start_workers(server.url, [0.0, 0.0], lanes=50, seconds=600) as workers:
         async with RedisRateLimiter.from_url(server.url, sdk_app_id=APP) as limiter:
             await asyncio.sleep(1)
@@ -302,7 +302,7 @@ async def test_a_cancelled_waiter_takes_no_permit(server: Server) -> None:
 
 @pytest.mark.slow
 async def test_a_refusal_slows_all_processes(server: Server) -> None:
-    """One limiter that is told of a refusal makes the other pause and go on at half the pace."""
+    """A refusal at one limiter makes the other pause and go on at half the pace."""
     async with (
         RedisRateLimiter.from_url(server.url, sdk_app_id=APP) as told,
         RedisRateLimiter.from_url(server.url, sdk_app_id=APP) as other,
@@ -341,7 +341,7 @@ async def test_a_clock_of_the_server_that_is_set_back_does_not_block(server: Ser
 
 
 async def test_redis_away_at_start_is_said_at_the_first_request(server: Server) -> None:
-    """The error names the host and what to do, not the password, and is the library's own; 'local' is no way round."""
+    """The library's own error names the host and a remedy, not the password; 'local' does not avoid it."""
     server.stop()
     url = f"redis://user:{PASSWORD.replace('/', '%2F')}@localhost:{server.port}/3"
     for policy in ({}, {"on_unavailable": "local", "local_rate": 10}):
@@ -399,7 +399,7 @@ async def listen_and_say_nothing() -> AsyncIterator[tuple[str, list[asyncio.Stre
 
 @pytest.mark.parametrize("asked", [True, False])
 async def test_a_limiter_that_is_closed_tells_those_who_wait(*, asked: bool) -> None:
-    """They get an error, not the cancellation of a task that nobody cancelled, and connect to nothing anew."""
+    """Waiters of a closed limiter get an error, not a cancellation, and open no new connection."""
     async with listen_and_say_nothing() as (url, connected):
         limiter = RedisRateLimiter.from_url(url, sdk_app_id=APP)
         waiting = [asyncio.create_task(limiter.acquire()) for _ in range(3)]
@@ -416,7 +416,7 @@ async def test_a_limiter_that_is_closed_tells_those_who_wait(*, asked: bool) -> 
 
 
 async def test_a_limiter_that_is_closed_gives_out_no_place_that_it_held(server: Server) -> None:
-    """Whoever waits for its time is told too."""
+    """Requests that wait for a place of a closed limiter get an error."""
     limiter = RedisRateLimiter.from_url(server.url, sdk_app_id=APP, rate=5)
     await limiter.acquire()
     waiting = [asyncio.create_task(limiter.acquire()) for _ in range(3)]
@@ -428,7 +428,7 @@ async def test_a_limiter_that_is_closed_gives_out_no_place_that_it_held(server: 
 
 def test_a_limiter_that_was_never_used_needs_no_closing() -> None:
     """It holds nothing that would warn when it is dropped."""
-    gc.collect()  # what other tests have dropped
+    gc.collect()  # objects that other tests have dropped
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         RedisRateLimiter.from_url(f"redis://:{PASSWORD.replace('/', '%2F')}@localhost", sdk_app_id=APP)
@@ -454,7 +454,7 @@ async def test_local_goes_on_with_the_share_and_returns(server: Server) -> None:
 
 
 def test_passwords_work_and_are_shown_nowhere(tmp_path: Path) -> None:
-    """A password logs in; neither the limiter, nor what it holds, nor an error shows it, right or wrong."""
+    """A password logs in; neither the limiter, nor its attributes, nor an error shows it, right or wrong."""
     server = Server(tmp_path, "--requirepass", PASSWORD, password=PASSWORD)
     try:
         quoted = PASSWORD.replace("/", "%2F")
@@ -522,7 +522,7 @@ def test_tls(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_cluster_serves(tmp_path: Path) -> None:
-    """A cluster's client can be passed: all there is of an app lies in one slot."""
+    """A cluster's client can be passed, because an app's keys lie in one slot."""
     server = Server(tmp_path, "--cluster-enabled", "yes")
     try:
         server.admin.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
@@ -540,13 +540,13 @@ def test_a_cluster_serves(tmp_path: Path) -> None:
                     assert f":{server.port}" in repr(limiter)
                 return times
 
-        assert busiest(asyncio.run(main())) <= 30  # half the rate, and what it recovers in a second
+        assert busiest(asyncio.run(main())) <= 30  # half the rate, and its recovery of a second
     finally:
         server.stop()
 
 
 async def test_a_client_of_the_callers_stays_open(server: Server) -> None:
-    """Who brings the connection closes it."""
+    """A connection of the caller's is closed by the caller."""
     async with Redis(port=server.port) as client:
         async with RedisRateLimiter(client, sdk_app_id=APP) as limiter:
             await limiter.acquire()
@@ -566,7 +566,7 @@ def test_one_loop_after_the_other_may_use_it(server: Server) -> None:
 
 
 def test_two_loops_at_once_are_refused(server: Server) -> None:
-    """The message says what to do instead."""
+    """The message says how to use one limiter per loop."""
     limiter = RedisRateLimiter.from_url(server.url, sdk_app_id=APP)
     with asyncio.Runner() as first, asyncio.Runner() as second:
         first.run(limiter.acquire())
@@ -624,7 +624,7 @@ def test_a_url_that_is_none_is_refused_without_being_shown(url: object) -> None:
     ("parameter", "reason"), [("retry_on_error=y", "TypeError"), ("encoding=ascii", "UnicodeEncodeError")]
 )
 async def test_a_url_that_fails_late_is_explained(server: Server, parameter: str, reason: str) -> None:
-    """What shows only when it connects is an error of the library's, and no traceback leads to a password."""
+    """A parameter that fails only on connecting is an error of the library, and no traceback shows a password."""
     url = f"redis://:geheimni%C3%9F@localhost:{server.port}?{parameter}"
     async with RedisRateLimiter.from_url(url, sdk_app_id=APP) as limiter:
         with pytest.raises(LimiterUnavailableError, match=rf"correct its URL \({reason}: ") as caught:
@@ -641,7 +641,7 @@ def test_something_else_than_a_client_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["redis", "pyrate_limiter"])
 def test_a_missing_extra_is_named(name: str) -> None:
-    """The import says which pip install mends it."""
+    """The import error names the pip install command."""
     code = f"import sys; sys.modules[{name!r}] = None; import trtc_records.quota.redis"
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert f"the shared quota needs {name}, which is not installed: pip install 'trtc-records[redis]'" in outcome.stderr

@@ -1,4 +1,4 @@
-"""Fixtures: a sandbox that many tests share, and a plain HTTP client that signs what it sends."""
+"""Fixtures: a sandbox that many tests share, and a plain HTTP client that signs its requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trtc_records.sandbox import Sandbox
 
 @attrs.frozen
 class Caller:
-    """Call a sandbox as the vendor's page says, or with something changed."""
+    """A caller of a sandbox by Tencent's page, or with something changed."""
 
     http: httpx.Client
     credentials: dict[str, Any]
@@ -67,7 +67,7 @@ class Caller:
 
 @pytest.fixture
 def connect() -> Iterator[Callable[[Sandbox], Caller]]:
-    """Return what connects a caller to a sandbox; connections close with the test."""
+    """Yield a function that connects a caller to a sandbox; connections close with the test."""
     clients = []
 
     def connect(sandbox: Sandbox) -> Caller:

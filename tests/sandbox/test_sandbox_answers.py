@@ -1,4 +1,4 @@
-"""What the sandbox answers: records, pages, filters, and the options where the vendor's page says nothing."""
+"""The sandbox's answers: records, pages, filters, and the options where Tencent's page says nothing."""
 
 import re
 import time
@@ -31,7 +31,7 @@ def record(call_id="04c9a0ac-8e38-4a19-be45-349c5ce7911b", *, age=3_600, **chang
 
 
 def test_a_success_has_the_vendors_envelope(caller):
-    """A success has code 0, no words, OK, an id and a Response."""
+    """A success has code 0, an empty ErrorInfo, OK, an id and a Response."""
     answer = caller.ask(NumberPerPage=3, Page=2)
     assert {name: answer[name] for name in ("ErrorCode", "ErrorInfo", "ActionStatus")} == {
         "ErrorCode": 0,
@@ -43,7 +43,7 @@ def test_a_success_has_the_vendors_envelope(caller):
 
 
 def test_an_answer_is_json_under_status_200(caller):
-    """The headers say what the body is."""
+    """An answer has status 200, and headers that describe its JSON."""
     answer = caller.post()
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
 
@@ -56,7 +56,7 @@ def test_request_ids_look_like_the_vendors_and_differ(caller):
 
 
 def test_a_record_has_the_documented_fields(caller):
-    """Names and types are those of the vendor's sample."""
+    """A record has the names and types of Tencent's sample."""
     (found,) = caller.query(NumberPerPage=1)["CallRecordList"]
     types = {name: type(value) for name, value in found.items()}
     assert types == {
@@ -67,7 +67,7 @@ def test_a_record_has_the_documented_fields(caller):
 
 
 def test_a_page_has_ten_records_by_default(caller):
-    """An empty object asks for the first ten."""
+    """A query without NumberPerPage gets the first ten records."""
     response = caller.query()
     assert (response["Page"], len(response["CallRecordList"])) == (1, 10)
 
@@ -78,13 +78,13 @@ def test_a_walk_brings_every_record_once(caller, shared):
 
 
 def test_a_page_may_hold_everything(caller):
-    """There is no limit to a page's size by default."""
+    """A page's size has no limit by default."""
     assert len(caller.query(NumberPerPage=10**12)["CallRecordList"]) == 60
 
 
 @pytest.mark.parametrize("name", ["CallResult", "CallType"])
 def test_a_query_filters(caller, name):
-    """Only records of the wanted value come, and TotalNum counts only those."""
+    """A filtered query returns only matching records, and TotalNum counts only those."""
     everything = caller.walk(60)
     wanted = everything[0][name]
     expected = [found for found in everything if found[name] == wanted]
@@ -93,7 +93,7 @@ def test_a_query_filters(caller, name):
 
 
 def test_filters_combine(caller):
-    """Result and type both have to match."""
+    """A record has to match both result and type."""
     expected = [
         found for found in caller.walk(60) if (found["CallResult"], found["CallType"]) == ("NormalEnd", "SingleCall")
     ]
@@ -109,12 +109,12 @@ def test_both_ends_of_the_window_are_included(caller):
 
 
 def test_an_end_before_the_retention_edge_finds_nothing(caller):
-    """The start is moved to the edge, the end is not, and that is no error."""
+    """An end before the retention edge is no error, but finds no record."""
     assert caller.query(StartTime=0, EndTime=1_000)["TotalNum"] == 0
 
 
 def test_records_older_than_seven_days_are_gone(connect):
-    """An older StartTime is moved to the retention edge, in silence."""
+    """An older StartTime is replaced by the retention edge, without an error."""
     old, young = record("old", age=7 * DAY + 5), record("young", age=7 * DAY - 60)
     with Sandbox(records=[old, young]) as sandbox:
         caller = connect(sandbox)
@@ -124,7 +124,7 @@ def test_records_older_than_seven_days_are_gone(connect):
 
 
 def test_a_record_of_the_future_is_outside_the_default_window(connect):
-    """EndTime is now by default."""
+    """EndTime is now by default, so records of the future are not found."""
     with Sandbox(records=[record(age=-60)]) as sandbox:
         caller = connect(sandbox)
         assert caller.query()["TotalNum"] == 0
@@ -132,14 +132,14 @@ def test_a_record_of_the_future_is_outside_the_default_window(connect):
 
 
 def test_a_lookup_finds_a_call(caller):
-    """The record comes alone, under CallRecord."""
+    """A lookup returns one record, under CallRecord."""
     (wanted,) = caller.query(NumberPerPage=1, Page=5)["CallRecordList"]
     answer = caller.ask("get_record_by_callid", CallId=wanted["CallId"])
     assert (answer["ErrorCode"], answer["Response"]) == (0, {"CallRecord": wanted})
 
 
 def test_a_lookup_of_no_call_is_an_error(caller):
-    """Error 101050 says that there is no such record."""
+    """A lookup of an unknown call is error 101050."""
     assert caller.ask("get_record_by_callid", CallId="none")["ErrorCode"] == 101050
 
 
@@ -153,25 +153,25 @@ def test_a_lookup_of_no_call_is_an_error(caller):
     ],
 )
 def test_a_walk_ends_as_chosen(connect, end, response):
-    """The page after the last says so in one of several ways."""
+    """The page after the last one has the chosen form."""
     with Sandbox(records=3, behaviour=Behaviour(end=end)) as sandbox:
         assert connect(sandbox).query(Page=2) == response
 
 
 def test_a_walk_may_end_by_an_error(connect):
-    """The page after the last is error 101050, if so chosen."""
+    """The page after the last one may be error 101050."""
     with Sandbox(records=3, behaviour=Behaviour(end="error")) as sandbox:
         assert connect(sandbox).ask(Page=2)["ErrorCode"] == 101050
 
 
 def test_records_descend_if_chosen(connect):
-    """The newest comes first."""
+    """In descending order the newest record comes first."""
     with Sandbox(records=30, behaviour=Behaviour(order="descending")) as sandbox:
         assert [record_from_json(found) for found in connect(sandbox).walk()] == sandbox.records[::-1]
 
 
 def test_a_random_order_stays_the_same_for_its_seed(connect):
-    """It is no order of time, and pages of it fit together."""
+    """A random order is not by time, and its pages fit together."""
     records = make_records(30)
     walks = []
     for seed in (1, 1, 2):
@@ -184,7 +184,7 @@ def test_a_random_order_stays_the_same_for_its_seed(connect):
 
 
 def test_a_page_cap_shortens_pages_without_a_gap(connect):
-    """Fewer records come than were asked for, and a walk still brings all."""
+    """A capped page has fewer records than requested, and a walk still finds all."""
     with Sandbox(records=30, behaviour=Behaviour(page_cap=4)) as sandbox:
         caller = connect(sandbox)
         assert len(caller.query(NumberPerPage=10)["CallRecordList"]) == 4
@@ -195,14 +195,14 @@ def test_a_page_cap_shortens_pages_without_a_gap(connect):
     ("unanswered", "fields"), [("zero", {"AcceptTime": 0}), ("null", {"AcceptTime": None}), ("absent", {})]
 )
 def test_an_unanswered_call_has_the_accept_time_chosen(connect, unanswered, fields):
-    """It is 0, null or absent."""
+    """AcceptTime of an unanswered call is 0, null or absent, as chosen."""
     with Sandbox(records=[record()], behaviour=Behaviour(unanswered=unanswered)) as sandbox:
         (found,) = connect(sandbox).walk()
         assert {name: value for name, value in found.items() if name == "AcceptTime"} == fields
 
 
 def test_an_answered_call_keeps_its_accept_time(connect):
-    """The choice is for unanswered calls only."""
+    """The choice does not change AcceptTime of answered calls."""
     answered = record(accept_time=datetime.fromtimestamp(int(time.time()) - 3_590, UTC))
     with Sandbox(records=[answered], behaviour=Behaviour(unanswered="absent")) as sandbox:
         (found,) = connect(sandbox).walk()
@@ -210,7 +210,7 @@ def test_an_answered_call_keeps_its_accept_time(connect):
 
 
 def test_a_room_id_type_may_be_text(connect):
-    """As the vendor's table has it."""
+    """RoomIdType may be a string, as in Tencent's table."""
     with Sandbox(
         records=[record(room_id="1", room_id_type=1)], behaviour=Behaviour(room_id_type_as_text=True)
     ) as sandbox:
@@ -243,7 +243,7 @@ def test_new_enum_values_are_in_some_records_if_chosen(connect):
 
 
 def test_given_records_are_served_by_start_time(connect):
-    """Their own order does not matter, and fields of later versions are kept."""
+    """Given records are served by start time, with fields of later versions."""
     records = [record("b", age=100, extra={"Later": [1]}), record("a", age=200)]
     with Sandbox(records=iter(records)) as sandbox:
         assert [record_from_json(found) for found in connect(sandbox).walk()] == records[::-1]
@@ -251,7 +251,7 @@ def test_given_records_are_served_by_start_time(connect):
 
 @pytest.mark.parametrize("behaviour", [Behaviour(), Behaviour(new_enum_values=True)])
 def test_half_a_surrogate_pair_is_served(connect, behaviour):
-    """A record may hold what JSON can and UTF-8 cannot."""
+    """A record may hold text that JSON can hold and UTF-8 cannot."""
     with Sandbox(records=[record("\ud800", room_id="\udfff")], behaviour=behaviour) as sandbox:
         assert connect(sandbox).walk()[0]["RoomId"] == "\udfff"
         answer = connect(sandbox).post(b'{"CallId": "\\ud800"}', call="get_record_by_callid")
@@ -259,14 +259,14 @@ def test_half_a_surrogate_pair_is_served(connect, behaviour):
 
 
 def test_more_windows_than_are_remembered_are_answered_right(caller):
-    """Pages of many windows are kept ready, and forgotten again."""
+    """Queries of more windows than the cache holds are answered correctly."""
     starts = [found["StartTime"] for found in caller.walk(60)]
     totals = [caller.query(StartTime=start)["TotalNum"] for start in starts[:40]]
     assert totals == [sum(other >= start for other in starts) for start in starts[:40]]
 
 
 def test_many_windows_side_by_side_stay_within_memory(connect, monkeypatch):
-    """Pages that were used last stay ready; the rest is made anew, and right."""
+    """Memory stays bounded: the last used pages stay cached, and others are made again."""
     monkeypatch.setattr("trtc_records.sandbox._store._CACHE_SIZE", 200)
     with Sandbox(records=60, quota=None) as sandbox:
         caller = connect(sandbox)
@@ -288,7 +288,7 @@ def test_a_page_beyond_the_deepest_is_an_error_if_chosen(connect, beyond, code):
 
 
 def test_the_depth_counts_the_length_that_pages_have(connect):
-    """A page that the cap shortens reaches less deep."""
+    """The depth of a page counts its capped length."""
     with Sandbox(records=30, behaviour=Behaviour(deepest=20, page_cap=10)) as sandbox:
         caller = connect(sandbox)
         assert [caller.ask(Page=page, NumberPerPage=500)["ErrorCode"] for page in (1, 2, 3)] == [0, 0, 101002]
@@ -299,13 +299,13 @@ def test_the_depth_counts_the_length_that_pages_have(connect):
     [("page_zero", {"TotalNum": 30, "Page": 0, "CallRecordList": []}), ("absent", {"TotalNum": 30})],
 )
 def test_a_page_beyond_the_deepest_may_be_empty(connect, end, response):
-    """It looks as one after the last, and TotalNum tells of more."""
+    """It looks like a page after the last one, but TotalNum is greater."""
     with Sandbox(records=30, behaviour=Behaviour(deepest=20, beyond="empty", end=end)) as sandbox:
         assert connect(sandbox).query(Page=3) == response
 
 
 def test_a_page_beyond_the_deepest_may_be_the_deepest_again(connect):
-    """It bears the number that was asked for."""
+    """The repeated deepest page has the number of the request."""
     with Sandbox(records=30, behaviour=Behaviour(deepest=25, beyond="repeat")) as sandbox:
         caller = connect(sandbox)
         deepest, beyond = (caller.query(Page=page) for page in (2, 7))
@@ -314,7 +314,7 @@ def test_a_page_beyond_the_deepest_may_be_the_deepest_again(connect):
 
 
 def test_the_total_may_be_capped(connect):
-    """Every answer says at most that many, and the records are all there."""
+    """TotalNum is at most the cap, and all records can still be read."""
     with Sandbox(records=30, behaviour=Behaviour(total_cap=20)) as sandbox:
         caller = connect(sandbox)
         assert [caller.query(Page=page)["TotalNum"] for page in (1, 3, 4)] == [20] * 3
@@ -323,7 +323,7 @@ def test_the_total_may_be_capped(connect):
 
 
 def calls_around(moment):
-    """Return calls around a minute that begins at *moment*, by what they do there; each is named after it."""
+    """Return calls around a minute that begins at *moment*, by their place in it; each is named after its place."""
     times = {
         "before": (-9, -1),
         "ends_at_start": (-9, 0),
@@ -368,7 +368,7 @@ AT_ONCE = {"start": (1, 0), "end": (1, 0), "within": (0, 0), "overlap": (4, 3)}
 @pytest.mark.parametrize("half_open", [False, True])
 @pytest.mark.parametrize("window", WINDOWS)
 def test_a_window_means_what_is_chosen(connect, window, half_open, order):
-    """It holds a call's start, its end, both, or any moment; half-open, without EndTime itself."""
+    """A window matches a call's start, its end, both, or any moment; half-open, it excludes EndTime."""
     moment = int(time.time()) - 3_600
     expected = [name for name in WINDOWS[window].split() if not (half_open and name in HALF_OPEN[window])]
     behaviour = Behaviour(window=window, half_open=half_open, order=order)
@@ -392,7 +392,7 @@ def test_records_are_kept_by_their_start_whatever_the_window_means(connect, wind
 
 @pytest.mark.parametrize("skew", [-50_000, 50_000])
 def test_the_clock_of_the_service_may_be_skewed(connect, skew):
-    """Its Date header, what it keeps, the default EndTime and the end of a UserSig follow its own clock."""
+    """Its Date header, the retention, the default EndTime and the end of a UserSig follow its own clock."""
     now = int(time.time())
     edge = now + skew - 7 * DAY
     records = [
@@ -411,6 +411,6 @@ def test_the_clock_of_the_service_may_be_skewed(connect, skew):
 
 
 def test_made_up_records_lie_before_the_service_s_now(connect):
-    """They fill its seven days, and none lies in its future."""
+    """Made-up records fill the service's seven days, and none lies in its future."""
     with Sandbox(records=200, clock_skew=-30 * DAY) as sandbox:
         assert len(connect(sandbox).walk(200)) == len(sandbox.records) == 200

@@ -16,29 +16,29 @@ RECORDS = make_records(5_000, seed=3, now=NOW)
 
 
 def test_the_same_seed_makes_the_same_records():
-    """Seed and time decide everything."""
+    """The same seed and time make the same records."""
     assert make_records(50, seed=1, now=NOW) == make_records(50, seed=1, now=NOW) != make_records(50, seed=2, now=NOW)
 
 
 def test_now_is_the_present_by_default():
-    """Records end in the last moments."""
+    """By default the last records end just before the present."""
     assert time.time() - 7 * DAY < make_records(1)[0].start_time.timestamp() < time.time()
 
 
 @pytest.mark.parametrize("count", [0, 1, 17])
 def test_as_many_records_are_made_as_asked_for(count):
-    """None is an allowed number."""
+    """The number of records is the requested one, and may be 0."""
     assert len(make_records(count)) == count
 
 
 def test_records_ascend_by_start_time():
-    """As a list of calls does."""
+    """Records are sorted by start time."""
     starts = [record.start_time for record in RECORDS]
     assert starts == sorted(starts)
 
 
 def test_records_cover_the_days_and_stay_inside():
-    """They begin ten minutes inside the retention edge, reach today, and have ended before now."""
+    """Records begin ten minutes inside the retention edge, reach today, and have ended before now."""
     starts = [record.start_time.timestamp() for record in RECORDS]
     assert NOW - 7 * DAY + 600 <= starts[0] < NOW - 6 * DAY
     assert starts[-1] > NOW - DAY
@@ -47,19 +47,19 @@ def test_records_cover_the_days_and_stay_inside():
 
 
 def test_records_may_cover_fewer_days():
-    """A shorter history is a choice."""
+    """Records may cover fewer days than the retention."""
     assert make_records(50, now=NOW, days=1)[0].start_time.timestamp() >= NOW - DAY
 
 
 def test_call_ids_are_uuids_and_differ():
-    """Of version 4, as the vendor's are."""
+    """Call ids are UUIDs of version 4, as Tencent's are."""
     ids = [record.call_id for record in RECORDS]
     assert len(set(ids)) == len(ids)
     assert all(str(uuid.UUID(call_id)) == call_id and uuid.UUID(call_id).version == 4 for call_id in ids)
 
 
 def test_every_value_of_every_enum_occurs():
-    """Nothing that is documented is left untried."""
+    """Every documented value of every enum occurs."""
     assert {record.call_result for record in RECORDS} == set(CallResult)
     assert {record.call_type for record in RECORDS} == set(CallType)
     assert {record.media_type for record in RECORDS} == set(MediaType)
@@ -67,18 +67,18 @@ def test_every_value_of_every_enum_occurs():
 
 
 def test_results_decide_whether_a_call_was_answered():
-    """Only a normal end and some interruptions connected."""
+    """Only calls with a normal end, and some interrupted ones, were answered."""
     answered = {(record.call_result, record.answered) for record in RECORDS}
     assert answered == {(result, result == "NormalEnd") for result in CallResult} | {("Interrupt", True)}
 
 
 def test_most_calls_end_normally():
-    """As in an app that people use."""
+    """Most calls end normally, as in a real app."""
     assert 0.5 < Counter(record.call_result for record in RECORDS)["NormalEnd"] / len(RECORDS) < 0.75
 
 
 def test_single_calls_have_two_members_and_group_calls_more():
-    """The caller is the first of them."""
+    """Single calls have two members, group calls more, and the caller is the first."""
     assert all(record.callees[0] == record.caller for record in RECORDS)
     assert all(len(set(record.callees)) == len(record.callees) for record in RECORDS)
     assert {len(record.callees) for record in RECORDS if record.call_type == "SingleCall"} == {2}
@@ -86,13 +86,13 @@ def test_single_calls_have_two_members_and_group_calls_more():
 
 
 def test_evenings_are_busier_than_nights():
-    """Calls follow the hours of the day."""
+    """Evenings have more calls than nights."""
     hours = Counter(record.start_time.hour for record in RECORDS)
     assert hours[20] > 5 * hours[3]
 
 
 def test_times_are_plausible():
-    """It rings for seconds and is talked for minutes; who does not answer lets it ring to the end."""
+    """A call rings for seconds and talks for minutes; an unanswered one rings to its end."""
     talks = [record.talk_time.total_seconds() for record in RECORDS if record.answered]
     assert 60 < median(talks) < 400
     assert max(record.ring_time.total_seconds() for record in RECORDS) <= 60
@@ -108,13 +108,13 @@ def test_rooms_fit_their_type():
 
 
 def test_some_users_call_more_than_others():
-    """As everywhere."""
+    """Some users call more often than others."""
     counts = sorted(Counter(record.caller for record in RECORDS).values(), reverse=True)
     assert counts[0] > 5 * median(counts)
 
 
 def test_a_sandbox_makes_what_make_records_makes():
-    """A number of records is a shorthand."""
+    """``Sandbox(records=…)`` makes the same records as ``make_records``."""
     before = int(time.time())
     made = Sandbox(records=40, seed=9).records
     assert any(made == make_records(40, seed=9, now=now) for now in range(before, int(time.time()) + 1))

@@ -1,4 +1,4 @@
-"""How records change under a walk."""
+"""Changes of the records during a walk."""
 
 import time
 from itertools import pairwise
@@ -9,7 +9,7 @@ from trtc_records.sandbox import Behaviour, Drift, Sandbox, make_records
 
 
 def test_nothing_moves_by_default(connect):
-    """Two equal queries have equal records."""
+    """Without drift, two equal queries get equal records."""
     with Sandbox(records=20) as sandbox:
         caller = connect(sandbox)
         assert caller.walk() == caller.walk()
@@ -33,7 +33,7 @@ def test_the_oldest_record_of_the_query_expires(connect):
 
 
 def test_the_oldest_record_that_a_filter_matches_expires(connect):
-    """Others stay."""
+    """Only the oldest record that the filter matches expires."""
     with Sandbox(records=50, drift=Drift(expiries=1)) as sandbox:
         caller = connect(sandbox)
         before = sandbox.records
@@ -51,7 +51,7 @@ def test_everything_may_expire(connect):
 
 
 def test_a_record_arrives_at_the_recent_end_of_the_query(connect):
-    """It is the newest of the window and matches the filter."""
+    """An arriving record is the newest of the window and matches the filter."""
     with Sandbox(records=50, drift=Drift(arrivals=1)) as sandbox:
         caller = connect(sandbox)
         end = int(time.time()) - 3 * 86_400
@@ -62,7 +62,7 @@ def test_a_record_arrives_at_the_recent_end_of_the_query(connect):
 
 
 def test_a_record_arrives_anywhere_if_chosen(connect):
-    """Not all arrivals are newer than what was there."""
+    """Not all arrivals are newer than the records before them."""
     with Sandbox(records=50, quota=None, drift=Drift(arrivals=1, anywhere=True)) as sandbox:
         caller = connect(sandbox)
         known = {record.call_id for record in sandbox.records}
@@ -74,7 +74,7 @@ def test_a_record_arrives_anywhere_if_chosen(connect):
 
 
 def test_a_record_arrives_in_an_empty_window(connect):
-    """There needs to be no record before it."""
+    """A record can arrive in an empty window."""
     with Sandbox(records=0, drift=Drift(arrivals=1)) as sandbox:
         caller = connect(sandbox)
         assert [caller.query()["TotalNum"] for _ in range(3)] == [0, 1, 2]
@@ -89,7 +89,7 @@ def test_no_record_arrives_before_the_retention_edge(connect):
 
 
 def test_an_arrival_can_be_looked_up(connect):
-    """Lookups know what queries know."""
+    """Lookups find the records that queries find."""
     with Sandbox(records=5, drift=Drift(arrivals=1)) as sandbox:
         caller = connect(sandbox)
         caller.ask("get_record_by_callid", CallId="x")
@@ -99,7 +99,7 @@ def test_an_arrival_can_be_looked_up(connect):
 
 
 def test_a_random_order_keeps_its_place_when_records_come_and_go(connect):
-    """What was there stays in the same order."""
+    """The other records stay in the same order."""
     with Sandbox(records=30, behaviour=Behaviour(order="random"), drift=Drift(arrivals=1, expiries=1)) as sandbox:
         caller = connect(sandbox)
         first, second = ([found["CallId"] for found in caller.query(NumberPerPage=99)["CallRecordList"]] for _ in "12")
@@ -194,14 +194,14 @@ def test_a_replica_may_lack_the_newest_record(connect):
 
 
 def test_a_lagging_replica_lacks_what_arrived_last(connect):
-    """With arrivals it is the latest of them."""
+    """A lagging replica lacks the latest arrival."""
     with Sandbox(records=20, drift=Drift(arrivals=1, replica_lag=1)) as sandbox:
         caller = connect(sandbox)
         assert [caller.query()["TotalNum"] for _ in range(3)] == [19, 20, 21]
 
 
 def test_filtered_queries_follow_what_comes_and_goes(connect):
-    """Each kind of records stays in step with all of them."""
+    """Filtered queries see the same arrivals and expiries as unfiltered ones."""
     drift = Drift(arrivals=0.6, expiries=0.6, anywhere=True)
     with Sandbox(records=60, quota=None, drift=drift, behaviour=Behaviour(window="end")) as sandbox:
         caller = connect(sandbox)

@@ -1,4 +1,4 @@
-"""The faults that the sandbox plays, its latency, and what it counts of them."""
+"""The sandbox's faults, their counts, and its latency."""
 
 import json
 import logging
@@ -27,7 +27,7 @@ def test_a_busy_gateway_says_when_to_come_back(connect):
 
 
 def test_an_answer_may_not_be_json(connect):
-    """Status 200 is no promise."""
+    """An answer of status 200 may have a body that is not JSON."""
     with Sandbox(records=3, faults=Faults(not_json=1)) as sandbox:
         answer = connect(sandbox).post()
     assert answer.status_code == 200
@@ -37,7 +37,7 @@ def test_an_answer_may_not_be_json(connect):
 
 @pytest.mark.parametrize(("kind", "code"), [("internal_error", 101001), ("rate_limited", 60011)])
 def test_the_service_may_fail(connect, kind, code):
-    """It answers an error code though the request is right and within the quota."""
+    """A failing service answers a correct request within the quota with an error code."""
     with Sandbox(records=3, faults=Faults(**{kind: 1})) as sandbox:
         assert connect(sandbox).ask()["ErrorCode"] == code
         assert (sandbox.stats.refused, sandbox.stats.faults) == (0, {kind: 1})
@@ -45,7 +45,7 @@ def test_the_service_may_fail(connect, kind, code):
 
 @pytest.mark.parametrize(("kind", "error"), [("reset", httpx.ReadError), ("truncated", httpx.RemoteProtocolError)])
 def test_a_connection_may_break(connect, caplog, kind, error):
-    """It is reset without an answer, or closed within the body, and the server does not complain of itself."""
+    """A connection is reset without an answer, or closed within the body, and the server logs nothing."""
     with Sandbox(records=50, faults=Faults(**{kind: 1})) as sandbox:
         caller = connect(sandbox)
         for _ in range(5):
@@ -56,7 +56,7 @@ def test_a_connection_may_break(connect, caplog, kind, error):
 
 
 def test_a_truncated_answer_begins_right(connect):
-    """The length promised is that of the whole answer, and half of it comes."""
+    """A truncated answer announces the full length and sends half of it."""
     with Sandbox(records=50, faults=Faults(truncated=1)) as sandbox:
         caller = connect(sandbox)
         url = "/v4/call_record_http_srv/get_record_by_filter"
@@ -71,7 +71,7 @@ def test_a_truncated_answer_begins_right(connect):
 
 
 def test_a_slow_answer_is_right(connect):
-    """It only takes longer."""
+    """A slow answer is correct, and only takes longer."""
     with Sandbox(records=3, faults=Faults(slow=1, slow_seconds=0.2)) as sandbox:
         caller = connect(sandbox)
         begun = time.monotonic()
@@ -89,7 +89,7 @@ def test_latency_and_jitter_delay_an_answer(connect):
 
 
 def test_a_request_counts_before_its_latency(connect):
-    """The quota's window is that of arrivals."""
+    """A request counts for the quota when it arrives, before its latency."""
     with Sandbox(records=3, latency=30) as sandbox:
         caller = connect(sandbox)
         with pytest.raises(httpx.ReadTimeout):
@@ -108,14 +108,14 @@ def draw_statuses(connect, seed):
 
 
 def test_faults_befall_a_share_of_requests_by_the_seed(connect):
-    """Each has its probability, and the same seed brings the same faults."""
+    """Each fault has its probability, and the same seed makes the same faults."""
     first, again, other = (draw_statuses(connect, seed) for seed in (1, 1, 2))
     assert first == again != other
     assert all(15 <= count <= 60 for count in Counter(first).values())
 
 
 def test_a_request_over_the_quota_has_no_fault(connect):
-    """The quota's refusal is never hidden."""
+    """A request over the quota has no fault."""
     with Sandbox(records=3, quota=1, faults=Faults(http_502=1)) as sandbox:
         caller = connect(sandbox)
         assert [caller.post().status_code for _ in range(3)] == [502, 200, 200]

@@ -55,7 +55,7 @@ from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox, make_records
     ],
 )
 def test_a_wrong_argument_is_named(make, argument, value, remedy):
-    """The message has the argument, the value and what to write instead."""
+    """The message has the argument, the value and a correct value."""
     with pytest.raises(ValueError, match=argument) as caught:
         make(**{argument: value})
     assert remedy in str(caught.value)
@@ -63,13 +63,13 @@ def test_a_wrong_argument_is_named(make, argument, value, remedy):
 
 
 def test_what_is_no_record_is_named():
-    """Among the records given, too."""
+    """An object among the given records that is no record is named."""
     with pytest.raises(ValueError, match="an item of records cannot be 1: write how many to make"):
         Sandbox(records=[*make_records(1), 1])
 
 
 def test_a_wrong_key_is_not_shown():
-    """The message says of what type it is."""
+    """The message shows only the type of a wrong key."""
     with pytest.raises(
         ValueError, match="secret_key must be text that is not empty, got bytes: leave it out"
     ) as caught:
@@ -78,20 +78,20 @@ def test_a_wrong_key_is_not_shown():
 
 
 def test_probabilities_do_not_exceed_one():
-    """At most one fault befalls a request."""
+    """A request has at most one fault."""
     with pytest.raises(ValueError, match=r"add up to 1\.2: lower them"):
         Faults(http_502=0.6, reset=0.6)
 
 
 @pytest.mark.parametrize(("arguments", "name"), [({"count": -1}, "records"), ({"count": 1, "days": 0}, "days")])
 def test_records_need_a_number_and_days(arguments, name):
-    """A negative number or no day cannot be made."""
+    """A negative number of records, and less than one day, are refused."""
     with pytest.raises(ValueError, match=name):
         make_records(**arguments)
 
 
 @pytest.mark.parametrize("options", [Behaviour(), Faults(), Drift()])
 def test_options_do_not_change(options):
-    """They can be shared by tests."""
+    """Options are immutable, so tests can share them."""
     with pytest.raises(AttributeError):
         options.end = "null"

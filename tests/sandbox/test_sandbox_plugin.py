@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-import trtc_records.sandbox  # noqa: F401  (pytester forgets what an inner run imports, which costs a second each)
+import trtc_records.sandbox  # noqa: F401  (pytester unloads the imports of an inner run, which would cost a second each)
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.slow
@@ -160,7 +160,7 @@ def test_marker_is_listed(pytester: pytest.Pytester) -> None:
 
 
 def test_unused_plugin_loads_nothing(pytester: pytest.Pytester) -> None:
-    """A run whose tests do not use it has neither the package nor what it needs in memory."""
+    """A run whose tests do not use it has neither the package nor its dependencies in memory."""
     code = """
     import sys
 

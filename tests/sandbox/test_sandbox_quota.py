@@ -1,4 +1,4 @@
-"""How the sandbox counts requests."""
+"""The sandbox's count of requests."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from trtc_records.sandbox._quota import Quota
 
 
 def test_a_request_over_the_quota_is_refused(connect):
-    """Both calls count together, and the one too many gets the vendor's code."""
+    """Both calls count together, and the first request over the quota gets Tencent's code."""
     with Sandbox(records=3, quota=4) as sandbox:
         caller = connect(sandbox)
         answers = [caller.ask(call, CallId="x") for call in ["get_record_by_filter", "get_record_by_callid"] * 3]
@@ -16,7 +16,7 @@ def test_a_request_over_the_quota_is_refused(connect):
 
 
 def test_a_request_that_is_wrong_counts_too(connect):
-    """The quota is counted on arrival, before anything is looked at."""
+    """A wrong request counts too, because the quota is counted on arrival."""
     with Sandbox(records=3, quota=1) as sandbox:
         caller = connect(sandbox)
         assert caller.post(b"").json()["ErrorCode"] == 60003
@@ -24,7 +24,7 @@ def test_a_request_that_is_wrong_counts_too(connect):
 
 
 def test_an_unknown_path_does_not_count(connect):
-    """The quota is that of the two calls."""
+    """Requests to other paths do not count for the quota."""
     with Sandbox(records=3, quota=1) as sandbox:
         caller = connect(sandbox)
         caller.post(call="other")
@@ -33,14 +33,14 @@ def test_an_unknown_path_does_not_count(connect):
 
 @pytest.mark.parametrize("code", [60007, 60011, 60018, 60019])
 def test_the_code_of_the_quota_is_a_choice(connect, code):
-    """The vendor has four."""
+    """Each of Tencent's four codes can be chosen."""
     with Sandbox(records=3, quota=1, behaviour=Behaviour(quota_code=code)) as sandbox:
         caller = connect(sandbox)
         assert [caller.ask()["ErrorCode"] for _ in range(2)] == [0, code]
 
 
 def test_there_may_be_no_quota(connect):
-    """Requests are counted, and none is refused."""
+    """Without a quota, requests are counted and none is refused."""
     with Sandbox(records=3, quota=None) as sandbox:
         caller = connect(sandbox)
         assert {caller.ask()["ErrorCode"] for _ in range(250)} == {0}
@@ -54,14 +54,14 @@ def test_the_window_slides():
 
 
 def test_a_refused_request_stays_in_the_window():
-    """Who does not slow down stays refused."""
+    """Refused requests count, so a client that does not slow down stays refused."""
     quota = Quota(1)
     assert [quota.admit(0.6 * step) for step in range(4)] == [True, False, False, False]
     assert (quota.counted, quota.refused, quota.busiest_second) == (4, 3, 2)
 
 
 def test_the_busiest_second_is_of_any_window():
-    """It needs not begin with a whole second."""
+    """The busiest second may begin at any moment."""
     quota = Quota(None)
     for now in (0.0, 0.7, 0.8, 1.6, 3.0):
         quota.admit(now)

@@ -1,4 +1,4 @@
-"""How strict the sandbox is with requests."""
+"""The sandbox's checks of requests."""
 
 import time
 
@@ -17,7 +17,7 @@ def test_only_post_is_allowed(caller, method):
     "path", ["/", "/v4/call_record_http_srv/get_records", "/v4/call_record_http_srv/get_record_by_filter/"]
 )
 def test_an_unknown_path_is_an_unknown_resource(caller, path):
-    """What is no call of the API is answered with the vendor's code, under status 200."""
+    """An unknown path is answered with Tencent's code, under status 200."""
     answer = caller.http.post(path, params=caller.parameters(), content=b"{}")
     assert (answer.status_code, answer.json()["ErrorCode"]) == (200, 60009)
 
@@ -137,7 +137,7 @@ def test_every_field_of_a_lookup_is_checked(caller, fields):
     [("get_record_by_filter", b'{"\\ud800": 1}'), ("get_record_by_callid", b'{"CallId": "a", "\\ud800": 1}')],
 )
 def test_half_a_surrogate_pair_is_refused_as_any_field(caller, call, content):
-    """JSON may hold what UTF-8 cannot; the answer that names it is JSON too, under status 200."""
+    """The answer that names half a surrogate pair is valid JSON, under status 200."""
     answer = caller.post(content, call=call)
     assert (answer.status_code, answer.json()["ErrorCode"]) == (200, 101002)
 

@@ -1,4 +1,4 @@
-"""How a sandbox starts, tells where it is, and stops."""
+"""The start of a sandbox, its address, and its stop."""
 
 import asyncio
 import contextlib
@@ -41,7 +41,7 @@ def dial(sandbox):
 
 
 def test_credentials_are_what_a_client_takes(shared):
-    """They are named like the constructor's arguments."""
+    """The credentials are named like the constructor's arguments."""
     assert shared.credentials == {
         "sdk_app_id": 1_400_000_000,
         "identifier": "administrator",
@@ -51,7 +51,7 @@ def test_credentials_are_what_a_client_takes(shared):
 
 
 def test_the_environment_is_what_a_client_reads(shared):
-    """All of it is text."""
+    """The environment has only text, and the client reads it."""
     assert shared.environment == {
         "TRTC_SDK_APP_ID": "1400000000",
         "TRTC_IDENTIFIER": "administrator",
@@ -67,13 +67,13 @@ def test_the_account_is_a_choice(connect):
 
 
 def test_the_key_is_not_shown(shared):
-    """Neither a sandbox nor its parts have it in their repr."""
+    """No repr of a sandbox or its parts shows the key."""
     assert repr(shared) == f"<Sandbox running at {shared.base_url.removeprefix('http://')}, app 1400000000>"
     assert shared.credentials["secret_key"] not in f"{shared!r} {shared._app!r}"
 
 
 def test_stats_count_what_was_asked(connect):
-    """Requests, pages in order, and connections."""
+    """The stats count requests and connections, and list pages in order."""
     with Sandbox(records=30) as sandbox:
         for _ in range(2):
             connect(sandbox).walk()
@@ -83,7 +83,7 @@ def test_stats_count_what_was_asked(connect):
 
 
 def test_there_is_no_address_before_the_port_is_open():
-    """The error says where to use it."""
+    """The address before the port is open is an error with a remedy."""
     with pytest.raises(RuntimeError, match="inside `with Sandbox"):
         _ = Sandbox(records=1).base_url
 
@@ -98,7 +98,7 @@ def test_a_fixed_port_is_taken(connect):
 
 
 def test_a_port_in_use_is_an_error():
-    """It comes from the ``with`` statement, as an OSError."""
+    """A port in use is an OSError of the ``with`` statement."""
     with Sandbox(records=1) as first:
         port = int(first.base_url.rpartition(":")[2])
         with pytest.raises(OSError, match="in use"):
@@ -106,7 +106,7 @@ def test_a_port_in_use_is_an_error():
 
 
 def test_an_ipv6_address_has_brackets(connect):
-    """A host with colons is IPv6."""
+    """A host with colons is an IPv6 address, in brackets in the URL."""
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
@@ -117,13 +117,13 @@ def test_an_ipv6_address_has_brackets(connect):
 
 
 def test_a_running_sandbox_cannot_be_started_again(shared):
-    """One object is one server."""
+    """A running sandbox cannot be started a second time."""
     with pytest.raises(RuntimeError, match="running already"):
         shared.__enter__()
 
 
 def test_a_stopped_sandbox_still_tells(connect):
-    """Records and stats stay, and the port is closed."""
+    """After a stop the port is closed, and records and stats keep their values."""
     with Sandbox(records=3) as sandbox:
         connect(sandbox).query()
     assert (len(sandbox.records), sandbox.stats.requests) == (3, 1)
@@ -132,7 +132,7 @@ def test_a_stopped_sandbox_still_tells(connect):
 
 
 def test_a_stopped_sandbox_starts_again(connect):
-    """On the same port, with what it knew."""
+    """It starts on the same port, with the same records."""
     sandbox = Sandbox(records=3)
     for _ in range(2):
         with sandbox:
@@ -141,7 +141,7 @@ def test_a_stopped_sandbox_starts_again(connect):
 
 
 def test_nothing_is_left_of_it(connect):
-    """No thread lives on, and stopping takes no time even with connections open."""
+    """No thread is left, and stopping is quick even with open connections."""
     threads = set(threading.enumerate())
     with Sandbox(records=3) as sandbox:
         connect(sandbox).query()
@@ -162,7 +162,7 @@ def test_nothing_is_left_of_connections_that_come_last(caplog):
 
 
 def test_it_stops_before_it_has_begun():
-    """An empty block is no special case."""
+    """A sandbox can be stopped at once after its start."""
     for _ in range(20):
         with Sandbox(records=0):
             pass
@@ -182,7 +182,7 @@ def test_it_stops_while_answers_are_under_way(connect, caplog):
 
 
 def test_it_serves_the_program_that_awaits(caller):
-    """Its loop is not the caller's."""
+    """A sandbox serves async code in its own thread, because its loop is not the caller's."""
 
     async def ask():
         with Sandbox(records=3) as sandbox:
@@ -197,7 +197,7 @@ def test_it_serves_the_program_that_awaits(caller):
 
 
 def test_a_broken_request_does_no_harm(connect):
-    """What is not HTTP is refused, and the next request is answered."""
+    """A request that is not HTTP is refused, and the next request is answered."""
     with Sandbox(records=3) as sandbox:
         with dial(sandbox) as raw:
             raw.sendall(b"not HTTP at all\r\n\r\n")
@@ -206,7 +206,7 @@ def test_a_broken_request_does_no_harm(connect):
 
 
 def test_a_client_that_leaves_in_the_middle_does_no_harm(connect, caplog):
-    """A body that never comes whole is forgotten."""
+    """An incomplete body of a client that has left is dropped."""
     with Sandbox(records=3) as sandbox:
         path = "/v4/call_record_http_srv/get_record_by_filter"
         for target in (path, "/other"):
@@ -239,7 +239,7 @@ def test_pipelined_requests_are_answered_in_order(shared):
 
 
 def test_a_connection_stays_open_until_the_client_wants_it_closed(shared):
-    """HTTP/1.1 keeps it, HTTP/1.0 and ``Connection: close`` do not."""
+    """A connection stays open in HTTP/1.1, but not in HTTP/1.0 or after ``Connection: close``."""
     with dial(shared) as raw:
         for _ in range(3):
             raw.sendall(write_request())
@@ -251,7 +251,7 @@ def test_a_connection_stays_open_until_the_client_wants_it_closed(shared):
 
 
 def test_a_silent_connection_is_closed(connect, monkeypatch):
-    """After the time that gateways commonly have, and without a word."""
+    """A silent connection is closed after the usual time of gateways, without an answer."""
     monkeypatch.setattr("trtc_records.sandbox._http._KEEP_ALIVE", 0.05)
     with Sandbox(records=3) as sandbox, dial(sandbox) as raw:
         assert read_all(raw) == b""
@@ -270,7 +270,7 @@ def test_a_silent_connection_is_closed(connect, monkeypatch):
     ],
 )
 def test_a_request_that_no_client_has_reason_to_send_is_refused(shared, request_bytes, status):
-    """The gateway says why, and closes the connection."""
+    """A malformed or oversized request gets an answer with the reason, and the connection is closed."""
     with dial(shared) as raw:
         raw.sendall(request_bytes)
         assert read_all(raw).startswith(b"HTTP/1.1 " + status + b" ")
@@ -287,7 +287,7 @@ def test_a_body_may_come_in_chunks_and_wait_for_a_word(shared):
 
 
 def test_head_has_no_body(shared):
-    """Only the length of one."""
+    """The answer to HEAD has the length of a body, but no body."""
     with dial(shared) as raw:
         raw.sendall(write_request("Connection: close", method="HEAD"))
         answer = read_all(raw).lower()
@@ -296,7 +296,7 @@ def test_head_has_no_body(shared):
 
 
 def test_a_client_that_has_said_all_is_answered(shared):
-    """It may close its half of the connection after the request."""
+    """A client that closes its half of the connection after the request gets the answer."""
     with dial(shared) as raw:
         raw.sendall(write_request())
         raw.shutdown(socket.SHUT_WR)
@@ -304,7 +304,7 @@ def test_a_client_that_has_said_all_is_answered(shared):
 
 
 def test_many_connections_at_once_are_answered(connect):
-    """As many as a busy client opens in one go."""
+    """As many connections as a busy client opens at once are answered."""
     with Sandbox(records=3) as sandbox, contextlib.ExitStack() as stack:
         raws = [stack.enter_context(dial(sandbox)) for _ in range(300)]
         for raw in raws:
@@ -313,7 +313,7 @@ def test_many_connections_at_once_are_answered(connect):
 
 
 def test_answers_do_not_wait_for_acknowledgements(caller):
-    """Nagle's algorithm is off: it would hold every answer back for 40 ms."""
+    """Nagle's algorithm is off, because it would delay every answer by 40 ms."""
     caller.query()
     times = []
     for _ in range(10):
@@ -324,7 +324,7 @@ def test_answers_do_not_wait_for_acknowledgements(caller):
 
 
 def test_it_is_clean_in_development_mode():
-    """A program with every check on has nothing to say about it."""
+    """Python's development mode gives no warning about a sandbox."""
     result = run(
         """
         import httpx
@@ -347,7 +347,7 @@ def test_it_is_clean_in_development_mode():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_serve_runs_until_ctrl_c():
-    """It calls back when the port is open, and a Ctrl-C ends it without a traceback."""
+    """``serve`` calls back when the port is open, and Ctrl-C ends it without a traceback."""
     code = """
     from trtc_records.sandbox import Sandbox, serve
     serve(Sandbox(records=5), lambda sandbox: print(sandbox.base_url, flush=True))
@@ -362,13 +362,13 @@ def test_serve_runs_until_ctrl_c():
 
 
 def test_it_is_not_imported_with_the_package():
-    """Who does not use it does not pay for it."""
+    """Importing the package does not import the sandbox."""
     result = run("import sys, trtc_records; print([name for name in sys.modules if 'sandbox' in name])")
     assert result.stdout.strip() == "[]"
 
 
 def test_the_public_names_are_sorted_and_there():
-    """What ``__all__`` says is what the package has."""
+    """``__all__`` lists exactly the names of the package."""
     names = trtc_records.sandbox.__all__
     # pytest adds names with an @ to the modules of a distribution that has a plugin.
     public = {name for name in vars(trtc_records.sandbox) if name.isidentifier() and not name.startswith("_")}

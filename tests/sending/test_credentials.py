@@ -1,4 +1,4 @@
-"""Credentials: shown to nobody, renewed in time, and asked for once."""
+"""Credentials: never shown, renewed in time, and requested once."""
 
 from __future__ import annotations
 
@@ -61,18 +61,18 @@ class Holder:
     ],
 )
 def test_a_secret_is_never_shown(show: Callable[[Secret], str]) -> None:
-    """Whatever way of showing it is tried, the text does not come out."""
+    """No way of showing a secret reveals its text."""
     assert TEXT not in show(Secret(TEXT))
 
 
 @pytest.mark.parametrize("template", ["{}", "{!s}", "{!r}", "{:>40}"])
 def test_a_secret_shows_as_a_mask(template: str) -> None:
-    """Three asterisks, and no width that a format could give away its length by."""
+    """A secret prints as three asterisks, and no format reveals its length."""
     assert template.format(Secret(TEXT)) == "***"
 
 
 def test_a_secret_has_no_attributes_to_look_through() -> None:
-    """There is no dict of attributes for vars or a debugger's view to print."""
+    """It has no dict of attributes that vars or a debugger could print."""
     with pytest.raises(TypeError):
         vars(Secret(TEXT))
 
@@ -113,20 +113,20 @@ def test_a_secret_cannot_be_pickled(protocol: int) -> None:
     ids=["copy", "deepcopy", "deepcopy of a holder", "deepcopy of a list"],
 )
 def test_a_secret_cannot_be_copied(duplicate: Callable[[Secret], object]) -> None:
-    """A secret is not copied, neither alone nor with what holds it."""
+    """A secret is not copied, alone or inside another object."""
     with pytest.raises(TypeError, match=r"^a secret cannot be pickled or copied$"):
         duplicate(Secret(TEXT))
 
 
 def test_a_secret_is_no_json() -> None:
-    """Whoever writes a configuration as JSON is stopped, without being shown the text."""
+    """Writing a secret as JSON is an error that does not show the text."""
     with pytest.raises(TypeError) as caught:
         json.dumps({"key": Secret(TEXT)})
     assert TEXT not in str(caught.value)
 
 
 def test_a_secret_equals_only_itself() -> None:
-    """Equality tells nothing about the text."""
+    """Equality reveals nothing about the text."""
     secret = Secret(TEXT)
     assert secret == secret  # noqa: PLR0124 - identity is the point
     others: list[object] = [Secret(TEXT), TEXT]
@@ -134,7 +134,7 @@ def test_a_secret_equals_only_itself() -> None:
 
 
 def test_a_secret_is_revealed_on_purpose() -> None:
-    """The one way to the text says what it does."""
+    """The only way to the text is a method named after its purpose."""
     assert Secret(TEXT).reveal() == TEXT
 
 
@@ -143,7 +143,7 @@ def test_a_secret_is_revealed_on_purpose() -> None:
     [(TEXT, True), (" x ", True), ("", False), (" \n", False), (None, False), (b"key", False), (5, False)],
 )
 def test_a_secret_tells_whether_it_is_text(value: object, is_text: bool) -> None:
-    """What a caller passed can be checked without being shown."""
+    """A caller's value can be checked without being shown."""
     assert Secret(value).is_text is is_text
 
 
@@ -159,7 +159,7 @@ def test_hiding_wraps_a_credential_of_any_type(value: object) -> None:
     "value", [None, Secret(TEXT), generate_user_sig, lambda: TEXT], ids=["None", "Secret", "function", "lambda"]
 )
 def test_hiding_leaves_what_shows_nothing(value: object) -> None:
-    """Nothing, what is hidden already, and what is asked for the credential later, stay as they are."""
+    """``None``, secrets and callables stay as they are."""
     assert hide(value) is value
 
 
@@ -203,7 +203,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def mint(clock: Clock) -> Mint:
-    """Return what signs by that clock."""
+    """Return a function that signs by that clock."""
     return Mint(clock)
 
 
@@ -232,7 +232,7 @@ async def test_a_user_sig_is_renewed_before_it_expires(clock: Clock, lifetime: i
 
 @pytest.mark.anyio
 async def test_a_user_sig_that_was_signed_earlier_is_renewed_by_its_own_expiry(clock: Clock, mint: Mint) -> None:
-    """What counts is when it expires, and not when it was fetched."""
+    """The time of its expiry counts, not the time of the fetch."""
     old = mint()
     clock.now += 0.8 * DAY
     given = iter([old, mint()])
@@ -244,7 +244,7 @@ async def test_a_user_sig_that_was_signed_earlier_is_renewed_by_its_own_expiry(c
 
 @pytest.mark.anyio
 async def test_an_expired_user_sig_is_used_and_asked_for_again(clock: Clock, mint: Mint) -> None:
-    """What came out of date already is still all there is; the next request asks for a better one."""
+    """A UserSig that has expired already is used, and the next request asks for another one."""
     old = mint()
     clock.now += 2 * DAY
     given = iter([old, mint()])
@@ -294,7 +294,7 @@ async def provide_later() -> str:
 
 
 def provide_future() -> Awaitable[str]:
-    """Return what can be awaited and is no coroutine."""
+    """Return an awaitable that is no coroutine."""
     future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     future.set_result(TEXT)
     return future
@@ -357,7 +357,7 @@ async def test_a_provider_that_returns_no_user_sig_is_told_so(returned: Any, kin
 
 @pytest.mark.anyio
 async def test_a_provider_that_failed_is_asked_again() -> None:
-    """A failure is the caller's to see, and the next request starts afresh."""
+    """A failure reaches the caller, and the next request tries again."""
     returns: list[Any] = [None, TEXT]
     credential = Credential.from_provider(lambda: returns.pop(0))
     with pytest.raises(ConfigurationError):
@@ -367,7 +367,7 @@ async def test_a_provider_that_failed_is_asked_again() -> None:
 
 @pytest.mark.anyio
 async def test_a_providers_own_error_is_passed_on() -> None:
-    """What the caller's function raises comes out as it is."""
+    """An error of the caller's function comes out unchanged."""
 
     def provider() -> str:
         message = "the vault is sealed"
@@ -400,7 +400,7 @@ async def test_a_request_that_gives_up_does_not_hold_the_others_up() -> None:
 
 @pytest.mark.anyio
 async def test_an_unreadable_user_sig_is_kept_until_it_is_refused(clock: Clock) -> None:
-    """A UserSig of another version tells no expiry: it is used until the service calls it expired."""
+    """A UserSig of another version has no known expiry: it is used until the service calls it expired."""
     made = [Secret("another version"), Secret("the next")]
     given = iter(made)
     credential = Credential(lambda: next(given), renewable=True, clock=clock)
@@ -413,7 +413,7 @@ async def test_an_unreadable_user_sig_is_kept_until_it_is_refused(clock: Clock) 
 
 @pytest.mark.anyio
 async def test_requests_that_are_refused_together_renew_once(clock: Clock, mint: Mint) -> None:
-    """Each of them is told to try again; only the first drops the UserSig, and none its successor."""
+    """Each of them is tried again; only the first drops the UserSig, and none its successor."""
     credential = Credential(mint, renewable=True, clock=clock)
     refused = await credential.get()
     assert [credential.renew(refused) for _ in range(3)] == [True, True, True]
@@ -425,7 +425,7 @@ async def test_requests_that_are_refused_together_renew_once(clock: Clock, mint:
 
 @pytest.mark.anyio
 async def test_a_fixed_user_sig_cannot_be_renewed() -> None:
-    """There is no other: the refusal stands."""
+    """A refusal of the only UserSig is final."""
     fixed = Secret(TEXT)
     credential = Credential.from_user_sig(fixed)
     assert not credential.renew(await credential.get())

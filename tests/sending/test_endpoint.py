@@ -1,4 +1,4 @@
-"""Where requests go: a region's host or a URL that is safe to send a credential to."""
+"""The URL of requests: a region's host, or a URL to which a credential can be sent safely."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_region_may_be_spelled_as_people_do(spelling: str) -> None:
 
 @pytest.mark.parametrize("region", ["mars", "", "siliconvalley", "adminapisgp.im.qcloud.com", 5, b"china"], ids=repr)
 def test_an_unknown_region_is_refused_with_a_list(region: Any) -> None:
-    """The message shows what was passed and lists all that could have been."""
+    """The message shows the value and lists all regions."""
     with pytest.raises(
         ConfigurationError,
         match=exactly(f"region={region!r}: pass one of {REGION_HOSTS}"),
@@ -47,7 +47,7 @@ def test_an_unknown_region_is_refused_with_a_list(region: Any) -> None:
     ids=["neither", "both"],
 )
 def test_exactly_one_of_region_and_base_url_is_needed(region: str | None, base_url: str | None, given_: str) -> None:
-    """Neither or both is refused, with the regions that there are."""
+    """Neither or both is refused, with a list of the regions."""
     with pytest.raises(
         ConfigurationError,
         match=exactly(
@@ -71,7 +71,7 @@ def test_exactly_one_of_region_and_base_url_is_needed(region: str | None, base_u
     ],
 )
 def test_https_anywhere_and_http_on_this_machine_are_taken(url: str) -> None:
-    """The URL comes out as it was, but for what URLs do not distinguish."""
+    """The URL comes out as an equivalent one."""
     checked = str(check_base_url(None, url)).removesuffix("/")
     assert checked.lower() == url.lower()
 
@@ -108,7 +108,7 @@ PARTS_ONLY = "base_url: not a URL of the form 'https://host', with a port and a 
 
 @pytest.mark.parametrize("url", ["https://[::1", "https://host:port", "https://ho\x00st", "https://" + "a" * 70_000])
 def test_what_is_no_url_is_refused(url: str) -> None:
-    """The message says what one looks like."""
+    """The message shows an example of a URL."""
     with pytest.raises(ConfigurationError, match=exactly(PARTS_ONLY)):
         check_base_url(None, url)
 
@@ -128,7 +128,7 @@ def test_what_is_no_url_is_refused(url: str) -> None:
     ],
 )
 def test_a_url_with_more_than_an_address_is_refused_unseen(url: str) -> None:
-    """What stands there may be a password, so the message does not show it."""
+    """The message does not show the value, which may contain a password."""
     with pytest.raises(ConfigurationError, match=exactly(PARTS_ONLY)):
         check_base_url(None, url)
 
@@ -143,6 +143,6 @@ def test_a_password_in_what_is_no_url_is_not_shown(url: str) -> None:
 
 @pytest.mark.parametrize("url", ["", " ", 5, b"https://host"], ids=repr)
 def test_an_empty_base_url_is_refused_once(url: Any) -> None:
-    """The message is that of an empty text, and only that."""
+    """An empty text has the message for an empty text only."""
     with pytest.raises(ConfigurationError, match=exactly(f"base_url={url!r}: pass a URL such as 'https://host'")):
         check_base_url(None, url)

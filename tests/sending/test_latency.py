@@ -28,7 +28,7 @@ def test_without_a_measurement_the_estimate_is_least() -> None:
 
 
 def test_the_first_measurement_counts_twice() -> None:
-    """One measurement tells little about the spread, so the estimate begins with room to spare."""
+    """The first estimate has a margin, because one measurement says little about the spread."""
     assert measure(0.1).requests_in_flight(RATE) == 2 + 40
 
 
@@ -59,7 +59,7 @@ def draw_extremes(generator: random.Random) -> float:
 @pytest.mark.parametrize("draw", [draw_evenly, draw_extremes])
 @pytest.mark.parametrize("seed", range(20))
 def test_jitter_does_not_starve_the_quota(draw: Callable[[random.Random], float], seed: int) -> None:
-    """Latency that wavers by a quarter is never estimated below what its mean needs."""
+    """Latency that wavers by a quarter is never estimated below the need of its mean."""
     generator = random.Random(seed)
     latency = Latency()
     estimates = []
@@ -71,6 +71,6 @@ def test_jitter_does_not_starve_the_quota(draw: Callable[[random.Random], float]
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=50))
 def test_the_estimate_stays_within_what_was_measured(samples: list[float]) -> None:
-    """Whatever is measured, the mean lies between the extremes and the spread below thrice the largest."""
+    """For any measurements, the mean lies between the extremes and the spread below thrice the largest."""
     estimate = measure(*samples).requests_in_flight(RATE)
     assert 2 + RATE * min(samples) * 0.999 <= estimate <= 3 + RATE * 3 * max(samples)

@@ -20,7 +20,7 @@ FOUND = envelope({"CallRecord": raw_record(1)})
 
 
 class Limiter:
-    """A limiter that counts what it is asked for."""
+    """A limiter that counts the calls of its methods."""
 
     def __init__(self) -> None:
         self.permits = 0

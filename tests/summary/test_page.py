@@ -1,4 +1,4 @@
-"""The page with charts: as text, and in a browser where there is one."""
+"""The page with charts: as text, and in a browser if one is installed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def make_page() -> str:
 
 
 class Reader(HTMLParser):
-    """Collect tags, attributes and what is not closed."""
+    """A parser that collects tags, attributes and unclosed tags."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Reader(HTMLParser):
 
 
 def test_page_is_well_formed_and_escaped() -> None:
-    """Every tag is closed, and what comes from the service makes none."""
+    """Every tag is closed, and text from the service makes no tag."""
     reader = Reader()
     reader.feed(make_page())
     reader.close()
@@ -96,7 +96,7 @@ def read_png(content: bytes) -> tuple[int, int, set[bytes]]:
         data += content[position + 8 : position + 8 + length] if name == b"IDAT" else b""
         position += length + 12
     rows = zlib.decompress(data)
-    # The first pixel of the first row is stored as it is, whatever the filter.
+    # The first pixel of the first row is stored unchanged under every filter.
     return width, height, {rows[1 : 1 + min(depth, 3)]}
 
 
@@ -123,7 +123,7 @@ def dump(page: Path, profile: Path, *arguments: str) -> str:
 
 @needs_chromium
 def test_browser_shows_light_and_dark(tmp_path: Path) -> None:
-    """The page's ground is light or dark as the reader prefers."""
+    """The page's background is light or dark as the reader prefers."""
     path = tmp_path / "report.html"
     path.write_text(make_page(), encoding="utf-8")
     *_, light = shoot(path, tmp_path / "light.png", "--window-size=1000,800")
@@ -136,9 +136,9 @@ def test_browser_shows_light_and_dark(tmp_path: Path) -> None:
 @needs_chromium
 @pytest.mark.parametrize("width", [360, 1_000])
 def test_browser_fits_the_page_into_the_window(tmp_path: Path, width: int) -> None:
-    """On a phone as on a desk nothing sticks out, however long a user id is."""
+    """Even a long user id does not exceed the width of a phone or a desktop screen."""
     (tmp_path / "report.html").write_text(make_page(), encoding="utf-8")
-    # A frame is as narrow as it is told to be; a window of the browser is not. The frame's own page runs no script.
+    # A frame can have any width; a window of the browser cannot. The frame's own page runs no script.
     frame = tmp_path / "frame.html"
     frame.write_text(
         f"<iframe src='report.html' style='width:{width}px;height:600px;border:0'></iframe><script>onload = () => {{"

@@ -1,4 +1,4 @@
-"""Summing up call records."""
+"""Summaries of call records."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def sum_up(*records: CallRecord, **options: object) -> Summary:
 
 
 def test_calls_are_counted_by_what_they_were() -> None:
-    """Results, types and media are counted, values that the vendor adds later included."""
+    """Results, types and media are counted, even values that Tencent adds later."""
     result = sum_up(
         call(1),
         call(2, call_type="MultiCall", media_type="Video"),
@@ -90,7 +90,7 @@ def test_range_begins_where_it_says(seconds: float, name: str) -> None:
 
 
 def test_hours_are_those_of_the_zone() -> None:
-    """Hours and weekdays are counted where the summary is told to."""
+    """Hours and weekdays are counted in the summary's time zone."""
     assert sum_up(call()).result.week[2][10] == 1
     there = sum_up(call(), zone=ZoneInfo("Pacific/Auckland")).result  # 13 hours ahead
     assert there.hours[23] == 1
@@ -172,7 +172,7 @@ def test_result_may_be_asked_for_at_any_time() -> None:
 
 
 def test_nothing_is_a_result_too() -> None:
-    """Without calls there are zeros, and a word on where calls may be instead."""
+    """A summary without calls shows zeros, and a hint at the older service."""
     summary = Summary()
     assert (summary.result.calls, summary.result.answered_share, summary.result.first) == (0, 0.0, None)
     assert "TUICallKit.call()" in summary.to_text()
@@ -240,14 +240,14 @@ def test_text_without_calls_is_not_too_wide(width: int) -> None:
 
 
 def test_lines_go_on_behind_their_labels() -> None:
-    """What does not fit into a line stands below its beginning."""
+    """Text that does not fit into a line continues below its start."""
     lines = sum_up(call(), call(call_type="MultiCall"), call(talk=None)).to_text(width=40).splitlines()
     place = lines.index("kind       one to one 2 (66.7%), group 1")
     assert lines[place + 1] == "           (33.3%)"
 
 
 def test_kind_and_media_are_safe_for_a_terminal() -> None:
-    """A value that the vendor adds later can neither move the cursor nor break a line, and is cut."""
+    """A value that Tencent adds later can neither move the cursor nor break a line, and is cut."""
     text = sum_up(call(call_type="\x1b[31mEvil\nanswered 0", media_type="m" * 300)).to_text()
     assert "kind       \ufffd[31mEvil\ufffdanswered 0 1 (100%)\n" in text
     assert f"media      {'m' * 23}… 1 (100%)\n" in text
@@ -262,7 +262,7 @@ def test_text_is_safe_for_a_terminal() -> None:
 
 
 def test_memory_stays_bounded() -> None:
-    """However many callers and results there are, what is kept does not grow."""
+    """Memory does not grow with the number of callers and results."""
     summary = Summary()
     for number in range(30_000):
         name = f"{number:x<300}"
@@ -334,7 +334,7 @@ def test_longest_bucket_takes_the_rest(seconds: float) -> None:
     [(0, "0 s"), (59.4, "59 s"), (61, "1 min 01 s"), (3_600, "1 h 00 min"), (400_000, "111 h")],
 )
 def test_lengths_are_shown_as_people_say_them(seconds: float, shown: str) -> None:
-    """Two units at the most."""
+    """A duration is shown in two units at most."""
     assert show_length(timedelta(seconds=seconds)) == shown
 
 
@@ -343,5 +343,5 @@ def test_lengths_are_shown_as_people_say_them(seconds: float, shown: str) -> Non
     [(0, 0, "n/a"), (0, 9, "0%"), (9, 9, "100%"), (1, 3, "33.3%"), (1, 10**6, "0.1%"), (10**6 - 1, 10**6, "99.9%")],
 )
 def test_shares_are_not_rounded_to_all_or_nothing(part: int, whole: int, shown: str) -> None:
-    """100 % is all of them, and 0 % none."""
+    """Only all is shown as 100 %, and only none as 0 %."""
     assert show_share(part, whole) == shown

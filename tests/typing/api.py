@@ -54,7 +54,7 @@ def read_user_sig() -> str:
 
 
 def make_clients(limiter: RateLimiter, transport: httpx.AsyncBaseTransport) -> list[CallRecordsClient]:
-    """Make clients in every way that there is."""
+    """Make clients in every supported way."""
     return [
         CallRecordsClient(
             sdk_app_id=1_400_000_000, identifier="administrator", secret_key="key", region=Region.SINGAPORE
@@ -133,7 +133,7 @@ def read_record(record: CallRecord) -> None:
 
 
 def read_error(error: CallRecordsError) -> object:
-    """Tell errors apart."""
+    """Distinguish errors by type."""
     match error:
         case APIError():
             assert_type(error.code, int)

@@ -1,4 +1,4 @@
-"""Iterating over an async generator without async."""
+"""The iteration over an async generator from code that is not async."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trtc_records.warehouse._bridge import iterate
 
 
 class Numbers:
-    """An async generator that tells what becomes of it."""
+    """An async generator that records its own end."""
 
     def __init__(self, count: int, error: Exception | None = None) -> None:
         self.made = 0
@@ -36,14 +36,14 @@ class Numbers:
 
 
 def test_everything_comes_in_order() -> None:
-    """Each item comes once."""
+    """Each item comes once, in order."""
     numbers = Numbers(100)
     assert list(iterate(numbers.make(), ahead=2)) == list(range(100))
     assert numbers.tidied_up
 
 
 def test_generator_stays_in_one_task() -> None:
-    """Timeouts and cancel scopes must not move from one task to another."""
+    """The generator runs in one task, as timeouts and cancel scopes demand."""
     numbers = Numbers(5)
     list(iterate(numbers.make(), ahead=1))
     assert len(numbers.tasks) == 1
@@ -60,7 +60,7 @@ def test_error_is_raised_behind_what_came_before_it() -> None:
 
 
 def test_generator_does_not_run_away() -> None:
-    """Where nothing is taken, little is made."""
+    """The generator makes only a few items ahead of the consumer."""
     numbers = Numbers(1_000)
     items = iterate(numbers.make(), ahead=2)
     next(items)
@@ -70,7 +70,7 @@ def test_generator_does_not_run_away() -> None:
 
 
 def test_leaving_early_lets_the_generator_tidy_up() -> None:
-    """Closing waits until the generator has closed what it holds, and ends the thread."""
+    """Closing waits until the generator has cleaned up, and ends the thread."""
     numbers = Numbers(1_000)
     items = iterate(numbers.make(), ahead=2)
     next(items)
@@ -81,5 +81,5 @@ def test_leaving_early_lets_the_generator_tidy_up() -> None:
 
 @pytest.mark.anyio
 async def test_it_works_beside_a_running_loop() -> None:
-    """A notebook has a loop of its own in this thread."""
+    """It works in a thread with a running loop, as a notebook has."""
     assert list(iterate(Numbers(3).make(), ahead=1)) == [0, 1, 2]

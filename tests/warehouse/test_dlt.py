@@ -1,4 +1,4 @@
-"""Syncing to DuckDB and PostgreSQL."""
+"""The sync to DuckDB and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ PASSWORD = "s3cret:/@"
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Return where the database is."""
+    """Return the path of the database."""
     return tmp_path / "calls.duckdb"
 
 
@@ -64,7 +64,7 @@ def to(path: Path) -> str:
 
 
 def client_of(sandbox: Sandbox, **arguments: Any) -> Callable[[], CallRecordsClient]:
-    """Return what makes clients of *sandbox*."""
+    """Return a function that makes clients of *sandbox*."""
     return lambda: CallRecordsClient(**{**sandbox.credentials, **arguments})
 
 
@@ -158,7 +158,7 @@ def test_since_bounds_the_first_run(to: str, path: Path) -> None:
 
 
 def test_earlier_since_reads_more_again(to: str, path: Path) -> None:
-    """A job can be told to fill in what an earlier start would have brought."""
+    """An earlier *since* reads the records that are missing before the first start."""
     with Sandbox(records=300) as sandbox:
         sync_call_records(to, client_of(sandbox), since=datetime.now(UTC) - timedelta(days=2))
         sync_call_records(to, client_of(sandbox), since=datetime.now(UTC) - timedelta(days=7))
@@ -175,7 +175,7 @@ def test_apps_do_not_share_a_mark(to: str, path: Path) -> None:
 
 
 def test_service_without_records_is_a_sync_too(to: str) -> None:
-    """Nothing to read moves the mark."""
+    """A sync without records stores the end of its window too."""
     with Sandbox(records=0) as sandbox:
         first = sync_call_records(to, client_of(sandbox))
         second = sync_call_records(to, client_of(sandbox))
@@ -195,7 +195,7 @@ def test_sync_after_a_long_pause_warns(to: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_mark_in_the_future_tells_nothing(to: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a clock was put back, all that the service keeps is read: what the mark says is read may be missing."""
+    """After a clock was set back, the whole retention is read, because records before the stored end may be missing."""
     calls = make_records(120)
     old = [record for record in calls if record.start_time < datetime.now(UTC) - timedelta(days=3)]
     with Sandbox(records=old) as before, monkeypatch.context() as patch:
@@ -210,7 +210,7 @@ def test_mark_in_the_future_tells_nothing(to: str, path: Path, monkeypatch: pyte
 
 
 def test_nul_is_kept_beside_its_column(to: str, path: Path) -> None:
-    """What PostgreSQL's texts do not hold is replaced in every destination; ``extra`` has it as it was."""
+    """A character that PostgreSQL's texts do not hold is replaced everywhere; ``extra`` keeps the exact text."""
     with Sandbox(records=calls_with_nul()) as sandbox:
         sync_call_records(to, client_of(sandbox))
     check_nul({row["call_id"]: row for row in read_table(path)})
@@ -237,7 +237,7 @@ def check_nul(rows: dict[str, dict[str, Any]]) -> None:
 
 
 def test_incomplete_walk_keeps_the_mark_where_it_was(to: str, path: Path) -> None:
-    """What was read is loaded; the next run reads it all again."""
+    """The records that were read are loaded; the next run reads the whole window again."""
     calls = make_records(120)
     with (
         Sandbox(records=calls, drift=Drift(expiries=1.0)) as moving,
@@ -307,7 +307,7 @@ def test_pages_are_shown_as_they_come(to: str) -> None:
 
 
 def test_error_of_a_callback_arrives_as_it_is(to: str) -> None:
-    """What the caller's own function raises is not dressed up."""
+    """An error of the caller's own function is not wrapped."""
 
     def fail(_: object) -> None:
         raise LookupError("mine")
@@ -330,7 +330,7 @@ def test_source_fits_a_pipeline_of_ones_own(path: Path, tmp_path: Path, monkeypa
 
 
 def test_source_warns_while_it_is_read(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a pipeline of one's own there is no report, so the warning comes from the source."""
+    """A pipeline of the user's own has no report, so the source gives the warning."""
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     pipeline = dlt.pipeline(
         "mine", pipelines_dir=str(tmp_path / "dlt"), destination=dlt.destinations.duckdb(str(path)), dataset_name="mine"
@@ -366,7 +366,7 @@ def test_source_that_is_kept_forgets_an_earlier_run(
 
 
 def test_syncs_at_once_share_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first to end does not take it from the other, and the last one restores what there was."""
+    """The first to end does not take it from the other, and the last one restores the old values."""
     for name in integration._CONFIGURATION:
         monkeypatch.delenv(name, raising=False)
     before, filters = dict(os.environ), list(logging.getLogger("dlt").filters)
@@ -438,13 +438,13 @@ def test_overlap_has_bounds(to: str, overlap: Any) -> None:
     ],
 )
 def test_destination_that_cannot_be_used_is_explained(target: str, explanation: str) -> None:
-    """A name that dlt does not know, one that cannot merge, and one without its settings are told apart."""
+    """An unknown name, one that cannot merge, and one without its settings have different messages."""
     with pytest.raises(ConfigurationError, match=rf"^to: .*{explanation}"):
         sync_call_records(target)
 
 
 def test_driver_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message says what to install."""
+    """The message names the package to install."""
     monkeypatch.setattr(integration, "find_spec", lambda _: None)
     with pytest.raises(ConfigurationError, match=r"pip install 'dlt\[sqlalchemy\]'"):
         sync_call_records("sqlite:///calls.db")
@@ -459,7 +459,7 @@ def test_dataset_that_would_get_another_name_is_refused(to: str, path: Path, dat
 
 
 def test_file_that_is_no_database_is_explained(to: str, path: Path) -> None:
-    """The error says what DuckDB says about it, and the file stays."""
+    """The error has DuckDB's reason, and the file stays."""
     path.write_text("no database" * 500)
     with pytest.raises(DestinationError, match="not a valid DuckDB database file"):
         sync_call_records(to)
@@ -489,7 +489,7 @@ def test_server_that_cannot_be_reached_is_the_destinations_error(
 
 
 def test_disk_that_is_full_is_not_the_destinations_error(to: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What fails on this machine arrives as it is."""
+    """An error of this machine arrives unchanged."""
 
     def fail(_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -566,7 +566,7 @@ def test_nothing_is_left_behind_and_nobody_is_called(to: str, tmp_path: Path) ->
 
 
 def test_missing_extra_is_named() -> None:
-    """Without dlt the import says what to install."""
+    """Without dlt the import error names the package to install."""
     code = (
         "import sys\n"
         "sys.modules['dlt'] = None\n"
@@ -627,7 +627,7 @@ def has_user(name: str) -> bool:
 
 
 def query(url: str, text: str) -> list[tuple[Any, ...]]:
-    """Return what PostgreSQL answers."""
+    """Return PostgreSQL's answer."""
     import psycopg2  # type: ignore[import-untyped]
 
     with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
@@ -666,7 +666,7 @@ def test_nul_does_not_stop_postgresql(postgres: str) -> None:
 
 @pytest.mark.slow
 def test_staging_table_keeps_no_copy(postgres: str) -> None:
-    """What dlt loads by way of another table does not stay there."""
+    """Rows that dlt loads by way of another table do not stay there."""
     with Sandbox(records=30) as sandbox:
         sync_call_records(postgres, client_of(sandbox), dataset="staged")
     assert query(postgres, "SELECT count(*) FROM staged_staging.call_records") == [(0,)]

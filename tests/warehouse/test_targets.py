@@ -1,4 +1,4 @@
-"""Reading where to sync to."""
+"""The destinations of a sync."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ PASSWORD = "s3cret"
     ],
 )
 def test_destination_is_read(text: str, name: str, credentials: str | None, shown: str) -> None:
-    """A URL, or a name, becomes what dlt takes and what people may see."""
+    """A URL or a name becomes dlt's destination, its credentials and a text for messages."""
     target = read_target(text)
     assert (target.name, target.credentials, target.shown) == (name, credentials, shown)
 
 
 def test_relative_file_is_in_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three slashes stand before a path from here."""
+    """A path after three slashes is relative to the current directory."""
     monkeypatch.chdir(tmp_path)
     target = read_target("duckdb:///my%20calls.duckdb")
     assert (target.name, target.credentials) == ("duckdb", str(tmp_path.resolve() / "my calls.duckdb"))
 
 
 def test_path_may_hold_what_is_special_in_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ? and a # are percent-encoded."""
+    """A ? and a # in a path are percent-encoded."""
     monkeypatch.chdir(tmp_path)
     assert read_target("duckdb:///week%237%3F.duckdb").credentials == str(tmp_path.resolve() / "week#7?.duckdb")
 
 
 def test_absolute_file_has_a_fourth_slash(tmp_path: Path) -> None:
-    """The path behind the third slash may be absolute."""
+    """A path after four slashes is absolute."""
     assert read_target(f"duckdb:///{tmp_path}/calls.duckdb").credentials == str(tmp_path.resolve() / "calls.duckdb")
 
 
@@ -58,7 +58,7 @@ def test_absolute_file_has_a_fourth_slash(tmp_path: Path) -> None:
         ("duckdb://calls.duckdb", "three slashes"),
         ("duckdb:///", "the path of a file is missing"),
         ("duckdb:///:memory:", "the path of a file is missing"),
-        ("duckdb:////no/such/directory/calls.duckdb", "there is no directory '/no/such/directory'"),
+        ("duckdb:////no/such/directory/calls.duckdb", "the directory '/no/such/directory' does not exist"),
         ("duckdb:///week#7.duckdb", "percent-encode ? and # in its path"),
         ("duckdb:///calls.duckdb?access_mode=read_only", "percent-encode ? and # in its path"),
         ("duckdb:///calls?", "percent-encode ? and # in its path"),
@@ -75,7 +75,7 @@ def test_absolute_file_has_a_fourth_slash(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_synced_to_is_explained(text: object, explanation: str) -> None:
-    """The message says what is wrong, gives an example, and shows no part of a password."""
+    """The message gives the reason and an example, and shows no part of a password."""
     with pytest.raises(ConfigurationError, match=r"^to: ") as raised:
         read_target(text)
     assert explanation in str(raised.value)
@@ -83,16 +83,16 @@ def test_what_cannot_be_synced_to_is_explained(text: object, explanation: str) -
 
 
 def test_password_is_in_no_repr() -> None:
-    """What is logged of a target has no password in it."""
+    """The repr of a target has no password."""
     assert PASSWORD not in repr(read_target(f"postgresql://u:{PASSWORD}@host/d?token={PASSWORD}"))
 
 
 def test_password_is_concealed_as_it_was_written_and_as_it_is() -> None:
-    """A driver may quote either; the options of a URL may hold secrets too."""
+    """Passwords and options of a URL are concealed, as written and decoded, as a driver may quote either."""
     target = read_target("postgresql://u:p%2Fw@host/d?token=abc")
     assert target.conceal("p/w or p%2Fw with token=abc") == "*** or *** with ***"
 
 
 def test_target_without_a_password_conceals_nothing() -> None:
-    """An empty password is not looked for."""
+    """A target without a password conceals nothing."""
     assert Target("bigquery", None, "bigquery").conceal("text") == "text"

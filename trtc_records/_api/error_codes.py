@@ -93,7 +93,7 @@ _TABLE: Final[dict[int, tuple[type[APIError], str]]] = {
 
 
 def error_from_code(code: int, info: str = "", request_id: str = "") -> APIError:
-    """Return the error that *code* stands for; a code that is not in the table becomes a plain ``APIError``."""
+    """Return the error for *code*; a code that is not in the table becomes a plain ``APIError``."""
     error, hint = _TABLE.get(code, (APIError, ""))
     if code == 101002 and "NumberPerPage" in info:
         hint = "The service allows no page this large: lower page_size"

@@ -32,7 +32,7 @@ class MediaType(StrEnum):
 
 
 class CallType(StrEnum):
-    """Whether a call was one-to-one or a group call."""
+    """The type of a call: one-to-one or a group call."""
 
     SINGLE_CALL = "SingleCall"
     MULTI_CALL = "MultiCall"
@@ -59,7 +59,7 @@ class RoomIdType(IntEnum):
     """The kind of a TRTC room id."""
 
     NONE = 0
-    """There is no room."""
+    """No room."""
     NUMERIC = 1
     STRING = 2
 
@@ -103,7 +103,7 @@ class CallRecord:
     call_id: str
     """The call's id, a UUID as text."""
     caller: str
-    """User id of who called."""
+    """The caller's user id."""
     callees: tuple[str, ...] = ()
     """User ids of the members of the call; in Tencent's samples they contain the caller too."""
     media_type: MediaType | str
@@ -116,50 +116,50 @@ class CallRecord:
     end_time: datetime
     """When the call ended."""
     room_id: str = ""
-    """The TRTC room; empty where there is none."""
+    """The TRTC room; empty if the call has none."""
     room_id_type: RoomIdType | int | str = RoomIdType.NONE
     extra: dict[str, Any] = attrs.field(factory=dict, hash=False)
     """Fields that this version does not know, as the service sent them."""
 
     @property
     def answered(self) -> bool:
-        """Tell whether the call ever connected."""
+        """Return whether the call ever connected."""
         return self.accept_time is not None
 
     @property
     def ring_time(self) -> timedelta:
-        """Return how long it rang: until it connected, or until it ended unanswered."""
+        """Return how long the call rang, until it connected or ended unanswered."""
         return (self.accept_time or self.end_time) - self.start_time
 
     @property
     def talk_time(self) -> timedelta:
-        """Return how long it was connected; zero for a call that was never answered."""
+        """Return how long the call was connected; zero for a call that was never answered."""
         return timedelta() if self.accept_time is None else self.end_time - self.accept_time
 
 
 @attrs.frozen
 class InvalidRecord:
-    """Hold a record that could not be read."""
+    """A record that could not be read."""
 
     raw: Any
-    """What the service sent."""
+    """The record as the service sent it."""
     error: ResponseDecodeError
-    """What is wrong with it."""
+    """The error, with the path of the bad value."""
 
 
 @attrs.frozen(kw_only=True)
 class CallRecordPage:
-    """Hold one page of call records as the service answered it."""
+    """One page of call records, in the service's order."""
 
     records: tuple[CallRecord, ...]
     page: int
-    """The page's number, from 1; 0 where the service says that there is nothing (more)."""
+    """The page's number, from 1; 0 where the service says that no records are left."""
     total_num: int | None = None
-    """How many records match the query; ``None`` where the service did not say."""
+    """The number of records that match the query; ``None`` where the service did not say."""
     request_id: str = ""
     """The id of the response, which Tencent's support asks for."""
     invalid: tuple[InvalidRecord, ...] = ()
-    """What could not be read, on a page of a walk with ``on_invalid``; without it, that is an error."""
+    """Records that could not be read; only a walk with ``on_invalid`` has any, others raise an error."""
 
     @property
     def size(self) -> int:

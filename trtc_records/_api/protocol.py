@@ -124,7 +124,7 @@ def read_record(response: Response) -> CallRecord:
     """Read the response to :func:`record_request`.
 
     Raises:
-        CallRecordNotFoundError: There is no such record.
+        CallRecordNotFoundError: The record does not exist, or has expired.
         APIError: The service answered with another error code.
         TransportError: The status is not 200.
         ResponseDecodeError: The response breaks the contract.

@@ -1,4 +1,4 @@
-"""The conditions of a query: which records to ask for, checked before anything is sent."""
+"""The conditions of a query, checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def check_call_id(value: object) -> str:
 
 
 def check_order(value: object) -> bool:
-    """Return whether the order is that of time.
+    """Return whether *order* is by time.
 
     Raises:
-        ConfigurationError: There is no such order.
+        ConfigurationError: It is not the name of an order.
     """
     if value not in get_args(Order):
         raise ConfigurationError(f"order={shorten(value)}: pass 'service' or 'time'")

@@ -23,7 +23,7 @@ __all__ = ["UserSigClaims", "generate_user_sig", "read_user_sig", "verify_user_s
 DAY = 86_400
 _TO_URL = str.maketrans("+/=", "*-_")
 _FROM_URL = str.maketrans("*-_", "+/=")
-_CLAIMS_LIMIT = 65_536  # bytes; a UserSig is some hundred, so more is a decompression bomb
+_CLAIMS_LIMIT = 65_536  # bytes; a UserSig has a few hundred, so more is a decompression bomb
 
 
 @attrs.frozen
@@ -31,7 +31,7 @@ class UserSigClaims:
     """The claims of a UserSig; the repr leaves the signature out."""
 
     identifier: str
-    """The user whom it authenticates."""
+    """The user id that it authenticates."""
     sdk_app_id: int
     issued_at: int
     """Unix seconds."""
@@ -52,7 +52,7 @@ def generate_user_sig(
 
     Args:
         sdk_app_id: The application's id.
-        identifier: The user whom it speaks for; the call-record API wants an app administrator.
+        identifier: The user id to sign for; the call-record API accepts app administrators only.
         secret_key: The app's secret key, from Tencent's console.
         lifetime: Seconds until it expires; a day by default, the shortest that Tencent advises.
         issued_at: Unix seconds; now by default.
@@ -67,7 +67,7 @@ def generate_user_sig(
     if type(issued_at) is not int or issued_at < 0:
         raise ConfigurationError(f"issued_at={shorten(issued_at)}: pass Unix seconds as an int")
     if not is_text(secret_key):
-        del secret_key  # from what an error reporter collects
+        del secret_key  # error reporters collect the variables of a frame
         raise ConfigurationError("secret_key: pass the app's secret key, a non-empty string")
     claims = {
         "TLS.ver": "2.0",
@@ -81,7 +81,7 @@ def generate_user_sig(
 
 
 def read_user_sig(user_sig: str) -> UserSigClaims:
-    """Read what a UserSig claims, without checking its signature.
+    """Read the claims of a UserSig, without checking its signature.
 
     Raises:
         ValueError: It is not a UserSig of version 2.0. The message does not repeat it.
@@ -106,7 +106,7 @@ def read_user_sig(user_sig: str) -> UserSigClaims:
 
 
 def verify_user_sig(user_sig: str, secret_key: str) -> UserSigClaims:
-    """Read a UserSig and check that *secret_key* signed it; its expiry is the caller's to judge.
+    """Read a UserSig and check that *secret_key* signed it, but not whether it has expired.
 
     Raises:
         ValueError: It is not a UserSig, or another key signed it. The message repeats neither.

@@ -1,7 +1,7 @@
-"""Convert between a call record and Tencent's JSON, by a cattrs converter of our own.
+"""The conversion between a call record and Tencent's JSON, by a cattrs converter of our own.
 
-The good path runs without cattrs' detailed validation. Only a record that fails is converted a second
-time, with it, to learn the path of what is wrong.
+The first conversion runs without cattrs' detailed validation. Only a record that fails is converted again
+with it, to find the path of the bad value.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ def record_from_json(raw: object, *, path: str = "$", request_id: str = "") -> C
 
     Args:
         raw: The decoded JSON object.
-        path: Where it stands in the answer; errors begin their path with it.
+        path: Its place in the answer; errors begin their path with it.
         request_id: The answer's RequestId, for errors.
 
     Raises:
-        ResponseDecodeError: It is not a call record; the error has the path to what is wrong.
+        ResponseDecodeError: It is not a call record; the error has the path of the bad value.
     """
     if not isinstance(raw, dict):
         raise ResponseDecodeError("expected an object", path, raw, request_id)
     try:
         record: CallRecord = _structure({**_DEFAULTS, **raw}, CallRecord)
-    except Exception:  # noqa: BLE001 - whatever is wrong with it, the second conversion finds out
+    except Exception:  # noqa: BLE001 - the second conversion finds the reason
         steps, reason = _locate(raw)
     else:
         return attrs.evolve(record, extra={name: raw[name] for name in raw if name not in _KNOWN_NAMES})
@@ -56,7 +56,7 @@ def record_from_json(raw: object, *, path: str = "$", request_id: str = "") -> C
 def records_from_json(
     raws: list[Any], path: str, request_id: str, *, keep_invalid: bool
 ) -> tuple[tuple[CallRecord, ...], tuple[InvalidRecord, ...]]:
-    """Read the call records of a page; *path* is where their array stands in the answer.
+    """Read the call records of a page; *path* is the place of their array in the answer.
 
     Raises:
         ResponseDecodeError: One is not a call record, and *keep_invalid* is not set.
@@ -65,7 +65,7 @@ def records_from_json(
     invalid: list[InvalidRecord] = []
     for raw in raws:
         try:
-            # A record with as many fields as there are known ones, all of them found, has no others.
+            # A record with every known field, and as many fields as are known, has no other.
             record: CallRecord | None = _structure(raw, CallRecord) if len(raw) == _FIELD_COUNT else None
         except Exception:  # noqa: BLE001 - it may lack an optional field, or be no record at all
             record = None
@@ -83,9 +83,9 @@ def records_from_json(
 
 
 def record_to_json(record: CallRecord) -> dict[str, Any]:
-    """Return *record* as the service writes it; what :func:`record_from_json` reads is the same record.
+    """Return *record* as the service writes it; :func:`record_from_json` reads the same record from it.
 
-    ``accept_time=None`` becomes 0, one of the three ways in which the service may say so.
+    ``accept_time=None`` becomes 0, one of the three ways in which the service may write it.
     """
     return {**_converter.unstructure(record), **record.extra}
 
@@ -156,7 +156,7 @@ class _ItemError(ValueError):
 
 
 def _keep_unknown(known: type[Enum], *kinds: type) -> _Read:
-    """Return a hook that reads a member of *known*, and keeps a value of *kinds* that is none."""
+    """Return a hook that reads a member of *known*, and keeps any other value of *kinds* as it is."""
     members: dict[object, object] = {member.value: member for member in known}
     expectation = f"expected {' or '.join(_KIND_NAMES[kind] for kind in kinds)}"
 
@@ -169,7 +169,7 @@ def _keep_unknown(known: type[Enum], *kinds: type) -> _Read:
 
 
 def _read_room_id_type(value: object, _: object) -> RoomIdType | int | str:
-    """Read what Tencent's table calls a string and every sample shows as an integer."""
+    """Read a RoomIdType, which is a string in Tencent's table and an integer in every sample."""
     if value is None:
         return RoomIdType.NONE
     if isinstance(value, str) and not _INTEGER.fullmatch(value):
@@ -207,7 +207,7 @@ _FIELDS: Final[dict[str, tuple[str, _Read, _Write]]] = {
 _KNOWN_NAMES: Final = frozenset(name for name, _, _ in _FIELDS.values())
 _FIELD_COUNT: Final = len(_FIELDS)
 _DEFAULTS: Final = {"CalleeList_Account": None, "AcceptTime": None, "RoomId": None, "RoomIdType": None}
-"""Fields that the service may leave out, as it writes them when it does not."""
+"""Fields that the service may leave out, under the names that it gives them."""
 
 
 def _make_converter(*, detailed: bool) -> Converter:
@@ -217,7 +217,7 @@ def _make_converter(*, detailed: bool) -> Converter:
         for field, (name, read, write) in _FIELDS.items()
     }
     overrides["extra"] = override(omit=True)
-    # Without the attributes' defaults, cattrs writes one straight call of the class.
+    # Without the attributes' defaults, cattrs generates a single call of the class, which is faster.
     required = [field.evolve(default=attrs.NOTHING) for field in attrs.fields(CallRecord) if field.name in _FIELDS]
     converter.register_structure_hook(
         CallRecord,
@@ -235,7 +235,7 @@ _structure_detailed: Final = _make_converter(detailed=True).get_structure_hook(C
 
 
 def _locate(raw: dict[str, Any]) -> tuple[list[str | int], str]:
-    """Return where *raw* is wrong, as steps into it, and how."""
+    """Return the steps into *raw* to the bad value, and the reason."""
     try:
         _structure_detailed({**_DEFAULTS, **raw}, CallRecord)
     except ClassValidationError as error:

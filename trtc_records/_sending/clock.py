@@ -1,6 +1,6 @@
 """The service's clock: this machine's, corrected by the Date of the service's answers.
 
-State: the difference between the two. All that touches it is in this file.
+State: the difference between the two. Everything that touches it is in this file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from trtc_records._warn import warn_caller
 __all__ = ["ServiceClock"]
 
 _TOLERANCE: Final = 60.0
-"""Seconds of difference that are left alone: more than an answer takes, and what a window's margin covers."""
+"""Seconds of difference that are ignored: more than an answer takes, and as much as a window's margin covers."""
 
 
 class ServiceClock:
@@ -40,7 +40,7 @@ class ServiceClock:
         return self._machine_time() + self.offset
 
     def observe(self, date: str) -> None:
-        """Take the ``Date`` header of an answer that has just come; one that cannot be read is passed over."""
+        """Read the ``Date`` header of an answer that has just come; ignore one that cannot be read."""
         if date == self._last_date:
             return
         self._last_date = date
@@ -56,7 +56,7 @@ class ServiceClock:
         """Warn, once, if the two clocks differ.
 
         Warns:
-            ClockSkewWarning: They do.
+            ClockSkewWarning: They differ by a minute or more.
         """
         if self.offset and not self._has_warned:
             self._has_warned = True

@@ -31,12 +31,12 @@ class Secret:
     _reveal: Callable[[], Any]
 
     def __init__(self, value: Any) -> None:
-        # In a closure, so that nothing that walks over attributes comes to the text itself.
+        # In a closure: code that walks over attributes does not find the text.
         self._reveal = lambda: value
 
     @property
     def is_text(self) -> bool:
-        """Tell whether it is a string with something in it that can be sent."""
+        """Return whether it is a string that is not empty and can be sent."""
         return is_text(self._reveal())
 
     def reveal(self) -> str:
@@ -57,7 +57,7 @@ class Secret:
 
 
 def hide(value: object) -> object:
-    """Wrap a credential, whatever its type; ``None``, callables and what is wrapped already stay as they are."""
+    """Wrap a credential of any type; ``None``, callables and secrets stay as they are."""
     return value if value is None or callable(value) or isinstance(value, Secret) else Secret(value)
 
 
@@ -82,7 +82,7 @@ class Credential:
     def from_secret_key(
         cls, sdk_app_id: int, identifier: str, secret_key: Secret, *, clock: Callable[[], float] = time.time
     ) -> Credential:
-        """Sign UserSigs for a day each, and the next one well before that is over."""
+        """Sign UserSigs for a day each, each well before the last one expires."""
 
         def produce() -> Secret:
             return Secret(
@@ -98,7 +98,7 @@ class Credential:
 
     @classmethod
     def from_provider(cls, provider: UserSigProvider, *, clock: Callable[[], float] = time.time) -> Credential:
-        """Ask *provider* for a UserSig, and again before it expires or when the service calls it expired."""
+        """Call *provider* for a UserSig, and again before it expires or when the service calls it expired."""
 
         async def produce() -> Secret:
             user_sig = provider()
@@ -124,7 +124,7 @@ class Credential:
             return self._current
 
     def renew(self, refused: Secret) -> bool:
-        """Drop the UserSig that the service called expired; tell whether :meth:`get` can give another.
+        """Drop the UserSig that the service called expired; return whether :meth:`get` can give another.
 
         Many requests may be refused for one UserSig: only the first of them drops it.
         """
@@ -134,7 +134,7 @@ class Credential:
 
 
 def _time_to_renewal(user_sig: Secret, now: float) -> float:
-    """Return the seconds after which to renew; for ever where the UserSig cannot be read."""
+    """Return the seconds after which to renew; infinity where the UserSig cannot be read."""
     try:
         claims = read_user_sig(user_sig.reveal())
     except ValueError:

@@ -35,7 +35,7 @@ def check_base_url(region: Region | str | None, base_url: str | None) -> httpx.U
     except (httpx.InvalidURL, ValueError):
         url = httpx.URL()
     if not url.host or url.userinfo or url.query or url.fragment:
-        # The value is not shown: there may be a password in it.
+        # The value is not shown: it may contain a password.
         raise ConfigurationError(
             "base_url: not a URL of the form 'https://host', with a port and a path if need be, and no more"
         )
@@ -106,7 +106,7 @@ def _read_proxy(proxy: object) -> httpx.Proxy | None:
 
 
 def _find_environment_proxy(url: httpx.URL) -> object:
-    """Return the environment's proxy, hidden; plain HTTP, being loopback only, takes none."""
+    """Return the environment's proxy, hidden; plain HTTP takes none, because it is for loopback only."""
     if url.scheme != "https" or urllib.request.proxy_bypass(url.host):
         return None
     proxies = urllib.request.getproxies()

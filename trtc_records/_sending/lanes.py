@@ -1,7 +1,7 @@
-"""Keep many connections to one host cheap, on the engine below httpx.
+"""Many cheap connections to one host, on the engine below httpx.
 
 httpx's own pool looks at every connection for every request (encode/httpx#3215, encode/httpcore#1035): with 64
-in flight that costs more than all else. Here each connection is a lane of its own in a free-list.
+in flight that costs more than everything else. Here each connection is a lane of its own in a free-list.
 
 State: the open connections. Everything that touches them is in this file.
 """
@@ -123,7 +123,7 @@ class LaneTransport:
             self._sweep = loop.call_later(self._idle_expiry, self._close_expired)
 
     def _drop(self, lane: _Lane) -> None:
-        """Close a lane behind an error: a request that was cancelled twice leaves it in no state to be used."""
+        """Close a lane behind an error: after a request that was cancelled twice it cannot be used."""
         self._busy.discard(lane)
         self._close_soon(lane)
 
@@ -176,18 +176,18 @@ _Lane = httpcore.AsyncHTTPConnection | httpcore.AsyncConnectionPool
 
 
 def _is_stale(lane: _Lane) -> bool:
-    """Tell whether the connection is gone; a proxy's pool of one looks after that itself."""
+    """Return whether the connection is closed; a proxy's pool of one checks that itself."""
     return isinstance(lane, httpcore.AsyncHTTPConnection) and (lane.is_closed() or lane.has_expired())
 
 
 class _OneWriteBackend(httpcore.AnyIOBackend):
-    """Open connections that write a request's head and body at once."""
+    """A backend whose connections write a request's head and body at once."""
 
     def __init__(self) -> None:
         self._open: set[_OneWriteStream] = set()
 
     async def aclose(self) -> None:
-        """Close what is still open: httpcore forgets a connection to a SOCKS proxy that refuses it."""
+        """Close the connections that are still open: httpcore forgets one to a SOCKS proxy that refuses it."""
         for stream in list(self._open):
             await stream.aclose()
 
@@ -205,7 +205,7 @@ class _OneWriteBackend(httpcore.AnyIOBackend):
 
 
 class _OneWriteStream(httpcore.AsyncNetworkStream):
-    """Hold what is written until something is read: one system call, TLS record and packet instead of two."""
+    """A stream that delays writes until the next read: one system call, TLS record and packet instead of two."""
 
     def __init__(self, stream: httpcore.AsyncNetworkStream, open_streams: set[_OneWriteStream]) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""Estimate how long the service takes to answer, and so how many requests keep the quota busy."""
+"""An estimate of the service's response time, and so of the requests in flight that use the whole quota."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Latency:
 
     @property
     def is_far(self) -> bool:
-        """Tell whether one more round trip would be felt."""
+        """Return whether one more round trip would be noticed."""
         return (self._mean or 0.0) > _FAR
 
     def requests_in_flight(self, rate: float) -> int:
-        """Return how many requests have to be on their way to send *rate* per second."""
+        """Return the number of requests in flight that sends *rate* per second."""
         return 2 + math.ceil(rate * ((self._mean or 0.0) + 2 * self._deviation))

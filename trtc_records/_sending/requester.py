@@ -2,7 +2,7 @@
 
 httpx logs whole URLs at INFO (encode/httpx#2760), and the UserSig travels in the URL. So no
 ``httpx.AsyncClient`` takes part, and errors leave this module without the frames and causes of the layers
-below, whose locals hold the request line.
+below, whose local variables hold the request line.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ _TOO_MANY_REQUESTS: Final = 429  # an HTTP status
 
 
 class Requester:
-    """Requests to one endpoint on behalf of one administrator.
+    """A sender of requests to one endpoint on behalf of one administrator.
 
     Args:
-        base_url: Scheme, host and, where there is one, port and path prefix.
+        base_url: Scheme and host, with an optional port and path prefix.
         sdk_app_id: The application's id.
         identifier: The administrator.
         credential: Gives the UserSig that signs each request.
@@ -99,7 +99,7 @@ class Requester:
         """The time that responses take."""
 
     async def request(self, request: Request, read: Callable[[Response], Result]) -> Result:
-        """Send *request*, again if that may help, and return what *read* makes of the response.
+        """Send *request*, retry if that may help, and return *read*'s result for the response.
 
         Raises:
             ClientClosedError: The requester was stopped.
@@ -158,7 +158,7 @@ class Requester:
             self._limiter.slow_down()
 
     async def _exchange(self, request: Request, user_sig: Secret) -> Response | TransportError:
-        """Return the response, or the error: raised here, it would carry the layers below along."""
+        """Return the response, or the error: raised here, it would keep the frames of the layers below."""
         loop = asyncio.get_running_loop()
         sent_at = 0.0
         content = request.content
@@ -187,7 +187,7 @@ class Requester:
         except TimeoutError:
             return TransportError(f"no answer within {self._timeout:g} s")
         except _FAILURES as error:
-            # A certificate does not get better by asking again.
+            # A retry does not fix a certificate.
             retryable = "CERTIFICATE_VERIFY_FAILED" not in str(error)
             reason = str(error).replace(user_sig.reveal(), str(user_sig)) or "the connection failed"
             return TransportError(f"{type(error).__name__}: {reason}", retryable=retryable)
@@ -196,7 +196,7 @@ class Requester:
             raise error.with_traceback(None)  # noqa: B904 - it is the same error
         self.latency.add(loop.time() - sent_at)
         self._clock.observe(plain_headers.get("date", ""))
-        # A server may repeat what it was asked.
+        # A server may repeat the request, and the UserSig with it.
         body = body.replace(user_sig.reveal().encode(), str(user_sig).encode())
         return Response(status, plain_headers, body, sent_at)
 

@@ -19,8 +19,8 @@ Result = TypeVar("Result")
 
 logger: Final = logging.getLogger("trtc_records")
 logger.addHandler(logging.NullHandler())
-# stamina logs a bare event name: without this it would stand on the standard error of every program that has not set
-# up logging.
+# stamina logs a bare event name. Without this it would go to the standard error of every program that has not set up
+# logging.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 _FIRST_WAIT: Final = 0.2  # seconds; doubled each time
@@ -38,7 +38,7 @@ async def retry(attempt_once: Callable[[], Awaitable[Result]], *, attempts: int,
         total_timeout: Seconds after which no further attempt begins; ``None`` for no bound.
 
     Raises:
-        CallRecordsError: The last attempt failed, or one failed in a way that another cannot mend.
+        CallRecordsError: The last attempt failed, or one failed with an error that a retry cannot fix.
     """
     loop = asyncio.get_running_loop()
     deadline = math.inf if total_timeout is None else loop.time() + total_timeout
@@ -50,7 +50,7 @@ async def retry(attempt_once: Callable[[], Awaitable[Result]], *, attempts: int,
     async for attempt in stamina.retry_context(
         on=wait_for,
         attempts=attempts,
-        timeout=None,  # stamina's only looks back, and lets an attempt begin after it
+        timeout=None,  # stamina checks only the time that has passed, and lets an attempt begin too late
         wait_initial=_FIRST_WAIT,
         wait_max=_LONGEST_WAIT,
     ):

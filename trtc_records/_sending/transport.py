@@ -88,7 +88,7 @@ def make_transport(url: httpx.URL, *, transport: object, proxy: object, verify: 
                 "httpx.AsyncHTTPTransport(proxy=..., verify=...), or leave transport out"
             )
         return HttpxTransport(transport)
-    # False would send the credential to whoever answers. A path, which httpx deprecates, is better read by the caller.
+    # False would send the credential to any server. httpx deprecates a path, so the caller has to load it.
     if not (verify is None or verify is True or isinstance(verify, ssl.SSLContext)):
         raise ConfigurationError(
             f"verify={shorten(verify)}: pass an ssl.SSLContext, as of ssl.create_default_context(cafile=...), or leave "

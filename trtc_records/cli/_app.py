@@ -75,12 +75,12 @@ def _call(arguments: list[str]) -> int:
     except typer.TyperException as error:  # the arguments
         say(error.format_message(), f"{_NAME} --help")
         return ExitCode.USAGE
-    except OSError as error:  # help or the version cannot be written; what commands raise is guarded
+    except OSError as error:  # help or the version cannot be written; errors of commands are handled
         return report(error)
     except SystemExit as error:  # Typer's way to end after a completion, and where help's reader has gone
         if not isinstance(error.__context__, BrokenPipeError):
             raise
-        sys.stdout, sys.stderr = streams  # without what Typer wrapped them in
+        sys.stdout, sys.stderr = streams  # without Typer's wrappers
         return report(error.__context__)
     return code or ExitCode.DONE
 

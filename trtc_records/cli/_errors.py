@@ -7,7 +7,7 @@ code  meaning
 2     usage, configuration, or an output that cannot be written
 3     the service refuses the credentials
 4     success, but records may be missing or could not be read
-5     the service or the network failed, or there is no such record
+5     the service or the network failed, or the record does not exist
 70    a bug in this program
 129   stopped by SIGHUP
 130   interrupted
@@ -102,7 +102,7 @@ def guard(command: Callable[Arguments, ExitCode]) -> Callable[Arguments, ExitCod
         try:
             code = command(*args, **kwargs)
             sys.stdout.flush()
-        except Exception as error:  # noqa: BLE001  (a traceback tells the user nothing)
+        except Exception as error:  # noqa: BLE001  (a traceback does not help the user)
             return report(error)
         return code
 

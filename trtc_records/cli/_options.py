@@ -157,7 +157,7 @@ def make_window(since: datetime | None, until: datetime | None) -> Window:
         raise CommandError(f"--since {show_time(since)} is after --until {show_time(end)}", "swap them")
     if since is not None and end - since < timedelta(seconds=1):
         raise CommandError(
-            f"there is no time between --since {show_time(since)} and the end of the window",
+            f"--since {show_time(since)} is not before the end of the window",
             "write 24h, or dates: --since 2026-01-31 --until 2026-01-31 is a whole day",
         )
     if end < now - timedelta(days=_KEPT_DAYS):

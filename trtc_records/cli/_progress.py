@@ -19,7 +19,7 @@ __all__ = ["show_progress"]
 _INTERVAL: Final = 5.0  # seconds between two lines
 _RECENT: Final = 5.0  # seconds over which rates are measured
 _LAYOUTS: Final = ((4, 10), (3, 10), (3, -1), (2, -1), (1, -1))
-"""How many of count, time left, speed and quota to show, and the columns that a bar needs; -1 where it is dropped."""
+"""The number of texts to show (count, time left, speed, quota), and the columns of a bar; -1 for no bar."""
 _QUOTA: Final = LocalRateLimiter().rate
 """Pages per second that the service allows: a page is a request."""
 

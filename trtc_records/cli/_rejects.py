@@ -17,7 +17,7 @@ __all__ = ["Rejects"]
 
 
 class Rejects:
-    """The records that could not be read, counted and, where there is a *path*, written there as JSON Lines.
+    """The records that could not be read, counted and, with a *path*, written to it as JSON Lines.
 
     When the ``with`` block ends without an error, the file replaces that of an earlier run; if every record could be
     read, that one is removed.

@@ -1,4 +1,4 @@
-"""Where a command's records come from: a client of the account or of a sandbox, and the selection to read."""
+"""The source of a command's records: a client of the account or of a sandbox, and the selection to read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write call records to files: one class per format, each for any iterable of records, async or not.
+"""Writers of call records to files: one class per format, each for any iterable of records, async or not.
 
 ::
 

@@ -54,7 +54,7 @@ def make_writer(
         for_spreadsheets: Option of :class:`CsvWriter`; other formats ignore it.
 
     Raises:
-        ValueError: There is no such format, or the path has no extension of a format.
+        ValueError: The name or the path's extension belongs to no format.
         ImportError: The format needs an extra that is not installed; the message names it.
     """
     if file_format is None:

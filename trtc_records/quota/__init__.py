@@ -1,1 +1,1 @@
-"""The quota of an app: within a process, and, through Redis, between processes."""
+"""The quota of an app: limiters for one process and, through Redis, for several."""

@@ -1,7 +1,7 @@
-"""Slow down together when the service refuses for quota: some other process uses the same one.
+"""A slow-down after the service refuses for quota, which means that another process uses the same quota.
 
-A refusal stops all permits for a second, the service's window, and halves the rate behind it. From then on
-the rate rises step by step, until it is the full one again.
+A refusal stops all permits for a second, the service's window, and then halves the rate. From there the rate
+rises step by step to the full one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PAUSE: Final = 1.0
 """Seconds: the window in which the service counts."""
 BACK_OFF: Final = 0.5
 RECOVERY: Final = 0.05
-"""Of the full rate, per second: from the half to the whole in ten."""
+"""Share of the full rate by which the rate rises per second: from half to full in 10 seconds."""
 LEAST_SHARE: Final = 0.02
 
 
@@ -34,7 +34,7 @@ class Brake:
         self._resumed_at = 0.0
 
     def slow_down(self, now: float) -> None:
-        """Stop for a second and go on at half the rate; what comes while it stops is the same refusal."""
+        """Stop for a second and go on at half the rate; further calls within that second change nothing."""
         with self._lock:
             if now < self._resumed_at:
                 return

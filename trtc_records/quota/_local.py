@@ -1,15 +1,15 @@
-"""Keep the quota: at most 200 calls in any second, as the server counts them.
+"""The quota within a process: at most 200 calls in any second, as the server counts them.
 
 The service's limit is 200 calls per second and SDKAppID (https://trtc.io/document/68931).
 
 At most 195 go in any second, which a log of the last permits ensures for all event loops and threads of the
-process. The 5 that are left over are for requests that bunch up on the way: a server that stalls for 25 ms counts
-what it missed in the second after.
+process. The other 5 are a margin for requests that bunch up on the way: a server that stalls for 25 ms counts late
+requests in the second after.
 
 Two of aiolimiter's limiters pace each event loop below that bound (one of 200 per second would let 399 through in
-its first, mjpieters/aiolimiter#298). The first allows 192 per second in the long run, and keeps up to 20 that a busy
-loop could not use, a pause of the garbage collector's for instance. The second lets these follow two by two, so that
-they are no burst.
+its first, mjpieters/aiolimiter#298). The first allows 192 per second in the long run, and saves up to 20 permits that a
+busy loop could not use, for instance during garbage collection. The second releases these two by two, so that they
+do not become a burst.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ __all__ = ["QUOTA", "AdaptiveRateLimiter", "LocalRateLimiter", "RateLimiter", "a
 QUOTA: Final = 200
 """Calls per second that the service allows to an app."""
 
-_DISTANCE: Final = 0.025  # of the rate: what the most permits of a second stay below it
-_SUSTAINED: Final = 0.983  # of that most: what goes out in the long run
-_CATCHING_UP: Final = 1.02  # of that most: how fast those follow that a busy loop left behind
-_RESERVE: Final = 0.1  # of the rate: how many these may be
-_AT_ONCE: Final = 0.01  # of the rate
+_DISTANCE: Final = 0.025  # share of the rate: the margin between it and the most permits in any second
+_SUSTAINED: Final = 0.983  # share of those most permits: the rate in the long run
+_CATCHING_UP: Final = 1.02  # share of those most permits: the rate at which saved permits are released
+_RESERVE: Final = 0.1  # share of the rate: the most saved permits
+_AT_ONCE: Final = 0.01  # share of the rate: the most saved permits released at once
 
 
 @runtime_checkable
@@ -42,8 +42,8 @@ class RateLimiter(Protocol):
     """A source of permits to send.
 
     Every request, retries included, takes one just before its first byte is written. A limiter may also have a
-    method ``slow_down()``, which the client calls when the service refuses a request for quota. For one that has none,
-    the client itself pauses and goes on at half the rate.
+    method ``slow_down()``, which the client calls when the service refuses a request for quota. Without it, the client
+    itself pauses and goes on at half the rate.
     """
 
     async def acquire(self) -> object:
@@ -66,9 +66,9 @@ class LocalRateLimiter:
     Safe to share between clients, event loops and threads of one process.
 
     Args:
-        rate: The most calls in any one second; by default what the service allows. The sustained rate is
-            4 % below it, or one call per second below a small one, and half of it at the least: the distance that
-            keeps a second from holding more as the server counts it.
+        rate: The most calls in any one second; by default the service's limit of 200. The sustained rate is 4 % lower,
+            or one call per second lower for a small *rate*, but at least half of it. The margin keeps the server from
+            counting more than *rate* in a second.
 
     Raises:
         ConfigurationError: *rate* is not a whole number above 0.
@@ -95,9 +95,9 @@ class LocalRateLimiter:
         async with pacer.turn:
             await pacer.sustained.acquire()
             await pacer.catching_up.acquire()
-            while (wait := self._brake.take(loop.time())) > 0:  # noqa: ASYNC110 - the clock is what it waits for
+            while (wait := self._brake.take(loop.time())) > 0:  # noqa: ASYNC110 - it waits for the clock
                 await asyncio.sleep(wait)
-            while (wait := self._permits.take(loop.time())) > 0:  # noqa: ASYNC110 - the clock is what it waits for
+            while (wait := self._permits.take(loop.time())) > 0:  # noqa: ASYNC110 - it waits for the clock
                 await asyncio.sleep(wait)
 
     def slow_down(self) -> None:
@@ -106,7 +106,7 @@ class LocalRateLimiter:
 
 
 class BrakedLimiter:
-    """A limiter of the caller's that cannot slow down, with a brake.
+    """A brake around a limiter of the caller's that cannot slow down by itself.
 
     Args:
         limiter: The caller's.
@@ -132,12 +132,12 @@ class BrakedLimiter:
 
 
 def adapt(limiter: RateLimiter) -> AdaptiveRateLimiter:
-    """Return *limiter* if it can slow down, and otherwise one around it that can."""
+    """Return *limiter* if it can slow down, and otherwise a :class:`BrakedLimiter` around it."""
     return limiter if isinstance(limiter, AdaptiveRateLimiter) else BrakedLimiter(limiter)
 
 
 class _Pacer:
-    """The pace of one event loop; the lock makes waiters take turns, which aiolimiter alone does not promise."""
+    """The pace of one event loop; a lock makes waiters take turns, which aiolimiter does not promise."""
 
     def __init__(self, rate: int, most: float) -> None:
         self.turn = asyncio.Lock()

@@ -1,4 +1,4 @@
-"""Share one quota between processes and machines, through Redis or Valkey.
+"""One quota for several processes and machines, through Redis or Valkey.
 
 ::
 
@@ -7,7 +7,7 @@
             ...
 
 The counting is pyrate-limiter's. Measured with four processes of eight waiters for 5 s, Redis 7.0.15 on
-loopback, redis-py 8.1.0, when permits were had; on the right with two of the clocks two seconds ahead:
+loopback, redis-py 8.1.0, at the times of the permits; on the right, two of the clocks were two seconds ahead:
 
 ==========================================  ==============  ======  =============  ========================
 counting                                    busiest second  rate/s  round trips    skewed: busiest, least
@@ -19,15 +19,15 @@ pyrate-limiter 4.5.1, log of 196            228             198     2.0         
 pyrate-limiter 4.5.1, GCRA, 192, burst 4    196             192     24.0           197, 3 %
 ==========================================  ==============  ======  =============  ========================
 
-A window gives out all it has at once, so that what one second's burst is late by falls into the next second;
-GCRA spaces permits evenly. Around its script stand three things. Redis's own clock replaces the process's.
-The bucket reaches into the future: what a process is given is a few places in one line for all (a lease), each
-with the time at which it may be used, which costs no second question and makes processes take turns. And the
-pace is slower for a while after the service has refused a request, whichever process it was.
+A window gives all its permits at once, so late requests of one second count in the next; GCRA spaces permits
+evenly. This module adds three things to its script. Redis's own clock replaces the process's. Permits are given
+ahead of time: a process gets a lease, a few places in one line for all processes, each with the time at which it
+may be used. That needs no second round trip and makes processes take turns. The pace is slower for a while after
+the service has refused a request of any process.
 
-A process that dies leaves its places empty, a few hundredths of a second; the line is never longer than 0.9 s.
-A place whose time is 20 ms past is not used any more. If Redis loses the line, the first process that was in it
-says so, and the new one begins behind all places of the old one.
+A process that dies leaves its places unused, which costs a few hundredths of a second; the line is never longer
+than 0.9 s. A place is not used later than 20 ms after its time. If Redis loses the line, the first process that
+had a place reports the end of its places, and the new line begins after all places of the old one.
 """
 
 from __future__ import annotations
@@ -62,21 +62,21 @@ __all__ = ["RedisRateLimiter"]
 
 _UNREACHABLE: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
 _WRONG_PARAMETER: Final = (TypeError, ValueError, LookupError)
-"""What redis-py raises for a parameter of the URL; some it looks at only when it connects."""
+"""The errors that redis-py raises for a bad parameter of the URL; it checks some only when it connects."""
 
 _PACE: Final = (24, 25)
-"""Permits per call of the rate: 192 of 200. A second of the server's then has room for 40 ms of lateness."""
+"""Permits per call of the rate: 192 of 200. A second of the server then has room for requests 40 ms late."""
 
-_LATEST: Final = 0.020  # seconds after its time that a permit is still used
-_TRIES: Final = 3  # leases that may run out of time in a row; a process that slow is not kept waiting for ever
+_LATEST: Final = 0.020  # seconds after its time for which a permit may be used
+_TRIES: Final = 3  # leases in a row that may expire unused, so that a slow process does not wait forever
 _BATCH: Final = 4  # permits: 21 ms of the quota, so that 16 busy processes wait a third of a second for their turn
 _LARGEST_BATCH: Final = 32
 _LINE: Final = 900_000  # microseconds
-_REMEMBERED: Final = 1_000_000  # microseconds for which a place counts for the server's second
+_REMEMBERED: Final = 1_000_000  # microseconds for which a place counts in the server's second
 _KEEP: Final = 60_000  # milliseconds that the key outlives its last use: longer than it takes to recover
 
 _RETRY_EVERY: Final = 1.0  # seconds between attempts to return to Redis
-_OVERLAP: Final = 2.0  # seconds after the return in which both limits hold: others may still be counting by themselves
+_OVERLAP: Final = 2.0  # seconds after the return in which both limits hold: others may still count by themselves
 _TRUST_CLOCK: Final = 10.0  # seconds
 
 _STANDSTILL: Final = int(PAUSE * 1_000_000)  # microseconds
@@ -91,7 +91,7 @@ local share = math.min(1, (stored[2] or 1) + {RECOVERY} * math.max(now - resumed
 """
 
 # The library's script reads KEYS and ARGV: now in ms, weight, time to live in ms, 1, µs per permit, burst. Ours reads
-# one more: where the places ended that the process was given last.
+# one more: the end of the places that the process got last.
 _LEASE: Final = f"""
 {_NOW_AND_SHARE}
 local emission = math.ceil(ARGV[5] / share)
@@ -127,16 +127,16 @@ return 1
 class RedisRateLimiter:
     """One limit of calls in any second for all processes that name the same Redis, prefix and app.
 
-    Every second belongs to whoever asks: one busy process has all of it, and busy ones take turns. A limiter
+    One busy process gets the whole quota; several busy processes take turns. A limiter
     serves one event loop; close it with ``async with`` or :meth:`aclose`, and the next loop may use it.
 
     Args:
         client: A client of redis-py for Redis or Valkey, or for a cluster of either. It stays the caller's to close.
         sdk_app_id: The application whose quota it is.
-        rate: The most calls in any one second; by default what the service allows. The sustained rate is 4 % below.
-        prefix: What the key begins with; there is one key per app, and it expires a minute after its last use.
-        on_unavailable: What to do when Redis can no longer be reached: ``"fail"``, or ``"local"``, to go on with
-            *local_rate* until it can. It is an error in either case if Redis was never reached.
+        rate: The most calls in any one second; by default the service's limit of 200. The sustained rate is 4 % lower.
+        prefix: The start of the key's name. Each app has one key, which expires a minute after its last use.
+        on_unavailable: The reaction when Redis can no longer be reached: ``"fail"``, or ``"local"`` to go on with
+            *local_rate* until it can. If Redis was never reached, both raise an error.
         local_rate: For ``"local"``: the most calls in any second of this process alone. The shares of all
             processes together should not be more than *rate*.
         timeout: Seconds to wait for an answer from Redis.
@@ -161,7 +161,7 @@ class RedisRateLimiter:
                 f"client: {type(client).__name__} given; pass a redis.asyncio.Redis, or use RedisRateLimiter.from_url()"
             )
         check_sdk_app_id(sdk_app_id)
-        check_text("prefix", prefix, "pass what the key in Redis begins with")
+        check_text("prefix", prefix, "pass the start of the name of the key in Redis")
         if on_unavailable not in ("fail", "local"):
             raise ConfigurationError(f"on_unavailable={shorten(on_unavailable)}: pass 'fail' or 'local'")
         if (local_rate is None) is (on_unavailable == "local"):
@@ -182,8 +182,8 @@ class RedisRateLimiter:
         """Make a limiter with a connection of its own.
 
         Args:
-            url: ``redis://``, ``rediss://`` (TLS), ``valkey://``, ``valkeys://`` (TLS) or ``unix://``, with user,
-                password and number of the database where there are any: ``rediss://user:password@host:6379/0``.
+            url: ``redis://``, ``rediss://`` (TLS), ``valkey://``, ``valkeys://`` (TLS) or ``unix://``, with an
+                optional user, password and database number: ``rediss://user:password@host:6379/0``.
                 ``ssl_…`` parameters of redis-py go into its query.
             sdk_app_id: The application whose quota it is.
             **arguments: Those of the constructor.
@@ -197,7 +197,7 @@ class RedisRateLimiter:
             # Neither the value nor the reason is shown: either may hold the password, or a part of it.
             raise ConfigurationError(
                 "url: not a URL of the form 'redis://user:password@host:6379/0' (or rediss://, valkey://, valkeys://, "
-                "unix://), or its query holds what redis-py does not take; percent-encode what is special in a password"
+                "unix://), or its query has a bad parameter; percent-encode special characters in a password"
             )
         limiter = cls(connect(), sdk_app_id=sdk_app_id, **arguments)
         limiter._reconnect = connect
@@ -256,7 +256,7 @@ class _Unreachable(Exception):  # noqa: N818 - it never leaves this file
 
 
 class _Grant(NamedTuple):
-    """The answer of Redis: places in the line, or the time to wait before asking again."""
+    """The answer of Redis: places in the line, or the time to wait before the next question."""
 
     places: range  # microseconds of Redis's clock
     retry_after: float  # seconds
@@ -359,7 +359,7 @@ class _LocalQueue:
             self._slowing = self.loop.create_task(self._slow_all_down())
 
     async def aclose(self) -> None:
-        """End what is under way; whoever still waits is told."""
+        """End tasks in progress; waiting requests get an error."""
         self._closed = True
         self._places.clear()
         tasks = [task for task in (self._leasing, self._slowing) if task is not None]
@@ -368,7 +368,7 @@ class _LocalQueue:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _count_here(self) -> bool:
-        """Take a permit of this process's share if Redis is away or just back; tell whether it is enough."""
+        """Take a permit of this process's share if Redis is down or just back; return whether it is enough."""
         if self._fallback is None:
             return False
         if self._away and self.loop.time() - self._failed_at >= _RETRY_EVERY:
@@ -381,7 +381,7 @@ class _LocalQueue:
         """Wait for a place and its time."""
         runs_in_vain = 0
         while runs_in_vain < _TRIES:
-            # Whoever was waiting when Redis failed fails with it; later ones ask it again.
+            # Requests that were waiting when Redis failed get its error; later ones ask it again.
             if self._failed_at >= entered and not (self._reached and self._fallback):
                 raise LimiterUnavailableError(self._failure)
             if self._away:
@@ -389,7 +389,7 @@ class _LocalQueue:
                 return
             if not self._places:
                 leasing = self._start_lease()
-                # Not awaited itself: waiters come and go, the question does not, and it may end without them.
+                # Not awaited itself: a waiter may be cancelled, but the question to Redis goes on for the others.
                 await asyncio.wait([leasing])
                 if not leasing.cancelled():
                     leasing.result()
@@ -406,11 +406,11 @@ class _LocalQueue:
 
     @property
     def _lead(self) -> float:
-        """How long before its places run out a process asks for more."""
+        """Return the seconds before its last place at which a process asks for more."""
         return self._clock.round_trip + 2 * self._schedule.interval
 
     def _start_lease(self) -> asyncio.Task[None]:
-        """Ask for places, unless that is under way.
+        """Ask for places, unless a question is in progress.
 
         Raises:
             LimiterUnavailableError: The limiter was closed.
@@ -455,7 +455,7 @@ class _LocalQueue:
 
 
 def _connector(url: object) -> Callable[[], Redis] | None:
-    """Return what makes a client for *url*, or nothing if none can be made."""
+    """Return a function that makes a client for *url*, or ``None`` if the URL cannot be used."""
     if not isinstance(url, str):
         return None
     if url.startswith(("valkey://", "valkeys://")):
@@ -463,11 +463,11 @@ def _connector(url: object) -> Callable[[], Redis] | None:
     target = url
 
     def connect() -> Redis:
-        # One more attempt at once, as a pooled connection may have died; a policy of ours decides on the rest.
+        # One more attempt at once, as a pooled connection may have died; *on_unavailable* decides on later ones.
         return Redis.from_url(target, retry=Retry(NoBackoff(), 1))
 
     try:
-        # Look at the parameters, and connect to nothing.
+        # Check the parameters without connecting.
         client = connect()
         pool: Any = client.connection_pool
         pool.make_connection()
@@ -486,7 +486,7 @@ class _RemoteClock:
         self._read_at = -math.inf
 
     def read(self, asked_at: float, answered_at: float, now: int) -> None:
-        """Learn from an exchange in which Redis said that it was *now* (microseconds)."""
+        """Update the translation by an exchange in which Redis gave its time as *now* (microseconds)."""
         round_trip = answered_at - asked_at
         offset = now / 1e6 - (asked_at + answered_at) / 2
         was_set = abs(offset - self._offset) > (round_trip + self.round_trip) / 2  # both cannot be true
@@ -505,7 +505,7 @@ def _settings(client: Redis | RedisCluster) -> dict[str, Any]:
 
 
 def _locate(client: Redis | RedisCluster) -> str:
-    """Return where a client connects to, without the credentials."""
+    """Return the address that a client connects to, without the credentials."""
     if isinstance(client, RedisCluster):
         return ", ".join(f"redis://{node.host}:{node.port}" for node in client.get_nodes() or client.startup_nodes)
     settings = _settings(client)

@@ -6,7 +6,7 @@
         async with CallRecordsClient(**sandbox.credentials) as client:
             ...
 
-It is as strict as the service and keeps its quota; what Tencent's page leaves open is an option.
+It is as strict as the service and keeps its quota. Options cover the answers that Tencent's page leaves open.
 """
 
 from trtc_records.sandbox._data import make_records

@@ -66,10 +66,10 @@ def make_records(count: int, *, seed: int = 0, now: int | None = None, days: int
     number to ``Sandbox(records=…)``, which keeps them encoded and makes no objects.
 
     Args:
-        count: How many.
+        count: The number of records.
         seed: The same seed and *now* make the same records.
         now: Unix seconds; the present by default.
-        days: Over how many days before *now* they are spread; the 7 that the service keeps by default.
+        days: The days before *now* over which they are spread; by default the 7 that the service keeps.
 
     Raises:
         ValueError: *count* is negative or *days* less than 1.
@@ -78,10 +78,10 @@ def make_records(count: int, *, seed: int = 0, now: int | None = None, days: int
 
 
 def make_calls(count: int, *, seed: int = 0, now: int | None = None, days: int = 7) -> Iterator[dict[str, Any]]:
-    """Make what :func:`make_records` makes, one by one and as the service writes it.
+    """Make the calls of :func:`make_records` one by one, as the service writes them.
 
     Raises:
-        ValueError: As there.
+        ValueError: *count* is negative or *days* less than 1.
     """
     require_number("records", count, minimum=0, whole=True, remedy="write how many records to make")
     require_number("days", days, minimum=1, whole=True, remedy="write the days to spread the records over, 7 at most")
@@ -99,11 +99,11 @@ def _draw_starts(rng: random.Random, count: int, now: int, days: int) -> list[in
 
 
 class Calls:
-    """Make calls among a fixed crowd of users, some of whom call far more often than others.
+    """A maker of calls among a fixed crowd of users, some of whom call far more often than others.
 
     Args:
         seed: The same seed makes the same crowd and the same calls.
-        users: How many the crowd has; ids may repeat.
+        users: The number of users in the crowd; ids may repeat.
     """
 
     def __init__(self, seed: object, *, users: int) -> None:
@@ -116,10 +116,10 @@ class Calls:
         """Make one call as the service writes it; AcceptTime is 0 if it was never answered.
 
         Args:
-            start: When it is initiated, in Unix seconds.
-            latest: When it has ended at the latest, in Unix seconds.
-            call_result: How it ends; drawn by default.
-            call_type: Single or group; drawn by default.
+            start: The start of the call, in Unix seconds.
+            latest: The latest end of the call, in Unix seconds.
+            call_result: The result; drawn by default.
+            call_type: The type, single or group; drawn by default.
         """
         draw = self._rng.random
         if call_result is None:
@@ -160,7 +160,7 @@ class Calls:
         return self._rng.choice((f"{name}_{number}", f"{name}.{self._rng.choice(_NAMES)}{number % 100}", f"{number}"))
 
     def _draw_members(self, others: int) -> list[str]:
-        """Draw the caller and the *others*; a square makes the first of the crowd call more often."""
+        """Draw the caller and the *others*; squaring the random number makes the first of the crowd call more often."""
         users, draw = self._users, self._rng.random
         members: dict[str, None] = {}
         for _ in range(others * 4):  # a few more draws than members, as some repeat

@@ -1,4 +1,4 @@
-"""Change the records under a walk: some arrive, some expire."""
+"""Changes of the records during a walk: some arrive, some expire."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _PROCESSING: Final = 5  # seconds from the end of a call until its record can be
 
 
 class Mover:
-    """Move the records of a store on by what may happen between two queries.
+    """The changes to the records of a store between two queries.
 
     Args:
-        store: The store to move.
-        drift: What happens, and how often.
-        seed: The same seed and queries move it the same way.
+        store: The store to change.
+        drift: The kinds of change, with their probabilities and rates.
+        seed: The same seed and queries make the same changes.
     """
 
     def __init__(self, store: RecordStore, drift: Drift, *, seed: int) -> None:
@@ -60,7 +60,7 @@ class Mover:
         return self._calls.make(start, latest=end) | {"EndTime": end}
 
     def move(self, query: Query, now: int) -> None:
-        """Let a record that matches *query* appear or go away, or neither; nothing happens before the first query.
+        """Let a record that matches *query* appear or go away, or neither; the first query changes nothing.
 
         Args:
             query: The query about to be answered.
@@ -76,7 +76,7 @@ class Mover:
             newest = None if self._drift.anywhere else self._store.find_newest(query, now)
             if earliest <= latest:
                 begin = min(newest or earliest, latest)
-                # Not randint, which draws as often as the range needs: the rest would no longer follow the seed.
+                # Not randint: its number of draws depends on the range, so later draws would not follow from the seed.
                 start = begin + int((latest - begin + 1) * self._rng.random())
                 self._store.add(
                     self._calls.make(

@@ -1,4 +1,4 @@
-"""Choose the fault that befalls a request, if any does."""
+"""The choice of a fault for a request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["FaultDraw"]
 
 
 class FaultDraw:
-    """Draw faults by their probabilities, and count them.
+    """Random faults by their probabilities, and their counts.
 
     Args:
         faults: The probabilities.
@@ -22,7 +22,7 @@ class FaultDraw:
         self._rng = random.Random(f"faults:{seed}")
         self._probabilities = {kind: chance for kind, chance in faults.probabilities.items() if chance}
         self.drawn: Counter[str] = Counter()
-        """How many there were of each kind."""
+        """The number of faults of each kind so far."""
 
     def draw(self) -> str | None:
         """Return the fault of the next request by its name in ``Faults``, or ``None``."""

@@ -1,4 +1,4 @@
-"""What the pytest fixture ``trtc_sandbox`` hands to a test."""
+"""The value of the pytest fixture ``trtc_sandbox``."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["SandboxFixture"]
 
 
 class SandboxFixture(Sandbox):
-    """A running sandbox with clients for it: what the pytest fixture ``trtc_sandbox`` is.
+    """A running sandbox with clients for it, the value of the pytest fixture ``trtc_sandbox``.
 
     The arguments are those of :class:`Sandbox`.
     """
 
     def client(self, **arguments: Any) -> CallRecordsClient:
-        """Return a new client that talks to this sandbox; close it, best with ``async with``.
+        """Return a new client for this sandbox; close it, best with ``async with``.
 
         Args:
             **arguments: Arguments of ``CallRecordsClient``; they win over the sandbox's credentials.

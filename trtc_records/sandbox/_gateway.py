@@ -28,31 +28,31 @@ _MAINTENANCE: Final = _PAGE % ((b"Under maintenance",) * 2)
 
 @attrs.frozen(kw_only=True)
 class Stats:
-    """Counts of what a sandbox has seen so far."""
+    """Counts of the requests to a sandbox so far."""
 
     requests: int
-    """Requests to either call of the API, whatever the answer was."""
+    """Requests to either call of the API, with any answer."""
     refused: int
     """Requests over the quota."""
     busiest_second: int
-    """The most requests that any one-second window saw."""
+    """The most requests in any one-second window."""
     connections: int
     """TCP connections that brought requests."""
     pages: tuple[int, ...]
     """The Page of each query that the service understood, in the order of its answers."""
     faults: dict[str, int]
-    """Faults that befell requests, by their name in ``Faults``."""
+    """Requests with a fault, by its name in ``Faults``."""
 
 
 class Gateway:
-    """Let requests through to the service, or not.
+    """The gateway, which passes requests to the service or refuses them.
 
     Args:
-        service: What answers.
+        service: The service behind the gateway.
         quota: Requests in any one second; ``None`` for no limit.
-        faults: What goes wrong, and how often.
+        faults: The probability of each fault.
         latency: Seconds that every answer takes at least.
-        jitter: Seconds that an answer takes longer at most, drawn evenly.
+        jitter: The most seconds that an answer takes longer, drawn evenly.
         seed: The same seed draws the same faults and delays.
     """
 
@@ -73,7 +73,7 @@ class Gateway:
         }
 
     def make_stats(self) -> Stats:
-        """Return what was seen so far; safe from another thread."""
+        """Return the counts so far; safe from another thread."""
         return Stats(
             requests=self._quota.counted,
             refused=self._quota.refused,

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on sockets, by h11: requests come in whole, and answers go out whole, cut short or not at all."""
+"""HTTP/1.1 on sockets, by h11: it reads whole requests, and sends answers whole, cut short or not at all."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ __all__ = ["HTML", "Answer", "Request", "Server"]
 HTML: Final = b"text/html; charset=utf-8"
 
 _KEEP_ALIVE: Final = 75  # seconds that a silent connection stays open, as gateways commonly have it
-_LONGEST_BODY: Final = 1 << 20  # bytes; the longest that a client has reason to send is some hundred
+_LONGEST_BODY: Final = 1 << 20  # bytes; the longest that a client needs to send has a few hundred
 _READ_SIZE: Final = 1 << 16
 _RESET_ON_CLOSE: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)  # linger for 0 seconds
 
 
 @attrs.frozen
 class Request:
-    """A request, read to its end."""
+    """A complete request."""
 
     client: tuple[str, int]
-    """Address and port of the connection's other end."""
+    """Address and port of the client."""
     method: str
     path: str
     query: bytes
@@ -48,11 +48,11 @@ class Answer:
     status: int = 200
     headers: tuple[tuple[bytes, bytes], ...] = ()
     ending: Literal["whole", "truncated", "reset"] = "whole"
-    """Whether it is sent whole, the connection is closed after half of the body, or it is reset without an answer."""
+    """The way to send it: whole; half of the body, then close; or no answer, and a reset."""
 
 
 class Server:
-    """Answer the requests of every connection to a listening socket, in order, until stopped.
+    """A server that answers the requests of each connection to a listening socket, in order, until stopped.
 
     Args:
         answer: Called with each request.
@@ -77,10 +77,10 @@ class Server:
         self._loop.call_soon_threadsafe(self._stopping.set)
 
     async def serve(self, listener: socket.socket) -> None:
-        """Serve until stopped; then close the port and every connection, with what is under way on it."""
+        """Serve until stopped; then close the port and every connection, even during an answer."""
         with listener:
             listener.setblocking(False)
-            # Not sock_accept: a connection that it has accepted when it is cancelled is lost, and left open.
+            # Not sock_accept: if it is cancelled just after it accepted a connection, that one is lost and stays open.
             self._loop.add_reader(listener, self._accept, listener)
             await self._stopping.wait()
             self._loop.remove_reader(listener)
@@ -132,7 +132,7 @@ class _Connection:
         """Return the next request, or ``None`` if the client has closed the connection.
 
         Raises:
-            h11.RemoteProtocolError: This is not HTTP, or more than there is reason to send.
+            h11.RemoteProtocolError: It is not HTTP, or too long.
         """
         head: h11.Request | None = None
         body = b""

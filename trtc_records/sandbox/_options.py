@@ -1,4 +1,4 @@
-"""What a sandbox can be told: what the vendor's page leaves open about the service, and what can go wrong."""
+"""The options of a sandbox: the answers that Tencent's page leaves open, faults and drift."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def require_number(
 
     Args:
         name: The argument, for the message.
-        value: What was given for it.
-        minimum: The least that is allowed.
-        maximum: The most that is allowed; anything finite by default.
+        value: The value to check.
+        minimum: The least value that is allowed.
+        maximum: The greatest value that is allowed; any finite one by default.
         whole: Whether it has to be an ``int``.
-        remedy: What to write instead.
+        remedy: A correct value to write instead, for the message.
 
     Raises:
         ValueError: It is not; the message names the argument, the value and the remedy.
@@ -117,25 +117,25 @@ def _is_limit(meaning: str) -> Any:
 
 @attrs.frozen(kw_only=True)
 class Behaviour:
-    """Choose how the service answers where the vendor's page does not say.
+    """The service's answers where Tencent's page leaves them open.
 
     Raises:
         ValueError: A value is not one of those allowed.
     """
 
     end: End = attrs.field(default="page_zero", validator=_is_one_of(*get_args(End)))
-    """How a page after the last one says so: ``Page`` is 0 (as documented), the list is empty under the ``Page`` that
-    was asked for, error 101050, or ``Page`` and ``CallRecordList`` are absent or null."""
+    """The answer to a page after the last one: ``Page`` 0 (as documented), an empty list under the ``Page`` of the
+    request, error 101050, or ``Page`` and ``CallRecordList`` absent or null."""
     order: Order = attrs.field(default="ascending", validator=_is_one_of(*get_args(Order)))
-    """How records are ordered by StartTime; random is the same for the same seed, page by page."""
+    """The order of records by StartTime; the same seed gives the same random order on all pages."""
     page_cap: int | None = attrs.field(default=None, validator=_is_limit("the most records of one page"))
-    """The most records of one page, whatever NumberPerPage says; no limit by default."""
+    """The most records of one page, even for a greater NumberPerPage; no limit by default."""
     deepest: int | None = attrs.field(default=None, validator=_is_limit("the last position that a page may reach"))
     """The last position, counted in records, that a page may reach; no limit by default. As in search engines, a page
-    is refused when Page times its length is greater, however few records match."""
+    is refused when Page times its length is greater, even if few records match."""
     beyond: Beyond = attrs.field(default="invalid_parameter", validator=_is_one_of(*get_args(Beyond)))
-    """How a page beyond ``deepest`` is refused: by error 101002, 70402 or 101001; or it is ``empty``, as a page after
-    the last one; or the deepest page that is allowed comes again (``repeat``), under the Page that was asked for."""
+    """The answer to a page beyond ``deepest``: error 101002, 70402 or 101001; ``empty``, like a page after the last
+    one; or ``repeat``, the deepest page that is allowed under the Page of the request."""
     total_cap: int | None = attrs.field(default=None, validator=_is_limit("the greatest TotalNum"))
     """The greatest TotalNum; no limit by default."""
     window: Window = attrs.field(default="start", validator=_is_one_of(*get_args(Window)))
@@ -144,20 +144,20 @@ class Behaviour:
     half_open: bool = False
     """Whether EndTime of a query lies outside its window."""
     unanswered: Unanswered = attrs.field(default="zero", validator=_is_one_of(*get_args(Unanswered)))
-    """What AcceptTime is for a call that was never answered."""
+    """AcceptTime of a call that was never answered."""
     room_id_type_as_text: bool = False
-    """Whether RoomIdType is a string, as the vendor's table has it, and not an integer, as the samples do."""
+    """Whether RoomIdType is a string, as in Tencent's table, and not an integer, as in the samples."""
     extra_fields: bool = False
     """Whether records, responses and envelopes have fields that no page documents."""
     new_enum_values: bool = False
     """Whether a quarter of the records has values that no page documents, in every enumerated field."""
     quota_code: int = attrs.field(default=60011, validator=_is_one_of(*_QUOTA_CODES))
-    """Which of the vendor's four codes says that the quota is used up."""
+    """The error code for a used-up quota, one of Tencent's four."""
 
 
 @attrs.frozen(kw_only=True)
 class Faults:
-    """Give each fault its probability; at most one befalls a request, and none one that the quota refuses.
+    """The probability of each fault. A request gets at most one, and none if the quota refuses it.
 
     Raises:
         ValueError: A value is not a probability, or together they exceed 1.
@@ -200,7 +200,7 @@ class Faults:
 
 @attrs.frozen(kw_only=True)
 class Drift:
-    """Choose how the records change between one query and the next.
+    """The changes of the records between one query and the next.
 
     Raises:
         ValueError: A value is not a probability, or out of range.

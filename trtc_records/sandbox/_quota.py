@@ -11,7 +11,7 @@ _WINDOW: Final = 1.0  # seconds
 
 
 class Quota:
-    """Count requests in every one-second window, those that it refuses included.
+    """A count of requests in every one-second window, refused ones included.
 
     Args:
         limit: Requests allowed in any one second; ``None`` counts and allows all.
@@ -21,17 +21,17 @@ class Quota:
         self._limit = limit
         self._arrivals: deque[float] = deque()
         self.counted = 0
-        """How many requests arrived."""
+        """Requests so far."""
         self.refused = 0
-        """How many requests were one too many."""
+        """Requests over the quota."""
         self.busiest_second = 0
-        """The most requests that any one-second window saw."""
+        """The most requests in any one-second window."""
 
     def admit(self, now: float) -> bool:
-        """Count a request and tell whether it is within the quota.
+        """Count a request and return whether it is within the quota.
 
         Args:
-            now: When it arrived, in seconds of a monotonic clock.
+            now: The time of its arrival, in seconds of a monotonic clock.
         """
         arrivals = self._arrivals
         while arrivals and now - arrivals[0] >= _WINDOW:

@@ -1,7 +1,7 @@
-"""What the service demands of a request: method, query parameters, UserSig, body. No I/O.
+"""The service's checks of a request: method, query parameters, UserSig, body. No I/O.
 
-The codes are the vendor's (https://trtc.io/document/34348); its pages do not say which of several wrongs it reports.
-Here it is the first of this order: the URL, the app, the credential, the administrator, the body, its fields.
+The codes are Tencent's (https://trtc.io/document/34348). Its pages do not say which of several errors is reported.
+Here it is the first in this order: the URL, the app, the credential, the administrator, the body, its fields.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DEFAULT_PAGE_SIZE: Final = 10
 
 
 class RefusedError(Exception):
-    """The service answers with an error code."""
+    """An answer with an error code."""
 
     def __init__(self, code: int, info: str) -> None:
         super().__init__(code, info)
@@ -36,7 +36,7 @@ class RefusedError(Exception):
 
 @attrs.frozen
 class App:
-    """Name the one app that the service knows, and its only administrator."""
+    """The one app that the service knows, and its only administrator."""
 
     sdk_app_id: int
     identifier: str
@@ -47,7 +47,7 @@ def check_request(app: App, method: str, query_string: bytes, now: float) -> Non
     """Check everything of a request but its body.
 
     Args:
-        app: Whose requests are let in.
+        app: The app whose requests are accepted.
         method: The HTTP method.
         query_string: The URL's query, as it was sent.
         now: Unix seconds.

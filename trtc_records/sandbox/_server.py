@@ -1,4 +1,4 @@
-"""Run the service on a port: in a thread beside the caller, or until Ctrl-C."""
+"""The service on a port, in a thread of its own or until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ class Sandbox:
     """The call-record service on a local port, for as long as the ``with`` block lasts.
 
     It runs in a thread with an event loop of its own, so plain and async code use it alike. After the block the port is
-    closed, and ``records`` and ``stats`` still tell what they told last.
+    closed, and ``records`` and ``stats`` keep their last values.
 
     Args:
-        records: How many to make, or the records themselves. Those older than 7 days are never served.
+        records: The number of records to make, or the records themselves. Those older than 7 days are never served.
         seed: The same seed makes the same records, order, faults and drift; 0 by default.
         quota: Requests in any one second, over both calls; Tencent's 200 by default, ``None`` for no limit.
-        behaviour: How the service answers where Tencent's page does not say.
-        faults: What goes wrong, and how often; nothing by default.
-        drift: How the records change between queries; not at all by default.
+        behaviour: The service's answers where Tencent's page leaves them open.
+        faults: The probability of each fault; none by default.
+        drift: The changes of the records between queries; none by default.
         latency: Seconds between a request's arrival and its answer; 0 by default.
-        jitter: Seconds that the answer takes longer at most, drawn evenly; 0 by default.
+        jitter: The most seconds that an answer takes longer, drawn evenly; 0 by default.
         clock_skew: Seconds by which the service's clock is ahead of this machine's, negative if it is behind; 0 by
             default. Its Date header, the 7 days, the default EndTime and the end of a UserSig follow that clock.
         sdk_app_id: The only app.
@@ -54,7 +54,7 @@ class Sandbox:
         port: The port; 0, the default, takes a free one.
 
     Raises:
-        ValueError: An argument cannot be used; the message names it and says what to write.
+        ValueError: An argument cannot be used; the message names it and a correct value.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Sandbox:
         family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
         listener = socket.create_server(self._address, family=family, backlog=_BACKLOG)
         self._address = (self._address[0], listener.getsockname()[1])
-        # The loop is made here, so that __exit__ can reach it however early it comes; all else happens in the thread.
+        # The loop is made here, so that even an early __exit__ can reach it; everything else happens in the thread.
         runner = asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)
         server = Server(self._gateway.answer, self._clock, runner.get_loop())
         thread = threading.Thread(
@@ -146,7 +146,7 @@ class Sandbox:
 
     @property
     def base_url(self) -> str:
-        """Return where the service answers.
+        """Return the URL of the service.
 
         Raises:
             RuntimeError: No port was opened yet.
@@ -178,12 +178,12 @@ class Sandbox:
 
     @property
     def records(self) -> list[CallRecord]:
-        """Return what the service keeps now, by start time, as a client that makes no mistake reads it."""
+        """Return the records that the service keeps now, by start time, as a correct client reads them."""
         return self._store.get_records(int(self._clock()))
 
     @property
     def stats(self) -> Stats:
-        """Return what the service has seen so far."""
+        """Return the counts of requests so far."""
         return self._gateway.make_stats()
 
 

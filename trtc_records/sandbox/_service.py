@@ -1,4 +1,4 @@
-"""The service between HTTP and the records: it checks a request and writes its answer in the vendor's envelope."""
+"""The service between HTTP and the records: it checks a request and writes its answer in Tencent's envelope."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _EXTRA_FIELDS: Final[dict[str, Any]] = {"ServerInfo": {"Zone": "sandbox-1", "Cos
 
 
 class Service:
-    """Answer the API's two calls.
+    """The answers to the API's two calls.
 
     Args:
-        app: Whose requests it answers.
+        app: The app whose requests it answers.
         store: The records.
-        mover: Moves the records before each query.
-        behaviour: How it answers where Tencent's page does not say.
+        mover: Changes the records before each query.
+        behaviour: Its answers where Tencent's page leaves them open.
         clock: Returns the service's time, in Unix seconds.
         seed: The same seed makes the same RequestIds.
     """
@@ -52,7 +52,7 @@ class Service:
         """The Page of each query so far."""
 
     def answer(self, respond: Callable[[bytes], bytes], method: str, query_string: bytes, body: bytes) -> bytes:
-        """Answer one request within the quota, by *respond*, which is one of this object's own methods."""
+        """Answer one request within the quota by *respond*, a method of this object."""
         try:
             check_request(self._app, method, query_string, self._clock())
             response = respond(body)
@@ -72,7 +72,7 @@ class Service:
         """Return the Response of a query.
 
         Raises:
-            RefusedError: Something in the body is wrong, or there are no more records and the behaviour wants an error.
+            RefusedError: The body is wrong, or no records are left and the behaviour calls for an error.
         """
         now = self._clock()
         new = self._behaviour.new_enum_values
@@ -104,7 +104,7 @@ class Service:
         """Return the query that is answered instead of *query*: within the greatest length and depth of a page.
 
         Raises:
-            RefusedError: The page lies too deep, and the behaviour wants an error.
+            RefusedError: The page lies too deep, and the behaviour calls for an error.
         """
         behaviour = self._behaviour
         size = min(query.page_size, behaviour.page_cap or query.page_size)
@@ -127,7 +127,7 @@ class Service:
         """Return the Response of a lookup.
 
         Raises:
-            RefusedError: The body is wrong, or there is no such record.
+            RefusedError: The body is wrong, or the record does not exist.
         """
         now = self._clock()
         call_id = read_call_id(body)

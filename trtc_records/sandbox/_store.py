@@ -1,4 +1,4 @@
-"""The records, and everything that touches them: each is encoded once, and a page is a join of what is ready."""
+"""The records, and everything that touches them: each is encoded once, and a page joins encoded records."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["NEW_CALL_RESULT", "NEW_CALL_TYPE", "Query", "RecordStore", "encode"]
 NEW_CALL_RESULT: Final = "Transferred"
 NEW_CALL_TYPE: Final = "Broadcast"
 
-# A walk needs one entry; a divided walk, and walks side by side, need one for each window that is under way.
+# A walk needs one entry; a divided walk, and several walks at once, need one for each window in progress.
 _CACHE_SIZE: Final = 4_000_000  # references to records, which take 32 MB
 _ENTRY_SIZE: Final = 50  # in the same unit: a window without records takes memory, too
 _EXTRA_FIELDS: Final[dict[str, Any]] = {"Platform": "Web", "Quality": {"Score": 4.5, "Tags": ["clear"]}}
@@ -63,13 +63,13 @@ _Kind = tuple[str | None, str | None]
 
 @attrs.define
 class _View:
-    """Records that share what a query filters by, sorted by StartTime."""
+    """Records with the same values of the fields that a query filters by, sorted by StartTime."""
 
     starts: array[int]
     ends: array[int]
     bodies: list[bytes]
     longest: int = attrs.field(init=False)
-    """No call here lasts longer, in seconds."""
+    """The seconds of the longest call."""
 
     @longest.default
     def _find_longest(self) -> int:
@@ -107,12 +107,12 @@ class _Selection(NamedTuple):
 
 
 class RecordStore:
-    """Keep encoded records and answer queries from them.
+    """The encoded records, which answer queries.
 
     Args:
         calls: The calls as the service writes them, in any order; an AcceptTime of 0 says that it was never answered.
-        behaviour: How records look, and how they are ordered.
-        seed: Makes the random order.
+        behaviour: The form and the order of records.
+        seed: The same seed makes the same random order.
     """
 
     def __init__(self, calls: Iterable[dict[str, Any]], behaviour: Behaviour, *, seed: int) -> None:
@@ -138,7 +138,7 @@ class RecordStore:
         self._forget()
 
     def _forget(self) -> None:
-        """Drop the pages that are ready: the records have changed."""
+        """Drop the encoded pages, because the records have changed."""
         self._ordered: dict[_Selection, list[bytes]] = {}
         self._ordered_size = 0
 
@@ -146,7 +146,7 @@ class RecordStore:
         """Return how many records match *query*, and those of its page; none after the last page.
 
         Args:
-            query: An older start than the service keeps is moved to what it keeps.
+            query: A start before the 7 days that the service keeps is replaced by their start.
             now: Unix seconds.
             lagging: Whether the record that appeared last is left out.
         """
@@ -172,7 +172,7 @@ class RecordStore:
         return body if json.loads(body)["StartTime"] >= now - RETENTION else None
 
     def get_records(self, now: int) -> list[CallRecord]:
-        """Return what the service has, by start time, as a right client reads it; safe from another thread."""
+        """Return the service's records by start time, as a correct client reads them; safe from another thread."""
         records = [record_from_json(json.loads(body)) for body in list(self._all.bodies)]
         return [record for record in records if record.start_time.timestamp() >= now - RETENTION]
 
@@ -257,12 +257,12 @@ class RecordStore:
         if self._behaviour.order == "descending":
             records.reverse()
         elif self._behaviour.order == "random":
-            # A checksum and not a shuffle: a record that comes or goes leaves the others in their order.
+            # A checksum and not a shuffle: when a record appears or goes away, the others keep their order.
             records.sort(key=lambda record: zlib.crc32(record, self._salt))
         return records
 
     def _dress(self, call: dict[str, Any]) -> dict[str, Any]:
-        """Return *call* with the looks that the behaviour chooses."""
+        """Return *call* in the form that the behaviour sets."""
         behaviour = self._behaviour
         look = dict(call)
         if behaviour.new_enum_values and zlib.crc32(look["CallId"].encode(errors="surrogatepass")) % 4 == 0:

@@ -1,4 +1,4 @@
-"""Summarize call records one by one, in bounded memory: for a report, a bot, a dashboard.
+"""Summaries of call records, added one by one, in bounded memory: for a report, a bot, a dashboard.
 
 ::
 

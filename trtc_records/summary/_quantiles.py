@@ -2,7 +2,7 @@
 
 Durations under a day are counted second by second. The service's are whole seconds, so their quantiles are exact.
 A day or more is counted in buckets, each 1 % wider than the one before (the idea of DDSketch, Masson, Rim and Lee,
-2019). The counts of all seconds of a day take 700 KB, those up to an hour 30 KB; there are some 800 buckets.
+2019). The counts of all seconds of a day take 700 KB, those up to an hour 30 KB; the buckets are some 800.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class DurationHistogram:
     def __init__(self, edges: tuple[float, ...] = (0,)) -> None:
         self._edges = edges
         self.spread = [0] * len(edges)
-        """How many durations lie in each range."""
+        """The number of durations in each range."""
         self.count = 0
         self.total = 0.0
         self.longest = 0.0
         self._seconds = array("Q")
-        """How many durations had 0, 1, 2, … whole seconds, up to the longest one that was under a day."""
+        """The number of durations of 0, 1, 2, … whole seconds, up to the longest one under a day."""
         self._buckets: Counter[int] = Counter()
 
     def add(self, seconds: float) -> None:

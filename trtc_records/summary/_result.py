@@ -32,7 +32,7 @@ class Durations:
     longest: timedelta
     total: timedelta
     spread: tuple[tuple[str, int], ...]
-    """Ranges of durations, by name, and how many durations lie in each."""
+    """The number of durations in each range, by the range's name."""
 
 
 @attrs.frozen(kw_only=True)
@@ -62,9 +62,9 @@ class SummaryResult:
     call_types: dict[str, int]
     media_types: dict[str, int]
     ring_time: Durations
-    """How long all calls rang: until they connected, or ended unanswered."""
+    """Ring times of all calls, until they connected or ended unanswered."""
     talk_time: Durations
-    """How long the answered calls were connected."""
+    """Talk times of the answered calls."""
     week: tuple[tuple[int, ...], ...]
     """Calls started on each weekday, Monday first, in each of its 24 hours."""
     top_callers: tuple[Caller, ...]

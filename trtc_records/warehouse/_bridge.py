@@ -1,4 +1,4 @@
-"""Let code that is not async iterate over an async generator."""
+"""The iteration over an async generator from code that is not async."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Item = TypeVar("Item")
 
 
 def iterate(items: AsyncGenerator[Item, None], *, ahead: int) -> Generator[Item, None, None]:
-    """Yield what *items* yields, which runs in one task, in an event loop and a thread of its own.
+    """Yield the items of *items*, which runs in one task, in an event loop and a thread of its own.
 
-    Its errors are raised here. It is closed, and the thread has ended, when this ends, however that comes about.
+    Its errors are raised here. When this ends for any reason, *items* is closed and the thread has ended.
 
     Args:
         items: The async generator, not started yet.
-        ahead: How many items it may be ahead.
+        ahead: The most items that it may produce ahead.
     """
     with start_blocking_portal() as portal:
         send, receive = create_memory_object_stream[Item](ahead)
@@ -39,7 +39,7 @@ def iterate(items: AsyncGenerator[Item, None], *, ahead: int) -> Generator[Item,
                 yield item
             done.result()
         finally:
-            # The portal would cancel every await of the generator's own tidying up; this is one request to end.
+            # The portal would cancel every await in the generator's own clean-up; this asks it once to end.
             portal.call(task.cancel)
             wait([done])
             portal.call(receive.close)

@@ -1,4 +1,4 @@
-"""Read where to sync to: a URL, or the name of one of dlt's destinations. Passwords do not get into any message."""
+"""The destination of a sync: a URL, or the name of one of dlt's destinations. No message contains a password."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _BY_SCHEME: Final = {
     "sqlite": "sqlalchemy",
     "trino": "sqlalchemy",
 }
-"""Which of dlt's destinations takes URLs of a scheme; what follows a + in a scheme is a SQLAlchemy driver."""
+"""dlt's destination for each scheme of a URL; a scheme may end with + and a SQLAlchemy driver."""
 
 
 class TargetError(ConfigurationError):
-    """Where to sync to cannot be used."""
+    """A destination that cannot be used for a sync."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"to: {reason}")
@@ -43,16 +43,16 @@ class TargetError(ConfigurationError):
 
 @attrs.frozen
 class Target:
-    """Name a destination."""
+    """A destination of a sync."""
 
     name: str
     """Its name in dlt."""
     credentials: str | None = attrs.field(repr=False)
-    """What dlt is given; ``None`` for what its own configuration says."""
+    """The credentials for dlt; ``None`` for those in dlt's own configuration."""
     shown: str
-    """What people may see."""
+    """The text for messages and logs."""
     secrets: tuple[str, ...] = attrs.field(repr=False, default=())
-    """What no message may hold."""
+    """The texts that no message may contain."""
 
     def conceal(self, text: str) -> str:
         """Return *text* without the secrets."""
@@ -62,7 +62,7 @@ class Target:
 
 
 def read_target(text: object) -> Target:
-    """Return what *text* names.
+    """Return the destination that *text* names.
 
     Raises:
         TargetError: It names nothing that can be synced to; the message gives examples.
@@ -73,7 +73,7 @@ def read_target(text: object) -> Target:
         raise _refuse("'duckdb' names no file")
     if "://" not in text:
         if not text.isidentifier():
-            # It is not shown: who knows what was pasted.
+            # It is not shown: it may be a pasted password.
             raise _refuse("not a URL; for a file, write duckdb:/// before its path")
         return Target(text, None, text)
     try:
@@ -112,7 +112,7 @@ def _read_file(url: SplitResult) -> Target:
     if path in {"", ":memory:"}:
         raise _refuse("the path of a file is missing")
     if not (parent := Path(path).resolve().parent).is_dir():
-        raise TargetError(f"there is no directory '{parent}'")
+        raise TargetError(f"the directory '{parent}' does not exist")
     return Target("duckdb", str(Path(path).resolve()), f"duckdb:///{path}")
 
 

@@ -1,4 +1,4 @@
-"""Keep call records in a database or a warehouse, by dlt: each once, however often and however badly a job ends.
+"""Call records in a database or a warehouse, by dlt: each once, even if jobs are repeated or killed.
 
 ::
 
@@ -10,10 +10,10 @@ The records go to one table, ``call_records``, whose columns are those of every 
 text, since not every destination has lists, or takes JSON from Arrow. A record that is there already is replaced by
 itself (``call_id`` is the primary key).
 
-How far a sync came is kept in the destination, per SDKAppID, and becomes valid together with the records. So a run
-that is killed changes nothing, and another machine goes on where this one stopped. The next run looks back from there
-by an overlap, since a call appears when it ends but is found by when it started. A walk that may have missed records
-loads what it got, and leaves the mark where it was.
+The destination keeps the end of the last sync, per SDKAppID, and commits it together with the records. So a run that
+is killed changes nothing, and another machine can continue. The next run starts an overlap before that end, since a
+call appears when it ends but is found by its start time. A walk that may have missed records loads the others, and
+leaves the stored end unchanged.
 """
 
 from __future__ import annotations
@@ -77,19 +77,19 @@ from trtc_records.export.arrow import ARROW_SCHEMA, to_arrow
 __all__ = ["OVERLAP", "DestinationError", "SyncReport", "call_records_source", "sync_call_records"]
 
 OVERLAP: Final = timedelta(hours=24)
-"""How far a sync looks back: a call that lasts longer would be missed, and reading a record again costs next to
-nothing (a day of 100,000 calls is 1,000 requests, five seconds of the quota)."""
+"""The overlap of a sync with the last one. It would miss a longer call, and reading records again is cheap: a day
+of 100,000 calls is 1,000 requests, five seconds of the quota."""
 
 DATASET: Final = "trtc_records"
-"""The schema of the database, or what else the destination calls a group of tables."""
+"""The schema of the database; some destinations call it a dataset."""
 
 _NAME: Final = "trtc_records"
-"""Of the source and of the pipeline; what a destination remembers is found by it."""
+"""The name of the source and of the pipeline, under which the destination stores its state."""
 _TABLE: Final = "call_records"
 _MARKS: Final = "read_until"
-"""In dlt's state of the resource: per SDKAppID, the Unix seconds until which everything was read."""
+"""The key in dlt's state of the resource: per SDKAppID, the Unix seconds until which everything was read."""
 _RECORDS_PER_TABLE: Final = 5_000
-"""What dlt gathers before it writes."""
+"""The items that dlt gathers before it writes."""
 _TABLES_AHEAD: Final = 2
 _DATASET_NAME: Final = re.compile("[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _REASON_CHARACTERS: Final = 300
@@ -97,7 +97,7 @@ _DLT_DOCS: Final = "https://dlthub.com/docs/dlt-ecosystem/destinations"
 
 _CONFIGURATION: Final = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
-    "LOAD__TRUNCATE_STAGING_DATASET": "true",  # else a copy of what was loaded last stays in the database
+    "LOAD__TRUNCATE_STAGING_DATASET": "true",  # otherwise a copy of the last load stays in the database
 }
 _LOG_LEVEL: Final = "RUNTIME__LOG_LEVEL"
 _NETWORK_ERRORS: Final = (ConnectionError, TimeoutError, socket.gaierror)
@@ -106,7 +106,7 @@ _REPLACEMENT: Final = "\ufffd"
 
 _SCHEMA: Final = pa.schema(
     [
-        # A key that may be null, dlt warns about.
+        # dlt warns about a key that may be null.
         field.with_nullable(field.name != "call_id").with_type(
             pa.string() if field.name in LIST_COLUMNS else field.type
         )
@@ -120,35 +120,35 @@ OnPage = Callable[[CallRecordPage], object]
 
 
 class DestinationError(CallRecordsError):
-    """The destination cannot be reached or written to; nothing was lost, and the next sync does it again."""
+    """A destination that cannot be reached or written to; no record was lost, and the next sync tries again."""
 
 
 @attrs.frozen(kw_only=True)
 class SyncReport:
-    """Tell what a sync did."""
+    """The result of a sync."""
 
     destination: str
-    """Where the records are, without a password."""
+    """The destination, without a password."""
     table: str
     """The table, with its dataset."""
     start_time: datetime | None
     """Start of the window that was read; ``None`` for as far back as the service keeps records."""
     end_time: datetime
-    """End of the window, and where the next sync goes on if this one is complete."""
+    """End of the window; the next sync continues here if this one is complete."""
     previous_end_time: datetime | None
-    """Where the last complete sync had ended; ``None`` if there was none."""
+    """The end of the last complete sync; ``None`` for the first one."""
     read: int
     """Records that the service gave."""
     added: int | None
-    """Those that were not there before; ``None`` where the destination cannot be asked."""
+    """Records that are new in the table; ``None`` where the destination does not speak SQL."""
     total: int | None
-    """All records that are there now."""
+    """Records in the table after the sync."""
     complete: bool
-    """Whether the walk saw everything; if not, the next sync begins where this one did."""
+    """Whether the walk saw everything; if not, the next sync reads this window again."""
 
     @property
     def seen_before(self) -> int | None:
-        """Return how many records were there already, and were replaced by themselves."""
+        """Return how many records the table had already; each replaced itself."""
         return None if self.added is None else self.read - self.added
 
 
@@ -162,14 +162,14 @@ def call_records_source(
 ) -> DltSource:
     """Return a dlt source with one resource, ``call_records``, for a pipeline of your own.
 
-    It yields Arrow tables and is merged by ``call_id``. What it warns about, it warns about while dlt extracts; errors
-    reach you as the cause of dlt's.
+    It yields Arrow tables and is merged by ``call_id``. It warns while dlt extracts; its errors reach you as the
+    cause of dlt's.
 
     Args:
-        make_client: Returns the client to read with; it is closed again.
-        since: Where the first run starts, an aware datetime or Unix seconds; by default as far back as the service
-            keeps records. A later run starts there only if that is earlier than where it would start anyway.
-        overlap: How far to look back from where the last run ended.
+        make_client: Returns the client to read with, which is closed at the end.
+        since: Start of the first run, an aware datetime or Unix seconds; by default as far back as the service keeps
+            records. A later run starts there only if that is earlier than its own start.
+        overlap: The time to read again before the end of the last run; a day by default.
         page_size: Records to ask for per request.
         on_page: Called with each page that was read, in another thread.
 
@@ -201,17 +201,17 @@ def sync_call_records(
         since: As there.
         overlap: As there.
         page_size: As there.
-        dataset: Which dataset of the destination the tables are in; dlt has some of its own beside ``call_records``.
+        dataset: The dataset of the destination for the tables: ``call_records`` and some of dlt's own.
         on_page: As there.
 
     Raises:
         ConfigurationError: An argument, or the configuration of the destination, cannot be used.
         DestinationError: The destination failed.
         CallRecordsError: The service could not be read.
-        OSError: There is no room for the temporary files.
+        OSError: The temporary files cannot be written.
 
     Warns:
-        RetentionWarning: The last sync is so long ago that records have expired unseen.
+        RetentionWarning: Records have expired since the last sync.
         IncompleteWalkWarning: Records may be missing, or could not be read; the next sync tries them again.
     """
     target = read_target(to)
@@ -227,7 +227,7 @@ def sync_call_records(
 
 
 def _try_sync(walk: _Walk, target: Target, dataset: str, directory: str) -> SyncReport | BaseException:
-    """Return the report, or what to raise: outside, where no traceback leads to the credentials."""
+    """Return the report, or an error for the caller to raise: a traceback from there shows no credentials."""
     try:
         pipeline = dlt.pipeline(
             _NAME, pipelines_dir=directory, destination=_make_destination(target), dataset_name=dataset
@@ -239,7 +239,7 @@ def _try_sync(walk: _Walk, target: Target, dataset: str, directory: str) -> Sync
             after = _count(pipeline)
         finally:
             pipeline.deactivate()
-    except Exception as error:  # noqa: BLE001  (dlt and the drivers below it raise whatever they like)
+    except Exception as error:  # noqa: BLE001  (dlt and its drivers raise errors of any type)
         return _explain(error, target)
     return SyncReport(
         destination=target.shown,
@@ -255,10 +255,10 @@ def _try_sync(walk: _Walk, target: Target, dataset: str, directory: str) -> Sync
 
 
 class _Configuration:
-    """Configure dlt for as long as a sync runs, by the environment, which wins over its files.
+    """The configuration of dlt during a sync, set by the environment, which wins over dlt's files.
 
-    Its log is silent, unless a level was chosen: what matters is raised. The environment is the process's, and so the
-    first of several syncs sets it, and the last one restores it.
+    dlt's log is off, unless a level was chosen: serious problems are raised. The whole process shares one environment,
+    so the first of several syncs sets it, and the last one restores it.
     """
 
     def __init__(self) -> None:
@@ -298,10 +298,10 @@ _configured_dlt: Final = _Configuration()
 
 
 def _check_dataset(dataset: str, target: Target) -> None:
-    """Refuse a name that would not be used as it is.
+    """Refuse a name that dlt would change.
 
     Raises:
-        ConfigurationError: It is no text, it would be changed, or DuckDB would take it for the file.
+        ConfigurationError: It is not text, dlt would change it, or DuckDB would confuse it with the file's name.
     """
     if not isinstance(dataset, str) or not _DATASET_NAME.fullmatch(dataset):
         raise ConfigurationError(f"dataset={shorten(dataset)}: pass lower-case words joined by underscores")
@@ -313,10 +313,10 @@ def _make_destination(target: Target) -> Any:
     """Return dlt's destination.
 
     Raises:
-        TargetError: There is none of this name, or it cannot merge.
+        TargetError: dlt has no destination of this name, or it cannot merge.
     """
     if target.name == "sqlalchemy" and find_spec("sqlalchemy") is None:
-        raise _missing_driver(target)  # without it dlt fails in a way that says nothing
+        raise _missing_driver(target)  # without it, dlt's error does not name the cause
     options = {} if target.credentials is None else {"credentials": target.credentials}
     try:
         destination = Destination.from_reference(target.name, **options)
@@ -348,7 +348,7 @@ def _count(pipeline: dlt.Pipeline) -> int | None:
 
 
 def _explain(error: Exception, target: Target) -> BaseException:
-    """Return what to raise for *error*: an error of this library, which holds no password."""
+    """Return an error of this library for *error*, without any password."""
     causes = list(_causes(error))
     for cause in causes:
         # dlt wraps Ctrl-C as it wraps everything.
@@ -379,7 +379,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 @attrs.define
 class _Walk:
-    """Read what is new since the last run."""
+    """A walk over the records that are new since the last run."""
 
     make_client: MakeClient
     since: int | None
@@ -415,7 +415,7 @@ class _Walk:
 
     @property
     def complete(self) -> bool:
-        """Tell whether no record is missing for certain."""
+        """Return whether certainly no record is missing."""
         return not any(isinstance(warning, IncompleteWalkWarning) for warning in self.warnings)
 
     def make_source(self, *, warns: bool) -> DltSource:
@@ -436,8 +436,8 @@ class _Walk:
             warn_caller(str(warning), type(warning))
 
     def run(self) -> Iterator[pa.Table]:
-        """Yield the tables, and move the mark if nothing is missing."""
-        self.warnings, self.read = [], 0  # dlt runs a source as often as it is told to
+        """Yield the tables, and store the end of the window if no record is missing."""
+        self.warnings, self.read = [], 0  # dlt may run a source more than once
         client = self.make_client()
         app = str(client.sdk_app_id)
         marks = dlt.current.resource_state(_TABLE).setdefault(_MARKS, {})
@@ -455,7 +455,7 @@ class _Walk:
         if self.previous is None:
             return self.since
         if self.previous > self.end:
-            return None  # a clock was put back, and nobody knows until when records were read
+            return None  # a clock was set back, so the end of the last sync is unknown
         if self.previous < edge:
             self.warnings.append(
                 RetentionWarning(
@@ -511,7 +511,7 @@ def _make_table(records: list[CallRecord]) -> pa.Table:
 
 
 def _replace_nul(record: CallRecord) -> CallRecord:
-    """Return *record* without U+0000, which PostgreSQL's texts do not hold; ``extra`` has what it was, as elsewhere."""
+    """Return *record* without U+0000, which PostgreSQL's texts do not hold; ``extra`` keeps the exact value."""
     exact = {name: getattr(record, name) for name in TEXT_COLUMNS if _NUL in str(getattr(record, name))}
     replaced: dict[str, Any] = {name: text.replace(_NUL, _REPLACEMENT) for name, text in exact.items()}
     for name in LIST_COLUMNS:

@@ -183,7 +183,7 @@ async def _check_account(client: CallRecordsClient) -> Finding:
     except CallRecordsError as error:
         return Finding("service", str(error), "try again; if it persists, ask Tencent's support", ExitCode.SERVICE)
     if not page.records:
-        return Finding("credentials", "accepted, but there are no records of the last 7 days", NO_CALLS)
+        return Finding("credentials", "accepted, but the app has no records of the last 7 days", NO_CALLS)
     count = "records" if page.total_num is None else f"{page.total_num:,} records"
     return Finding("credentials", f"accepted; {count} of the last 7 days")
 

@@ -121,7 +121,7 @@ def sandbox(
     """Serve made-up call records on this machine until Ctrl-C.
 
     Prints the environment variables that make this command, and CallRecordsClient.from_env(), use it. By default it
-    answers as Tencent documents; options choose where the documentation is silent, and what goes wrong.
+    answers as Tencent documents; options choose faults, and answers that the documentation leaves open.
     """
     configure_output(quiet=quiet, log_level=log_level)
     from trtc_records.sandbox import Behaviour, Drift, Sandbox, serve  # noqa: PLC0415  (takes time to import)

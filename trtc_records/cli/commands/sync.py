@@ -27,7 +27,7 @@ EXAMPLES: Final = (
     ("trtc-records sync", "into calls.duckdb in this directory; run it daily"),
     ("trtc-records sync --to duckdb:////data/calls.duckdb", "an absolute path: four slashes"),
     ("trtc-records sync --to postgresql://me@db.example/calls", "password from PGPASSWORD"),
-    ("trtc-records sync --since 7d", "read all 7 days again, add what is missing"),
+    ("trtc-records sync --since 7d", "read all 7 days again, add missing records"),
     ("trtc-records sync --sandbox", "made-up calls, without an account"),
 )
 
