@@ -2,11 +2,12 @@
 
 ::
 
-    pip install trtc-records fastapi uvicorn
+    pip install . fastapi uvicorn  # in a clone of trtc-records
     export TRTC_SDK_APP_ID=… TRTC_IDENTIFIER=… TRTC_SECRET_KEY=… TRTC_REGION=…
     uvicorn service:app
 
-``GET /calls/{call_id}`` returns one record, ``GET /calls?since=2025-02-19T00:00:00Z`` all since then, a line each.
+``GET /calls/{call_id}`` returns one record, ``GET /calls?since=2025-02-19T00:00:00Z`` all since then, a line each. If
+records may be missing, the last line is ``{"incomplete": …}`` with the reason, and the log has an error.
 """
 
 import json
@@ -25,15 +26,18 @@ from trtc_records import (
     CallRecordsClient,
     CallResult,
     ConfigurationError,
+    IncompleteWalk,
     RateLimitError,
     ServerError,
     TransportError,
 )
 from trtc_records.export import make_row
 
+log = logging.getLogger("calls")
+
 
 class State(TypedDict):
-    """What lives as long as the service."""
+    """The state of the service, from its start to its stop."""
 
     client: CallRecordsClient
 
@@ -41,7 +45,6 @@ class State(TypedDict):
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[State]:
     """Open the client when the service starts, and close it when it stops."""
-    logging.captureWarnings(capture=True)  # a walk that may have missed records says so by a warning
     async with CallRecordsClient.from_env() as client:
         yield {"client": client}
 
@@ -68,20 +71,27 @@ async def stream_calls(
     client: Client, since: AwareDatetime | None = None, result: CallResult | None = None
 ) -> StreamingResponse:
     """Stream the calls that started since then, as JSON Lines; by default all that the service keeps."""
-    pages = client.iter_pages(start_time=since, call_result=result)
+    incomplete: list[IncompleteWalk] = []
+    pages = client.iter_pages(start_time=since, call_result=result, on_incomplete=incomplete.append)
     # Read before the status is sent, so that a failure still becomes a 503. A later one breaks the connection off,
     # which every HTTP client reports: half of the calls never look like all of them.
     first = await anext(pages, None)
-    return StreamingResponse(encode(first, pages), media_type="application/x-ndjson")
+    return StreamingResponse(encode(first, pages, incomplete), media_type="application/x-ndjson")
 
 
-async def encode(first: CallRecordPage | None, pages: AsyncGenerator[CallRecordPage, None]) -> AsyncIterator[bytes]:
+async def encode(
+    first: CallRecordPage | None, pages: AsyncGenerator[CallRecordPage, None], incomplete: list[IncompleteWalk]
+) -> AsyncIterator[bytes]:
     """Yield the lines of a page at a time; the walk ends when the caller hangs up."""
     async with aclosing(pages):
         if first is not None:
             yield encode_page(first)
         async for page in pages:
             yield encode_page(page)
+    for walk in incomplete:
+        # Only now is it known, and the status has been sent: so the last line says it, and the log.
+        log.error("records may be missing, %s of %s were read: %s", walk.yielded, walk.expected, walk.reason)
+        yield f"{json.dumps({'incomplete': walk.reason})}\n".encode()
 
 
 def encode_page(page: CallRecordPage) -> bytes:
@@ -91,13 +101,13 @@ def encode_page(page: CallRecordPage) -> bytes:
 
 @app.exception_handler(CallRecordNotFoundError)
 async def answer_not_found(_: Request, error: Exception) -> JSONResponse:
-    """There is no such call, or it is more than 7 days old."""
+    """Answer that there is no such call, or that it is more than 7 days old."""
     return JSONResponse({"detail": str(error)}, 404)
 
 
 @app.exception_handler(ConfigurationError)
 async def answer_unusable(_: Request, error: Exception) -> JSONResponse:
-    """What was asked for cannot be sent to the service."""
+    """Answer that the service cannot be asked for this."""
     return JSONResponse({"detail": str(error)}, 422)
 
 
@@ -105,6 +115,6 @@ async def answer_unusable(_: Request, error: Exception) -> JSONResponse:
 @app.exception_handler(ServerError)
 @app.exception_handler(RateLimitError)
 async def answer_unavailable(_: Request, error: Exception) -> JSONResponse:
-    """The service behind this one failed, after the client's own retries."""
-    logging.getLogger(__name__).warning("%s", error)
+    """Answer that the service behind this one failed, after the client's own retries."""
+    log.warning("%s", error)
     return JSONResponse({"detail": "the call records cannot be read just now"}, 503, {"Retry-After": "10"})

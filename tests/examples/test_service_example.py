@@ -10,16 +10,19 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import attrs
 import httpx
 import pytest
 from example_programs import EXAMPLES, STRICT, load, skip_without, without_slowness
 
 skip_without("fastapi", "uvicorn", remedy="dependency group examples")
 
+from trtc_records import CallResult, CallType  # noqa: E402
 from trtc_records.export import make_row  # noqa: E402
-from trtc_records.sandbox import Faults, SandboxFixture  # noqa: E402
+from trtc_records.sandbox import Behaviour, Faults, SandboxFixture, make_records  # noqa: E402
 
 pytestmark = [pytest.mark.anyio, pytest.mark.trtc_sandbox(records=250)]
 
@@ -131,6 +134,34 @@ def process(trtc_sandbox: SandboxFixture) -> Iterator[tuple[subprocess.Popen[str
             pytest.fail("the service did not start")
         yield running, address[1]
         running.kill()
+
+
+START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+ALIKE = [
+    attrs.evolve(
+        record,
+        call_type=CallType.SINGLE_CALL,
+        call_result=CallResult.CANCEL,
+        start_time=START,
+        accept_time=None,
+        end_time=START + timedelta(seconds=30),
+    )
+    for record in make_records(300)
+]
+"""Calls that no slice of a window can tell apart: they start in the same second, with the same type and result."""
+
+
+@pytest.mark.trtc_sandbox(records=ALIKE, behaviour=Behaviour(deepest=100, beyond="empty"))
+def test_incomplete_stream_says_so(process: tuple[subprocess.Popen[str], str]) -> None:
+    """If the service gives a third of the calls, the last line of the stream says so, and so does the log."""
+    running, address = process
+    answer = httpx.get(f"{address}/calls", timeout=30, trust_env=False, verify=False)
+    *calls, last = [json.loads(line) for line in answer.text.splitlines()]
+    assert len(calls) == 100
+    assert "100 of 300" in last["incomplete"]
+    running.terminate()
+    _, stderr = running.communicate(timeout=30)
+    assert "records may be missing, 100 of 300 were read" in stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to stop a process with")
