@@ -2,7 +2,7 @@
 
 ``{error-codes} 60000-60999`` is the part of the library's own table of error codes. ``{columns}`` is its table of
 the columns of an export. ``{readme-section} Performance``
-is what the README says under that heading, if there is one. And the long names of tests may break after an underscore.
+is the text under that heading of the README, if there is one. The long names of tests may break after an underscore.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _README: Final = Path(__file__).parents[2] / "README.md"
 
 
 def read_section(title: str) -> str:
-    """Return what stands under a heading of the second level in the README."""
+    """Return the text under a heading of the second level in the README."""
     found = re.search(
         rf"^## {re.escape(title)}$(.*?)(?=^## |\Z)", _README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )
@@ -45,7 +45,7 @@ class _Directive(SphinxDirective):
     final_argument_whitespace = True
 
     def parse(self, lines: list[str], source: Path | str) -> list[nodes.Node]:
-        """Return what *lines* mean in the page's own language."""
+        """Parse *lines* in the page's own language."""
         container = nodes.container()
         self.state.nested_parse(StringList(lines, str(source)), self.content_offset, container)
         return container.children
@@ -60,7 +60,7 @@ class ErrorCodes(_Directive):
         lines: list[str] = []
         for code, (error, hint) in sorted(_TABLE.items()):
             if first <= code <= last:
-                again = "tried again by the client" if error.retryable else "not tried again"
+                again = "retried by the client" if error.retryable else "not retried"
                 lines += [
                     f"(error-{code})=",
                     f"{code}",
@@ -69,7 +69,7 @@ class ErrorCodes(_Directive):
                 ]
         if not lines:
             raise self.error(f"there is no code from {first} to {last}")
-        return self.parse(lines, "trtc_records/_error_codes.py")
+        return self.parse(lines, "trtc_records/_api/error_codes.py")
 
 
 class Columns(_Directive):
@@ -88,7 +88,7 @@ class ReadmeSection(_Directive):
     """Show a section of the README."""
 
     def run(self) -> list[nodes.Node]:
-        """Return what stands there."""
+        """Return its text."""
         self.env.note_dependency(str(_README))
         return self.parse(read_section(self.arguments[0]).splitlines(), _README)
 
