@@ -2,7 +2,7 @@
 
 ::
 
-    pip install trtc-records aiogram
+    pip install . aiogram  # in a clone of trtc-records
     export TRTC_SDK_APP_ID=… TRTC_IDENTIFIER=… TRTC_SECRET_KEY=… TRTC_REGION=…
     export BOT_TOKEN=… BOT_USERS=11111111,22222222 BOT_ZONE=Europe/Berlin
     python bot.py
@@ -48,7 +48,7 @@ async def show_call(message: Message, command: CommandObject, client: CallRecord
 
 
 def describe(record: CallRecord, zone: tzinfo) -> str:
-    """Return what is known of a call, for people."""
+    """Return a description of a call."""
     others = ", ".join(user for user in record.callees if user != record.caller)
     length = f"{show_length(record.talk_time)} of talk" if record.answered else "not answered"
     return (
@@ -60,18 +60,18 @@ def describe(record: CallRecord, zone: tzinfo) -> str:
 
 
 async def say_not_found(_: ErrorEvent, message: Message) -> None:
-    """There is no such call, or it is more than 7 days old."""
+    """Say that there is no such call."""
     await message.answer("There is no such call, or it is more than 7 days old.")
 
 
 async def say_failed(event: ErrorEvent, message: Message) -> None:
-    """The call records could not be read, after the client's own retries."""
+    """Say that the call records could not be read, after the client's own retries."""
     logging.getLogger(__name__).warning("%s", event.exception)
     await message.answer("The call records cannot be read just now. Try again in a minute.")
 
 
 def make_dispatcher(users: Collection[int]) -> Dispatcher:
-    """Return what hands the messages of these Telegram users to the functions above."""
+    """Return a dispatcher that passes the messages of these Telegram users to the functions above."""
     router = Router()
     router.message.filter(F.from_user.id.in_(users))
     router.message.register(show_today, Command("today"))

@@ -1,15 +1,15 @@
-"""A cron job that brings a database up to date with the day's calls, each of them once.
+"""A cron job that adds the day's calls to a database, each of them once.
 
 ::
 
-    pip install 'trtc-records[dlt]' 'dlt[duckdb]'
+    pip install ".[dlt]"  # in a clone of trtc-records
     17 3 * * *  cd /srv/calls && . ./environment && ./venv/bin/python daily_sync.py 2>>daily_sync.log
 
 The account is in ``TRTC_…``, the database in ``CALLS_DATABASE`` (``duckdb:///calls.duckdb`` by default). Kill it at any
 time, run it again at any time: the next run goes on where the last complete one ended.
 
 Exit codes: 0 done; 2 configuration; 3 the service refuses the credentials; 4 done, but calls may be missing, which the
-next run reads again; 5 the service, the network or the database failed; 75 the last run is still at it.
+next run reads again; 5 the service, the network or the database failed; 75 the last run has not ended.
 """
 
 import fcntl
@@ -30,19 +30,19 @@ def main() -> int:
     logging.captureWarnings(capture=True)  # expired or missing records are warned about
     with Path(os.environ.get("CALLS_LOCK", "daily_sync.lock")).open("w", encoding="ascii") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system lets go of it, however this process ends
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system releases it, however this process ends
         except BlockingIOError:
-            log.warning("the last run is still at it, so this one does nothing")
+            log.warning("the last run has not ended, so this one does nothing")
             return 75
         return sync()
 
 
 def sync() -> int:
-    """Bring the database up to date."""
+    """Add the new calls to the database, and return the exit code."""
     try:
         report = sync_call_records(os.environ.get("CALLS_DATABASE", "duckdb:///calls.duckdb"))
     except ConfigurationError as error:
-        log.error("%s", error)  # noqa: TRY400  (the traceback of a missing variable tells nothing)
+        log.error("%s", error)  # noqa: TRY400  (the traceback of a missing variable does not help)
         return 2
     except AuthenticationError as error:
         log.error("%s", error)  # noqa: TRY400  (likewise)

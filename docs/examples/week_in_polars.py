@@ -2,7 +2,7 @@
 # # A week of calls in Polars
 #
 # Run it as a program, `python week_in_polars.py week.png`, or cell by cell in an editor that knows `# %%`.
-# It needs `pip install 'trtc-records[parquet]' polars matplotlib` and the account in `TRTC_…`.
+# It needs `pip install ".[parquet]" polars matplotlib` in a clone and the account in `TRTC_…`.
 
 # %%
 """Read the calls of the last 7 days into a Polars frame, and plot when people call and whether they get through."""
@@ -31,11 +31,11 @@ if not table.num_rows:
     sys.exit("There were no calls in the last 7 days.")
 calls = pl.DataFrame(table).sort("start_time").with_columns(answered=pl.col("accept_time").is_not_null())
 
-# %% What became of the calls
+# %% The results of the calls
 by_result = calls.group_by("call_result").agg(pl.len().alias("calls")).sort("calls")
 print(by_result)
 
-# %% How many there were in each three hours
+# %% The number of calls in each three hours
 by_time = calls.group_by_dynamic("start_time", every="3h").agg(
     answered=pl.col("answered").sum(), unanswered=(~pl.col("answered")).sum()
 )

@@ -50,7 +50,7 @@ def test_run_beside_another_does_nothing(trtc_sandbox: SandboxFixture, tmp_path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = sync(tmp_path, **trtc_sandbox.environment)
     assert (done.returncode, trtc_sandbox.stats.requests) == (75, 0)
-    assert "the last run is still at it" in done.stderr
+    assert "the last run has not ended" in done.stderr
 
 
 def test_wrong_key_has_its_exit_code(trtc_sandbox: SandboxFixture, tmp_path: Path) -> None:
