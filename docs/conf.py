@@ -34,6 +34,6 @@ napoleon_numpy_docstring = False
 html_theme = "furo"
 html_title = f"{project} {release}"
 html_static_path = ["_static"]
-html_css_files = ["house.css"]
+html_css_files = ["pages.css"]
 html_copy_source = False
 html_show_sphinx = False
