@@ -36,7 +36,7 @@ def test_missing_typer_says_what_to_install() -> None:
     """Without Typer the command names the extra in one line."""
     done = run_without("typer", "--help")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "pip install 'trtc-records[cli]'" in done.stderr
+    assert 'pip install ".[cli]"' in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -46,7 +46,7 @@ def test_missing_pyarrow_says_what_to_install() -> None:
     """Without pyarrow an export to Parquet names the extra before anything is read; other formats do without."""
     done = run_without("pyarrow", "export", "--sandbox", "--format", "parquet", "-o", "-")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "pip install 'trtc-records[parquet]'" in done.stderr
+    assert 'pip install ".[parquet]"' in done.stderr
     assert run_without("pyarrow", "export", "--sandbox", "--format", "csv").returncode == 0
 
 
@@ -58,4 +58,4 @@ def test_missing_redis_says_what_to_install(command: str) -> None:
     account = {"TRTC_SDK_APP_ID": "1", "TRTC_IDENTIFIER": "a", "TRTC_SECRET_KEY": "k", "TRTC_REGION": "seoul"}
     done = run_without("redis", *command.split(), **account, TRTC_REDIS_URL="redis://127.0.0.1:1")
     assert done.returncode == 2
-    assert "pip install 'trtc-records[redis]'" in done.stderr + done.stdout
+    assert 'pip install ".[redis]"' in done.stderr + done.stdout

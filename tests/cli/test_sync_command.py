@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cli_process import COMMAND, Run, is_short, start
 
-pytest.importorskip("dlt", reason="needs the extra: pip install 'trtc-records[dlt]'")
+pytest.importorskip("dlt", reason='needs the extra: pip install ".[dlt]"')
 
 import duckdb
 
@@ -174,5 +174,5 @@ def test_missing_extra_is_explained() -> None:
     )
     done = subprocess.run([COMMAND[0], "-P", "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert "pip install 'trtc-records[dlt]'" in done.stderr
+    assert 'pip install ".[dlt]"' in done.stderr
     assert is_short(done.stderr)

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("redis", reason="needs the extra: pip install 'trtc-records[redis]'")
-pytest.importorskip("pyrate_limiter", reason="needs the extra: pip install 'trtc-records[redis]'")
+pytest.importorskip("redis", reason='needs the extra: pip install ".[redis]"')
+pytest.importorskip("pyrate_limiter", reason='needs the extra: pip install ".[redis]"')
 
 import redis
 from redis.asyncio import Redis, RedisCluster
@@ -644,4 +644,4 @@ def test_a_missing_extra_is_named(name: str) -> None:
     """The import error names the pip install command."""
     code = f"import sys; sys.modules[{name!r}] = None; import trtc_records.quota.redis"
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert f"the shared quota needs {name}, which is not installed: pip install 'trtc-records[redis]'" in outcome.stderr
+    assert f'the shared quota needs {name}, which is not installed: pip install ".[redis]"' in outcome.stderr

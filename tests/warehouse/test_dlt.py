@@ -37,7 +37,7 @@ from trtc_records import (
     TransportError,
 )
 
-pytest.importorskip("dlt", reason="needs the extra: pip install 'trtc-records[dlt]'")
+pytest.importorskip("dlt", reason='needs the extra: pip install ".[dlt]"')
 
 import dlt
 import duckdb
@@ -576,7 +576,7 @@ def test_missing_extra_is_named() -> None:
         "    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout == "syncing needs dlt, which is not installed: pip install 'trtc-records[dlt]'\n"
+    assert done.stdout == 'syncing needs dlt, which is not installed: pip install ".[dlt]"\n'
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ class ServiceClock:
         machine_time: Returns this machine's Unix seconds.
     """
 
-    def __init__(self, machine_time: Callable[[], float] = time.time) -> None:
+    def __init__(self, machine_time: Callable[[], float] = lambda: time.time()) -> None:  # noqa: PLW0108 - tests set it
         self.is_known = False
         """Whether an answer has given the service's time."""
         self.offset = 0.0

@@ -28,7 +28,7 @@ def _run(argv: Sequence[str]) -> int:
         if (error.name or "").partition(".")[0] not in {"rich", "typer"}:
             raise
         print(
-            f"trtc-records: {error.name} is not installed, which the command needs: pip install 'trtc-records[cli]'",
+            f'trtc-records: {error.name} is not installed, which the command needs: pip install ".[cli]"',
             file=sys.stderr,
         )
         return 2

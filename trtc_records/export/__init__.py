@@ -6,7 +6,7 @@
         await ParquetWriter("calls.parquet").write(client.iter_records())
 
 :class:`ParquetWriter`, :func:`to_arrow`, :func:`gather_arrow` and :data:`ARROW_SCHEMA` need pyarrow, which is imported
-with the first of them: ``pip install 'trtc-records[parquet]'``.
+with the first of them: ``pip install ".[parquet]"``.
 """
 
 from __future__ import annotations

@@ -14,9 +14,7 @@ from trtc_records.export._writer import in_batches
 try:
     import pyarrow as pa
 except ModuleNotFoundError as _error:
-    raise ImportError(
-        "Arrow and Parquet need pyarrow, which is not installed: pip install 'trtc-records[parquet]'"
-    ) from _error
+    raise ImportError('Arrow and Parquet need pyarrow, which is not installed: pip install ".[parquet]"') from _error
 
 __all__ = ["ARROW_SCHEMA", "gather_arrow", "to_arrow", "to_batch"]
 

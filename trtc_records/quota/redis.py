@@ -54,9 +54,7 @@ except ModuleNotFoundError as _error:
     _missing = (_error.name or "").partition(".")[0]
     if _missing not in {"pyrate_limiter", "redis"}:
         raise
-    raise ImportError(
-        f"the shared quota needs {_missing}, which is not installed: pip install 'trtc-records[redis]'"
-    ) from _error
+    raise ImportError(f'the shared quota needs {_missing}, which is not installed: pip install ".[redis]"') from _error
 
 __all__ = ["RedisRateLimiter"]
 

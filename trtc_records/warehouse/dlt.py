@@ -69,7 +69,7 @@ except ModuleNotFoundError as _error:
     _missing = (_error.name or "").partition(".")[0]
     if _missing not in {"dlt", "pyarrow"}:
         raise
-    raise ImportError(f"syncing needs {_missing}, which is not installed: pip install 'trtc-records[dlt]'") from _error
+    raise ImportError(f'syncing needs {_missing}, which is not installed: pip install ".[dlt]"') from _error
 
 from trtc_records.export._rows import LIST_COLUMNS, TEXT_COLUMNS, keep_exact
 from trtc_records.export.arrow import ARROW_SCHEMA, to_arrow
