@@ -248,8 +248,8 @@ class Walk:
         if self.expected is None or now is None or self.yielded < now:
             seems = "seems to find" if self._facts.meaning is Meaning.WITHIN else "may find"
             self.doubts.append(
-                f"the service {seems} a call only by a window that holds the whole of it, and windows had to be divided: "
-                f"a call of more than {reach:,} seconds may be missing"
+                f"the service {seems} a call only by a window that holds the whole of it, and windows had to be "
+                f"divided: a call of more than {reach:,} seconds may be missing"
             )
 
     def _count(self, page: CallRecordPage) -> CallRecordPage:
