@@ -477,7 +477,7 @@ def test_the_time_out_counts_connecting_and_answering_but_no_waiting_for_a_permi
 
     async def main() -> None:
         client = make_client(base_url="https://service.example", timeout=1, limiter=Slow())
-        client._sender._transport = Channel()
+        client._requester._transport = Channel()
         if in_time:
             await client.get_record("x")
         else:
@@ -612,7 +612,7 @@ async def test_no_second_holds_more_than_the_quota(make_client: MakeClient) -> N
 async def test_lanes_that_idle_are_closed(make_client: MakeClient) -> None:
     """A client that went quiet keeps no connection open for ever."""
     async with serve(_lookup) as server, make_client(base_url=server.base_url) as client:
-        client._sender._transport = LaneTransport(idle_expiry=0.1)
+        client._requester._transport = LaneTransport(idle_expiry=0.1)
         await asyncio.gather(*(client.get_record(call_id(number)) for number in range(5)))
         assert server.open_connections > 0
         await asyncio.sleep(0.4)
@@ -712,7 +712,7 @@ async def test_a_shared_quota_comes_from_the_environment(monkeypatch: pytest.Mon
         "TRTC_REDIS_URL": "redis://127.0.0.1:1",
     }
     async with CallRecordsClient.from_env(environ) as client:
-        assert isinstance(client._sender._limiter, redis.RedisRateLimiter)
+        assert isinstance(client._requester._limiter, redis.RedisRateLimiter)
     assert closed == [1]
     async with CallRecordsClient.from_env(environ, limiter=redis.RedisRateLimiter.from_url("redis://x", sdk_app_id=1)):
         pass
@@ -757,7 +757,7 @@ async def test_a_proxy_and_a_context_go_with_the_environments_account() -> None:
     }
     context = ssl.create_default_context()
     client = CallRecordsClient.from_env(environ, proxy="http://user:hunter2@proxy:3128", verify=context)
-    lanes = client._sender._transport
+    lanes = client._requester._transport
     assert isinstance(lanes, LaneTransport)
     assert lanes._proxy is not None
     assert (lanes._proxy.url.host, lanes._proxy.auth) == ("proxy", ("user", "hunter2"))
@@ -768,7 +768,7 @@ async def test_a_proxy_and_a_context_go_with_the_environments_account() -> None:
 
 async def test_public_authorities_are_what_true_means(make_client: MakeClient) -> None:
     """verify=True is the default, as it is httpx's."""
-    lanes = make_client(region="china", verify=True)._sender._transport
+    lanes = make_client(region="china", verify=True)._requester._transport
     assert lanes._context is None
 
 

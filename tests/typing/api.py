@@ -119,7 +119,7 @@ async def read(client: CallRecordsClient) -> None:
     pages = client.iter_pages(start_time=0, call_result="AddedLater", call_type=CallType.MULTI_CALL, page_size=50)
     assert_type(pages, AsyncGenerator[CallRecordPage, None])
     assert_type(client.iter_records(order="time", on_incomplete=take_report), AsyncGenerator[CallRecord, None])
-    assert_type(client.iter_pages(order="service", on_incomplete=[].append), AsyncGenerator[CallRecordPage, None])
+    assert_type(client.iter_pages(order="service", on_incomplete=take_report), AsyncGenerator[CallRecordPage, None])
     assert_type(await client.count(start_time=now, call_type=CallType.SINGLE_CALL), int)
     page = await client.get_page(2, page_size=50)
     assert_type(page.records, tuple[CallRecord, ...])
