@@ -220,7 +220,8 @@ class Walk:
         """
         (start, end), sample = self._window, self._sample
         edge = min(max(sample.last_start, start), end)
-        if shortfall is None or self._in_time_order or self.expected is None:
+        # Where records come and go, the count cannot tell.
+        if shortfall is None or self._in_time_order or self.expected is None or self._root.moves:
             return [(start, end)]
         if sample.ascends:
             return [(edge, end), (start, edge)]
