@@ -32,7 +32,7 @@ ORDERS: Final = ("ascending", "descending", "random")
 WINDOW_START: Final = 1_800_000_000
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Stored:
     """A call as the service keeps it."""
 
@@ -100,6 +100,7 @@ class MovingService:
         self.lag = lag
         self.chance = random.Random(seed)
         self._found: dict[object, list[Stored]] = {}
+        self._found_among: list[Stored] = []
         self.requested: list[tuple[Query, int]] = []
 
     async def fetch(self, query: Query, page: int) -> CallRecordPage:
@@ -114,7 +115,7 @@ class MovingService:
     def answer(self, query: Query, page: int) -> CallRecordPage:
         """Answer one request now."""
         self.requested.append((query, page))
-        matches = self.find(query, self.calls[:-1] if self.lag and self.chance.random() < self.lag else self.calls)
+        matches = self.find(query, is_behind=bool(self.lag) and self.chance.random() < self.lag)
         size = min(query.page_size, self.page_cap)
         total = len(matches) if self.total_cap is None else min(len(matches), self.total_cap)
         given_total = total if self.knows_total else None
@@ -137,27 +138,27 @@ class MovingService:
             request_id=f"Id-{len(self.requested)}",
         )
 
-    def find(self, query: Query, calls: list[Stored]) -> list[Stored]:
-        """Return the calls that match, in the service's order; the last answer is kept while nothing changes."""
-        state = (
-            query.start_time,
-            query.end_time,
-            query.call_type,
-            query.call_result,
-            len(calls),
-            id(calls[-1:][0]) if calls else 0,
-        )
-        if state not in self._found:
+    def find(self, query: Query, *, is_behind: bool = False) -> list[Stored]:
+        """Return the calls that match, in the service's order; a replica that is behind lacks the last one.
+
+        Answers are kept while the calls do not change.
+        """
+        if self._found_among != self.calls:
+            self._found_among = list(self.calls)
+            self._found.clear()
+        key = (query.start_time, query.end_time, query.call_type, query.call_result, is_behind)
+        if key not in self._found:
             if len(self._found) > 50:
                 self._found.clear()
+            calls = self.calls[:-1] if is_behind else self.calls
             matches = [call for call in calls if self.matches(query, call)]
             if self.order != "insertion":
                 matches.sort(
                     key=lambda call: call.rank if self.order == "random" else (call.start, call.record.call_id),
                     reverse=self.order == "descending",
                 )
-            self._found[state] = matches
-        return self._found[state]
+            self._found[key] = matches
+        return self._found[key]
 
     def matches(self, query: Query, call: Stored) -> bool:
         """Return whether a call is among those asked for."""

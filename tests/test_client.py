@@ -30,13 +30,16 @@ from trtc_records import (
     CallResult,
     CallType,
     ClientClosedError,
+    ClockSkewWarning,
     ConfigurationError,
     InvalidRequestError,
+    ResponseDecodeError,
     RetentionWarning,
     TransportError,
 )
 from trtc_records._api.usersig import verify_user_sig
 from trtc_records._sending.lanes import LaneTransport
+from trtc_records.sandbox import Behaviour, Sandbox
 
 pytestmark = pytest.mark.anyio
 
@@ -781,3 +784,88 @@ async def test_a_connection_that_the_server_closed_is_replaced(make_client: Make
             await asyncio.sleep(0.05)
         assert server.connections == 3
         assert len(server.requests) == 3
+
+
+BEYOND = ["invalid_parameter", "illegal_parameter", "internal_error", "empty", "repeat"]
+
+
+@pytest.mark.usefixtures("quick_back_off")
+@pytest.mark.parametrize("total_cap", [None, 256])
+@pytest.mark.parametrize("beyond", BEYOND)
+async def test_every_record_is_read_where_the_service_refuses_deep_pages(
+    make_client: MakeClient, beyond: Any, total_cap: int | None
+) -> None:
+    """The window is divided until each part can be read, however a page is refused."""
+    deepest = total_cap or 200
+    behaviour = Behaviour(deepest=deepest, beyond=beyond, total_cap=total_cap)
+    with Sandbox(records=1250, quota=None, behaviour=behaviour) as sandbox:
+        async with make_client(**sandbox.credentials) as client:
+            found = await ids_of(client, page_size=deepest // 4)
+    assert sorted(found) == sorted(record.call_id for record in sandbox.records)
+
+
+@pytest.mark.parametrize("hours", [8, -8, 48, -48])
+async def test_a_wrong_clock_is_corrected_and_warned_about_once(make_client: MakeClient, hours: int) -> None:
+    """Windows and signatures follow the service's clock, so no record is missed and no request refused."""
+    with Sandbox(records=300, quota=None, clock_skew=hours * 3600) as sandbox:
+        async with make_client(**sandbox.credentials, attempts=3) as client:
+            with pytest.warns(ClockSkewWarning) as caught:
+                found = [await ids_of(client) for _ in range(2)]
+            assert await client.count() == len(found[0])
+    assert len(caught) == 1
+    now = time.time() + hours * 3600
+    kept = [each.call_id for each in sandbox.records if now - 7 * 86_400 + 120 < each.start_time.timestamp() <= now]
+    assert set(kept) <= set(found[0])
+    assert sorted(found[0]) == sorted(found[1])
+
+
+async def test_a_count_is_one_request(make_client: MakeClient) -> None:
+    """TotalNum of a page of one record, under the conditions of a walk."""
+    async with serve(pages(250)) as server, make_client(base_url=server.base_url) as client:
+        assert await client.count(call_result=CallResult.REJECT) == 250
+    (request,) = server.requests
+    assert request.body["NumberPerPage"] == 1
+    assert request.body["CallResult"] == "Reject"
+
+
+@pytest.mark.parametrize("ending", list(ENDINGS))
+async def test_a_count_of_nothing_is_zero(make_client: MakeClient, ending: str) -> None:
+    """However the service says that nothing matches."""
+    answer = pages(0, ending=ENDINGS["Page 0"] if ending == "Page 0 with the total" else ENDINGS[ending])
+    async with serve(answer) as server, make_client(base_url=server.base_url) as client:
+        assert await client.count() == 0
+
+
+async def test_a_count_of_a_window_that_has_expired_asks_nothing(make_client: MakeClient) -> None:
+    """There is nothing to count."""
+    async with serve(pages(1)) as server, make_client(base_url=server.base_url) as client:
+        with pytest.warns(RetentionWarning):
+            assert await client.count(start_time=1_000, end_time=2_000) == 0
+    assert server.requests == []
+
+
+async def test_a_count_without_a_total_is_an_error(make_client: MakeClient) -> None:
+    """Records came, so 0 would be wrong."""
+
+    async def handle(_: Request) -> dict[str, Any]:
+        return envelope({"Page": 1, "CallRecordList": [raw_record(0)]})
+
+    async with serve(handle) as server, make_client(base_url=server.base_url) as client:
+        with pytest.raises(ResponseDecodeError, match="TotalNum"):
+            await client.count()
+
+
+async def test_an_unknown_order_is_refused_unsent(make_client: MakeClient) -> None:
+    """The message names both orders."""
+    async with serve(pages(1)) as server, make_client(base_url=server.base_url) as client:
+        with pytest.raises(ConfigurationError, match="order='x': pass 'service' or 'time'"):
+            await ids_of(client, order="x")
+    assert server.requests == []
+
+
+async def test_records_come_in_the_order_of_time(make_client: MakeClient) -> None:
+    """By start time, then call id, whatever the order of the service."""
+    with Sandbox(records=300, quota=None, behaviour=Behaviour(order="random")) as sandbox:
+        async with make_client(**sandbox.credentials) as client:
+            found = [record async for record in client.iter_records(order="time")]
+    assert found == sorted(sandbox.records, key=lambda record: (record.start_time, record.call_id))

@@ -11,7 +11,7 @@ import pytest
 
 from trtc_records._api.query import Query
 from trtc_records._errors import IncompleteWalkWarning, RetentionWarning
-from trtc_records._walking.window import pin_window
+from trtc_records._walking.window import check_window
 from trtc_records._warn import collect_warnings, warn_caller
 
 NOW = 1_800_000_000
@@ -37,12 +37,12 @@ def test_a_query_is_warned_about_where_it_is_made() -> None:
     """The line is the caller's, and not the one inside the library that found the reason."""
     line = sys._getframe().f_lineno + 2
     with pytest.warns(RetentionWarning) as caught:
-        pin_window(Query(start_time=NOW - 30 * 86_400, page_size=1), NOW)
+        check_window(Query(start_time=NOW - 30 * 86_400, page_size=1), NOW)
     assert [(warning.filename, warning.lineno) for warning in caught] == [(__file__, line)]
 
 
 @pytest.mark.parametrize("depth", [1, 2, 10])
-@pytest.mark.parametrize("module", ["trtc_records", "trtc_records._walk", "trtc_records.export.csv"])
+@pytest.mark.parametrize("module", ["trtc_records", "trtc_records._walking.walk", "trtc_records.export.csv"])
 def test_every_frame_of_the_library_is_passed_over(module: str, depth: int) -> None:
     """However many of the library's own calls lie between, the caller's line is found."""
     call: Callable[[], None] = partial(warn_caller, "x", IncompleteWalkWarning)

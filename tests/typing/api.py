@@ -20,6 +20,7 @@ from trtc_records import (
     CallResult,
     CallType,
     ConfigurationError,
+    IncompleteWalk,
     LocalRateLimiter,
     MediaType,
     RateLimiter,
@@ -96,6 +97,15 @@ def make_clients(limiter: RateLimiter, transport: httpx.AsyncBaseTransport) -> l
     ]
 
 
+def take_report(walk: IncompleteWalk) -> None:
+    """Read every attribute of a report."""
+    assert_type(walk.reason, str)
+    assert_type(walk.yielded, int)
+    assert_type(walk.expected, int | None)
+    assert_type(walk.start_time, datetime)
+    assert_type(walk.end_time, datetime)
+
+
 async def read(client: CallRecordsClient) -> None:
     """Call every method."""
     async with client as entered:
@@ -108,6 +118,9 @@ async def read(client: CallRecordsClient) -> None:
     await records.aclose()
     pages = client.iter_pages(start_time=0, call_result="AddedLater", call_type=CallType.MULTI_CALL, page_size=50)
     assert_type(pages, AsyncGenerator[CallRecordPage, None])
+    assert_type(client.iter_records(order="time", on_incomplete=take_report), AsyncGenerator[CallRecord, None])
+    assert_type(client.iter_pages(order="service", on_incomplete=take_report), AsyncGenerator[CallRecordPage, None])
+    assert_type(await client.count(start_time=now, call_type=CallType.SINGLE_CALL), int)
     page = await client.get_page(2, page_size=50)
     assert_type(page.records, tuple[CallRecord, ...])
     assert_type(page.total_num, int | None)

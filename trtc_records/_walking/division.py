@@ -33,6 +33,11 @@ _LEAST_NEWS: Final = 0.05
 second than one list can hold, each slice holds the same ones."""
 
 
+_MOST_OPENED: Final = 16
+"""Slices that are opened ahead besides four for each request under way: a window that no division helps would else be
+divided down to its last second while the first slice is read."""
+
+
 class Known:
     """Ids of records that were yielded and that a later slice may give again."""
 
@@ -156,10 +161,11 @@ class DividedWalk:
             yield page
         self._walking = None
         self.doubts += listing.doubts
-        if current.start == current.end:
-            self._done.add(current.query)
-        self._fruitless = 0 if ledger.yielded >= _LEAST_NEWS * ledger.found else self._fruitless + 1
+        if ledger.found:
+            self._fruitless = 0 if ledger.yielded >= _LEAST_NEWS * ledger.found else self._fruitless + 1
         shortfall = listing.shortfall or self._find_hidden_shortfall(ledger)
+        if current.start == current.end and (shortfall is None or current.is_final):
+            self._done.add(current.query)
         if shortfall is None:
             self._replace([current], [])
             self._known.forget_outside(following)
@@ -211,7 +217,8 @@ class DividedWalk:
             place += not (current is not self._walking and self._replaces(current))
 
     def _wants_more(self) -> bool:
-        return self._prefetcher.planned < 2 * self._prefetcher.depth()
+        depth = self._prefetcher.depth()
+        return self._prefetcher.planned < 2 * depth and len(self._lists) < 4 * depth + _MOST_OPENED
 
     def _replaces(self, current: Slice) -> bool:
         """Open and plan a slice, or replace it by its parts; tell whether it was replaced."""
@@ -241,7 +248,8 @@ class DividedWalk:
 
     def _judge(self, division: Division, totals: list[int]) -> None:
         """Keep a division, or replace it by another."""
-        other = division.judge(totals)
+        # A cap makes all counts alike, so they say nothing about a condition.
+        other = division.judge(totals if not self._is_capped(division.total) else [0])
         if other is not None:
             self._replace(division.parts, other.parts)
         elif division.kind is DivisionKind.CONDITIONS:
@@ -252,7 +260,7 @@ class DividedWalk:
         whole = division.whole
         when = _show_window(whole)
         total = division.total or 0
-        if not total or (self._capped_total is not None and total >= self._capped_total):
+        if not total or self._is_capped(total):
             self.doubts.append(
                 f"the service does not say how many calls {when} holds: those of a type or result that this version "
                 "does not know could not be asked for"
@@ -264,8 +272,10 @@ class DividedWalk:
             )
 
     def _is_too_long(self, current: Slice, total: int) -> bool:
-        is_capped = self._capped_total is not None and total >= self._capped_total
-        return not current.is_final and (total > self._most_records or is_capped)
+        return not current.is_final and (total > self._most_records or self._is_capped(total))
+
+    def _is_capped(self, total: int | None) -> bool:
+        return self._capped_total is not None and (total or 0) >= self._capped_total
 
     def _total_of(self, part: Slice) -> int | None:
         """Return the TotalNum of a slice; ``None`` before its first answer."""

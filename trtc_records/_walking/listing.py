@@ -50,7 +50,7 @@ _ROUNDS: Final = 5
 """How often the pages around a fall of TotalNum are read again before the walk gives up on their agreeing."""
 
 _LOOKS: Final = 3
-"""How many looks at page 1 must all miss a record before it counts as gone: a replica may lag behind."""
+"""How many looks must all miss a record before it counts as gone: a replica may lag behind."""
 
 
 class ShortfallKind(Enum):
@@ -250,10 +250,19 @@ class ListWalk:
             forward = [page, *[await self._source.read_again(other) for other in range(first + 1, number + 1)]]
             reads += forward
             if not any(total_fell(earlier, later) for earlier, later in pairwise(forward)):
-                self._has_departures |= self.ledger.fell(forward)
-                return reads
+                return reads + await self._confirm_departure(number, forward)
         self._agreed = False
         return reads
+
+    async def _confirm_departure(self, number: int, reads: list[CallRecordPage]) -> list[CallRecordPage]:
+        """Note whether records left; return the further reads of page *number* that it took to be sure."""
+        more: list[CallRecordPage] = []
+        while not self._has_departures and self.ledger.fell([*reads, *more]):
+            if len(more) == _LOOKS - 1:
+                self._has_departures = True
+            else:
+                more.append(await self._source.read_again(number))
+        return more
 
     async def _read_end_again(self, number: int, end: CallRecordPage) -> list[CallRecordPage]:
         """Read the end again, and the page before it where the end does not tell whether TotalNum fell."""

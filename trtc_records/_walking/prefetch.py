@@ -272,6 +272,7 @@ class PagedList:
         self._second_reads.clear()
 
     def _request(self, page: int) -> None:
+        self._look_is_late = False
         self._pages[page] = self._prefetcher.start(self._fetch_ahead(page))
 
     def _start(self, page: int) -> asyncio.Task[CallRecordPage]:

@@ -219,8 +219,7 @@ class Walk:
                 shortfall, most = deeper, min(most, deeper.records)
         facts.longest_call = max(facts.longest_call, sample.longest_call)
         await self._conclude(shortfall, cap, has_news=self.yielded > before)
-        # A call of one second lies within a slice, as neighbours share their boundary second.
-        if facts.meaning is Meaning.WITHIN or (facts.meaning is None and sample.longest_call > 1):
+        if facts.meaning in {Meaning.WITHIN, None}:
             await self._check_seams(shortest_reach)
 
     def _choose_windows(self, shortfall: Shortfall | None) -> list[tuple[int, int]]:
@@ -231,7 +230,8 @@ class Walk:
         """
         (start, end), sample = self._window, self._sample
         edge = min(max(sample.last_start, start), end)
-        if shortfall is None or self._in_time_order or self.expected is None:
+        # Where records come and go, the count cannot tell.
+        if shortfall is None or self._in_time_order or self.expected is None or self._root.moves:
             return [(start, end)]
         if sample.ascends:
             return [(edge, end), (start, edge)]
@@ -267,8 +267,9 @@ class Walk:
         """Note which calls the seams between slices may hide, unless the count shows that none is missing."""
         now = (await result_of(self._prefetcher.request(self._query))).total_num
         if self.expected is None or now is None or self.yielded < now:
+            seems = "seems to find" if self._facts.meaning is Meaning.WITHIN else "may find"
             self.doubts.append(
-                f"the service seems to find a call only by a window that holds the whole of it, and windows had to be "
+                f"the service {seems} a call only by a window that holds the whole of it, and windows had to be "
                 f"divided: a call of more than {reach:,} seconds may be missing"
             )
 
