@@ -142,7 +142,7 @@ class ListWalk:
                 break
             paused = False
             number = self._go_on(number, page)
-        if self.shortfall is None:
+        if self.shortfall is None or self.shortfall.kind is ShortfallKind.EARLY:
             async for fresh in self._check_end():
                 yield fresh
 
