@@ -185,6 +185,7 @@ class Walk:
         facts, sample, before = self._facts, self._sample, self.yielded
         limits = facts.limits(max(sample.page_length, 1), shortfall, cap)
         most = limits.most_records or _MOST_SORTED
+        counted = self.expected
         if limits.capped_total is not None and (self.expected or 0) >= limits.capped_total:
             self.expected = None
         known = Known()
@@ -218,6 +219,9 @@ class Walk:
             if deeper is not None:
                 shortfall, most = deeper, min(most, deeper.records)
         facts.longest_call = max(facts.longest_call, sample.longest_call)
+        if cap is not None and self.yielded <= cap.records:
+            # The slices brought no more than TotalNum: it only looked like a cap.
+            self.expected, cap = counted, None
         await self._conclude(shortfall, cap, has_news=self.yielded > before)
         # A call of one second lies within a slice, as neighbours share their boundary second.
         if facts.meaning is Meaning.WITHIN or (facts.meaning is None and sample.longest_call > 1):
