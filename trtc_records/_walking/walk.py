@@ -150,14 +150,16 @@ class Walk:
         if total is None:
             is_capped = looks_capped(ledger.found) and ledger.pages > 1 and not self._facts.ignores_window
             return self._make_cap(ledger, ledger.found) if is_capped else None
-        is_odd = listing.ended_oddly or listing.shortfall is not None
+        # Drift explains some records more than TotalNum, not a page of them.
+        holds_more = ledger.found > ledger.greatest_total + self._sample.page_length
+        is_odd = listing.ended_oddly or listing.shortfall is not None or holds_more
         if self._facts.ignores_window or (parts is None and not is_odd):
             return None
         counts = parts or self._count_parts(self._query)
         while ledger.total_stands_still:
             found = [(await result_of(request)).total_num or 0 for _, request in counts]
             # Fewer together: calls lie across the cut, or in a second that neither part holds.
-            if sum(found) > total or (sum(found) < total and looks_capped(total)):
+            if sum(found) > total or (sum(found) < total and (holds_more or looks_capped(total))):
                 return self._make_cap(ledger, total)
             if total not in found or len(counts) == 1:
                 break
