@@ -64,7 +64,7 @@ def load_dicts(client: ReadAlready, path: Path) -> None:
     """Load dicts, which dlt takes apart and types one by one."""
     import dlt
 
-    with integration._configured_dlt(), TemporaryDirectory() as directory:
+    with integration._configured_dlt, TemporaryDirectory() as directory:
         pipeline = dlt.pipeline("dicts", pipelines_dir=directory, destination=dlt.destinations.duckdb(str(path)))
         pipeline.run(client.iter_rows(), table_name="call_records", primary_key="call_id", write_disposition="merge")
 

@@ -24,9 +24,16 @@ class Service:
 
     def busiest_second(self) -> int:
         """Return the most requests that it counted in any one second so far."""
-        self._pipe.send("busiest second")
-        busiest: int = self._pipe.recv()
-        return busiest
+        return self._ask("busiest_second")
+
+    def requests(self) -> int:
+        """Return the requests that it counted so far."""
+        return self._ask("requests")
+
+    def _ask(self, figure: str) -> int:
+        self._pipe.send(figure)
+        answer: int = self._pipe.recv()
+        return answer
 
 
 @contextmanager
@@ -48,8 +55,8 @@ def _serve(pipe: Connection, options: dict[str, Any]) -> None:
     with Sandbox(**options) as sandbox:
         gc.freeze()  # a garbage collection over all its records would delay reads, so that requests count in bursts
         pipe.send(sandbox.credentials)
-        while pipe.recv() != "stop":
-            pipe.send(sandbox.stats.busiest_second)
+        while (figure := pipe.recv()) != "stop":
+            pipe.send(getattr(sandbox.stats, figure))
 
 
 def describe_machine() -> str:

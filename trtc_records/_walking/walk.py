@@ -150,14 +150,16 @@ class Walk:
         if total is None:
             is_capped = looks_capped(ledger.found) and ledger.pages > 1 and not self._facts.ignores_window
             return self._make_cap(ledger, ledger.found) if is_capped else None
-        is_odd = listing.ended_oddly or listing.shortfall is not None
+        # Drift explains some records more than TotalNum, not a page of them.
+        holds_more = ledger.found > ledger.greatest_total + self._sample.page_length
+        is_odd = listing.ended_oddly or listing.shortfall is not None or holds_more
         if self._facts.ignores_window or (parts is None and not is_odd):
             return None
         counts = parts or self._count_parts(self._query)
         while ledger.total_stands_still:
             found = [(await result_of(request)).total_num or 0 for _, request in counts]
             # Fewer together: calls lie across the cut, or in a second that neither part holds.
-            if sum(found) > total or (sum(found) < total and looks_capped(total)):
+            if sum(found) > total or (sum(found) < total and (holds_more or looks_capped(total))):
                 return self._make_cap(ledger, total)
             if total not in found or len(counts) == 1:
                 break
@@ -185,6 +187,7 @@ class Walk:
         facts, sample, before = self._facts, self._sample, self.yielded
         limits = facts.limits(max(sample.page_length, 1), shortfall, cap)
         most = limits.most_records or _MOST_SORTED
+        counted = self.expected
         if limits.capped_total is not None and (self.expected or 0) >= limits.capped_total:
             self.expected = None
         known = Known()
@@ -218,6 +221,9 @@ class Walk:
             if deeper is not None:
                 shortfall, most = deeper, min(most, deeper.records)
         facts.longest_call = max(facts.longest_call, sample.longest_call)
+        if cap is not None and self.yielded <= cap.records:
+            # The slices brought no more than TotalNum: it only looked like a cap.
+            self.expected, cap = counted, None
         await self._conclude(shortfall, cap, has_news=self.yielded > before)
         if facts.meaning in {Meaning.WITHIN, None}:
             await self._check_seams(shortest_reach)
