@@ -356,7 +356,7 @@ def test_an_overstated_total_is_said_and_remembered() -> None:
         requests.append(len(service.requested))
         assert facts.overstates_total
     assert requests[1] < requests[0]
-    assert requests[1] <= 10 + 5
+    assert requests[1] <= 10 + 8
 
 
 def test_a_list_too_long_to_be_remembered_is_divided_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
