@@ -133,7 +133,7 @@ class Walk:
         most = self._facts.limits(max(first.size, 1)).most_records
         if self._in_time_order:
             most = min(most or _MOST_SORTED, _MOST_SORTED)
-        return most is not None and (first.total_num or 0) > most
+        return most is not None and (first.total_num or 0) > most and not self._facts.ignores_window
 
     def _is_suspicious(self, first: CallRecordPage) -> bool:
         """Tell whether the TotalNum of the window may be a cap."""
