@@ -23,10 +23,10 @@ class ServiceClock:
     """The time at the service.
 
     Args:
-        machine_time: Returns this machine's Unix seconds.
+        machine_time: Returns this machine's Unix seconds; by default ``time.time``.
     """
 
-    def __init__(self, machine_time: Callable[[], float] = lambda: time.time()) -> None:  # noqa: PLW0108 - tests set it
+    def __init__(self, machine_time: Callable[[], float] | None = None) -> None:
         self.is_known = False
         """Whether an answer has given the service's time."""
         self.offset = 0.0
@@ -37,7 +37,7 @@ class ServiceClock:
 
     def now(self) -> float:
         """Return the Unix seconds of the service's clock."""
-        return self._machine_time() + self.offset
+        return self._read_machine() + self.offset
 
     def observe(self, date: str) -> None:
         """Read the ``Date`` header of an answer that has just come; ignore one that cannot be read."""
@@ -45,7 +45,7 @@ class ServiceClock:
             return
         self._last_date = date
         try:
-            ahead = parsedate_to_datetime(date).timestamp() - self._machine_time()
+            ahead = parsedate_to_datetime(date).timestamp() - self._read_machine()
         except (ValueError, TypeError, OverflowError):
             return
         self.is_known = True
@@ -66,3 +66,6 @@ class ServiceClock:
                 "follow the service's clock. Set the clock of this machine",
                 ClockSkewWarning,
             )
+
+    def _read_machine(self) -> float:
+        return time.time() if self._machine_time is None else self._machine_time()
