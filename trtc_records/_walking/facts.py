@@ -23,7 +23,7 @@ logger: Final = logging.getLogger("trtc_records")
 
 
 class Meaning(Enum):
-    """What StartTime and EndTime of a query compare with."""
+    """The part of a call that a query's StartTime and EndTime are compared with."""
 
     START = auto()
     """A call's start, or any moment of the call: both find a call by its start."""
@@ -60,7 +60,7 @@ class ServiceFacts:
         self.overstates_total = False
         """Whether TotalNum has promised records that no list held."""
         self.meaning: Meaning | None = None
-        """What a window compares with; ``None`` while that is not known."""
+        """The meaning of a window; ``None`` while it is not known."""
         self.single_seconds = False
         """Whether a window that ends where it starts is known to hold a second."""
         self.longest_call = 0

@@ -20,7 +20,7 @@ class IncompleteWalk:
     """A walk that ended, and may have missed records."""
 
     reason: str
-    """Why, and what may help."""
+    """The reason, and advice."""
     yielded: int
     """Records that the walk yielded."""
     expected: int | None

@@ -1,4 +1,4 @@
-"""Account of one list of pages: which records it gave, and what its answers said about the whole.
+"""Account of one list of pages: the records that it gave, and the counts that its answers gave.
 
 State: everything seen on the pages of one list. All that touches it is in this file. Its size does not depend on how
 many records there are.

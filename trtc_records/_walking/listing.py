@@ -1,4 +1,4 @@
-"""Walk over the pages of one list: which page next, what to yield, when it ends, whether it was whole.
+"""Walk over the pages of one list: its next page, its records, its end, and whether it was whole.
 
 The service pages by number over data that moves. The rules:
 
@@ -176,7 +176,7 @@ class ListWalk:
         return following
 
     async def _check_end(self) -> AsyncGenerator[CallRecordPage, None]:
-        """Yield what a second look at the first pages brings, and note why the list may have missed records."""
+        """Yield the new records of a second look at the first pages, and note why records may be missing."""
         if not self._agreed:
             self.doubts.append(
                 "records kept leaving the list while the pages around them were read again: walk again to get them"
@@ -211,7 +211,7 @@ class ListWalk:
         return looks
 
     async def _read(self, number: int) -> list[CallRecordPage]:
-        """Read page *number*, and again what does not fit."""
+        """Read page *number*, and again the pages that do not fit."""
         reads = await self._source.take(number)
         if number > self._furthest and all(self._repeats(page) for page in reads):
             self._source.stop_ahead()

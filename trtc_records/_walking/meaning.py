@@ -1,4 +1,4 @@
-"""Find out what StartTime and EndTime of a query compare with: Tencent does not document it.
+"""Find out the meaning of a query's StartTime and EndTime: Tencent does not document it.
 
 A call that was read before is searched by a few seconds around its start, and, if it is not found there, around its
 end. If neither finds it, the window means the whole call.
@@ -48,7 +48,7 @@ async def ignores_window(prefetcher: Prefetcher, query: Query) -> bool:
 async def find_meaning(
     prefetcher: Prefetcher, query: Query, records: Iterable[CallRecord]
 ) -> tuple[Meaning | None, bool]:
-    """Return what the window compares with, and whether a window that ends where it starts holds a second.
+    """Return the meaning of a window, and whether a window that ends where it starts holds a second.
 
     Args:
         prefetcher: Where to ask.

@@ -33,10 +33,10 @@ _MOST_SORTED: Final = 5_000
 """Records of a slice that is sorted as a whole."""
 
 _WINDOW_MARGIN: Final = 3_600
-"""Seconds by which a record may lie outside the window of its list: what a window compares with is not documented."""
+"""Seconds by which a record may lie outside the window of its list: the meaning of a window is not documented."""
 
 _MOST_CALLS: Final = 10
-"""Calls kept, one of them to find out what a window compares with."""
+"""Calls kept, one of them to find out the meaning of a window."""
 
 
 class Walk:
@@ -246,7 +246,7 @@ class Walk:
         return [(start, end)]
 
     async def _conclude(self, shortfall: Shortfall | None, cap: Shortfall | None, *, has_news: bool) -> None:
-        """Learn from what the slices have shown."""
+        """Learn from the slices."""
         missing = self.expected is not None and self.yielded < self.expected
         if has_news:
             for lesson in (shortfall, cap):
