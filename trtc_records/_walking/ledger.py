@@ -167,8 +167,10 @@ class Ledger:
         if not kept:
             return True, True  # so many have left that nothing is sure
         # The rest behind the last record kept says nothing: arrivals push records to page 2, departures pull them back.
-        left = _count_strangers(before, kept)
-        return left > 0, self._growth(looks) > -left or _count_strangers(now, kept) > 0
+        left, arrived = _count_strangers(before, kept), _count_strangers(now, kept)
+        growth = self._growth(looks)
+        # More had arrived at the first look than the list had grown: the others left elsewhere.
+        return left > 0 or arrived > self._growth(looks[:1]), growth > -left or arrived > 0
 
     def _growth(self, looks: Sequence[CallRecordPage]) -> int:
         return (looks[-1].total_num or 0) - (self._first_total or 0)

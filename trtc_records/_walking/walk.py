@@ -199,7 +199,7 @@ class Walk:
         newest_first = sample.descends and not self._in_time_order
         windows = self._choose_windows(shortfall)
         for place, (start, end) in enumerate(windows):
-            if self.expected is not None and self.yielded >= self.expected:
+            if place > 0 and self.expected is not None and self.yielded >= self.expected:
                 break
             self._slices = slices = DividedWalk(
                 self._prefetcher,
