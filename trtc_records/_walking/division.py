@@ -48,9 +48,6 @@ class Known:
     def __contains__(self, key: object) -> bool:
         return hash(key) in self._digests or key in self._ahead
 
-    def __len__(self) -> int:
-        return len(self._digests) + len(self._ahead)
-
     def add_list(self, ledger: Ledger) -> None:
         """Remember all records of a list whose window is read again."""
         self._digests.update(ledger.digests)

@@ -193,19 +193,20 @@ class ListWalk:
 
     async def _look_again(self) -> tuple[list[CallRecordPage], bool]:
         """Return the first pages as they are now, and whether records left while others arrived."""
-        looks = await self._look()
+        looks = await self._look(await self._source.take_second_look())
         left, arrived = self.ledger.compare_start(looks)
         for _ in range(_LOOKS - 1):
             if not left:
                 break
-            more = await self._look()
+            more = await self._look(await self._source.read_again(1))
             still_left, arrived_since = self.ledger.compare_start(more)
             looks += more
             left, arrived = still_left, arrived or arrived_since
         return looks, (left or self._has_departures) and (arrived or self._source.records_arrived)
 
-    async def _look(self) -> list[CallRecordPage]:
-        looks = [await self._source.take_second_look()]
+    async def _look(self, page: CallRecordPage) -> list[CallRecordPage]:
+        """Return *page*, which is page 1 now, and as many behind it as arrivals may have pushed its records."""
+        looks = [page]
         while self.ledger.lost_sight(looks):
             looks.append(await self._source.read_again(len(looks) + 1))
         return looks
