@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from trtc_records._checks import check_count, check_sdk_app_id, check_seconds, check_text
+from trtc_records._checks import check_callback, check_count, check_sdk_app_id, check_seconds, check_text
 from trtc_records._errors import ConfigurationError
 
 
@@ -82,3 +82,12 @@ def test_a_refused_value_is_shown_in_part_only() -> None:
     with pytest.raises(ConfigurationError) as caught:
         check_sdk_app_id("x" * 10**6)
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("value", ["print", 1, [print]])
+def test_a_callback_is_a_function_or_left_out(value: object) -> None:
+    """A value that cannot be called is refused by name, before a walk begins."""
+    check_callback("on_incomplete", None)
+    check_callback("on_incomplete", print)
+    with pytest.raises(ConfigurationError, match="^on_incomplete=.*: pass a function, or leave it out$"):
+        check_callback("on_incomplete", value)

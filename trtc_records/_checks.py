@@ -6,7 +6,7 @@ from typing import Final, TypeGuard
 
 from trtc_records._errors import ConfigurationError, shorten
 
-__all__ = ["check_count", "check_sdk_app_id", "check_seconds", "check_text", "is_text"]
+__all__ = ["check_callback", "check_count", "check_sdk_app_id", "check_seconds", "check_text", "is_text"]
 
 _LARGEST: Final = 2**31 - 1
 
@@ -37,6 +37,16 @@ def check_seconds(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LARGEST:
         raise ConfigurationError(f"{name}={shorten(value)}: pass a number of seconds above 0")
     return float(value)
+
+
+def check_callback(name: str, value: object) -> None:
+    """Check a function of the caller's that may be left out.
+
+    Raises:
+        ConfigurationError: It cannot be called.
+    """
+    if value is not None and not callable(value):
+        raise ConfigurationError(f"{name}={shorten(value)}: pass a function, or leave it out")
 
 
 def is_text(value: object) -> TypeGuard[str]:

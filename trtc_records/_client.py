@@ -15,7 +15,7 @@ import httpx
 from trtc_records._api.models import CallRecord, CallRecordPage, CallResult, CallType, Region
 from trtc_records._api.protocol import page_request, read_page, read_record, record_request
 from trtc_records._api.query import Order, Query, check_call_id, check_order, check_query
-from trtc_records._checks import check_count, check_sdk_app_id, check_seconds, check_text
+from trtc_records._checks import check_callback, check_count, check_sdk_app_id, check_seconds, check_text
 from trtc_records._environment import hide_secrets, make_redis_limiter, read_environment, read_redis_url
 from trtc_records._errors import ConfigurationError, ResponseDecodeError, shorten
 from trtc_records._sending.clock import ServiceClock
@@ -252,6 +252,8 @@ class CallRecordsClient:
             page_size=page_size,
         )
         by_time = check_order(order)
+        check_callback("on_invalid", on_invalid)
+        check_callback("on_incomplete", on_incomplete)
         self._requester.check_open()
         if not check_window(query, self._clock.now()):
             return
