@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import ssl
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import trustme
 
 from trtc_records._api.models import REGION_HOSTS, Region
 from trtc_records._errors import ConfigurationError
-from trtc_records._sending.endpoint import check_base_url
+from trtc_records._sending.endpoint import check_base_url, choose_proxy, load_environment_trust
 
 
 def exactly(message: str) -> str:
@@ -146,3 +151,120 @@ def test_an_empty_base_url_is_refused_once(url: Any) -> None:
     """An empty text has the message for an empty text only."""
     with pytest.raises(ConfigurationError, match=exactly(f"base_url={url!r}: pass a URL such as 'https://host'")):
         check_base_url(None, url)
+
+
+# -- Proxies of the environment ----------------------------------------------------------------------
+
+HOST = "https://adminapisgp.im.qcloud.com"
+
+
+@pytest.fixture
+def proxied(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Set a proxy, and nothing else."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+    return monkeypatch
+
+
+@pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])
+@pytest.mark.parametrize(
+    ("entries", "url", "is_direct"),
+    [
+        ("", HOST, False),
+        ("*", HOST, True),
+        ("other.example, *", HOST, True),
+        ("adminapisgp.im.qcloud.com", HOST, True),
+        ("ADMINAPISGP.im.QCloud.com", HOST, True),
+        ("adminapisgp.im.qcloud.com.", HOST, True),
+        ("qcloud.com", HOST, True),
+        (".qcloud.com", HOST, True),
+        ("*.qcloud.com", HOST, True),
+        ("*qcloud.com", HOST, True),
+        ("cloud.com", HOST, False),
+        ("qcloud.co", HOST, False),
+        ("a.adminapisgp.im.qcloud.com", HOST, False),
+        ("qcloud.com:443", HOST, True),
+        ("*.qcloud.com:443", HOST, True),
+        ("qcloud.com:8443", HOST, False),
+        ("qcloud.com:8443", f"{HOST}:8443", True),
+        ("https://adminapisgp.im.qcloud.com", HOST, True),
+        ("all://qcloud.com", HOST, True),
+        ("http://adminapisgp.im.qcloud.com", HOST, False),
+        ("a.example b.example\tqcloud.com", HOST, True),
+        ("localhost", "https://localhost:8443", True),
+        ("127.0.0.0/8", "https://127.1.2.3", True),
+        ("127.0.0.0/8", "https://128.1.2.3", False),
+        ("127.0.0.1/8", "https://127.1.2.3:8443", True),
+        ("10.1.2.3", "https://10.1.2.3", True),
+        ("10.1.2.3:443", "https://10.1.2.3", True),
+        ("10.1.2.3", "https://10.1.2.30", False),
+        ("10.0.0.0/8", HOST, False),
+        ("::1", "https://[::1]", True),
+        ("[::1]", "https://[::1]:8443", True),
+        ("[::1]:443", "https://[::1]", True),
+        ("[::1]:443", "https://[::1]:8443", False),
+        ("0:0:0:0:0:0:0:1", "https://[::1]", True),
+        ("fe80::/10", "https://[fe80::1]", True),
+        ("fe80::/10", "https://127.0.0.1", False),
+        ("qcloud.com:port", HOST, False),
+        ("[", HOST, False),
+        (":443", HOST, False),
+        (",,", HOST, False),
+    ],
+)
+def test_no_proxy_names_hosts_networks_and_ports(
+    proxied: pytest.MonkeyPatch, variable: str, entries: str, url: str, is_direct: bool
+) -> None:
+    """Its entries are read as httpx reads them, and networks and IPv6 in brackets too."""
+    proxied.setenv(variable, entries)
+    assert (choose_proxy(httpx.URL(url), None) is None) is is_direct
+
+
+# -- Certificates of the environment -----------------------------------------------------------------
+
+
+def _make_bad_paths(folder: Path) -> dict[str, Path]:
+    """Return paths that hold no certificate."""
+    (folder / "empty.pem").touch()
+    (folder / "text.pem").write_text("no certificate")
+    (folder / "key.pem").write_bytes(trustme.CA().private_key_pem.bytes())
+    (folder / "empty").mkdir()
+    (folder / "unhashed").mkdir()
+    trustme.CA().cert_pem.write_to_path(folder / "unhashed" / "ca.pem")
+    return {
+        name: folder / name for name in ("gone", "empty.pem", "text.pem", "key.pem", "empty", "unhashed", "text.pem/x")
+    }
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+@pytest.mark.parametrize("name", ["gone", "empty.pem", "text.pem", "key.pem", "empty", "unhashed", "text.pem/x"])
+def test_certificates_of_the_environment_that_cannot_be_read_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str, name: str
+) -> None:
+    """The error names the variable and the path, and comes before anything is sent."""
+    path = _make_bad_paths(tmp_path)[name]
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv(variable, str(path))
+    with pytest.raises(ConfigurationError, match=f"^{variable}={re.escape(repr(str(path)))}: .*or unset it$"):
+        load_environment_trust(httpx.URL(HOST))
+    assert load_environment_trust(httpx.URL("http://127.0.0.1")) is None
+
+
+def test_certificates_of_the_environment_are_trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file counts before a directory, which may be a list; without either, the default is left to the lanes."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "gone"))
+    context = load_environment_trust(httpx.URL(HOST))
+    assert isinstance(context, ssl.SSLContext)
+    assert context.cert_store_stats()["x509"] == 1
+    monkeypatch.delenv("SSL_CERT_FILE")
+    (tmp_path / "hashed").mkdir()
+    (tmp_path / "hashed" / "0123abcd.0").write_bytes(authority.cert_pem.bytes())
+    monkeypatch.setenv("SSL_CERT_DIR", os.pathsep.join([str(tmp_path / "hashed"), str(tmp_path / "gone")]))
+    assert isinstance(load_environment_trust(httpx.URL(HOST)), ssl.SSLContext)
+    monkeypatch.delenv("SSL_CERT_DIR")
+    assert load_environment_trust(httpx.URL(HOST)) is None

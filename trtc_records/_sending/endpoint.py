@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import ipaddress
+import os
+import re
+import ssl
 import urllib.request
+from pathlib import Path
+from typing import Final
 
 import httpx
 
@@ -13,7 +18,9 @@ from trtc_records._checks import check_text
 from trtc_records._errors import ConfigurationError, shorten
 from trtc_records._sending.credentials import Secret, hide
 
-__all__ = ["check_base_url", "choose_proxy"]
+__all__ = ["check_base_url", "choose_proxy", "find_environment_proxy", "load_environment_trust"]
+
+_HTTPS_PORT: Final = 443
 
 
 def check_base_url(region: Region | str | None, base_url: str | None) -> httpx.URL:
@@ -76,7 +83,7 @@ def choose_proxy(url: httpx.URL, proxy: object) -> httpx.Proxy | None:
         ConfigurationError: The proxy cannot be used. The message does not show it.
     """
     if proxy is None:
-        proxy = _find_environment_proxy(url)
+        proxy = find_environment_proxy(url)
         if proxy is None:
             return None
     elif url.scheme != "https":
@@ -105,12 +112,72 @@ def _read_proxy(proxy: object) -> httpx.Proxy | None:
     return checked if checked.url.host else None
 
 
-def _find_environment_proxy(url: httpx.URL) -> object:
+def find_environment_proxy(url: httpx.URL) -> object:
     """Return the environment's proxy, hidden; plain HTTP takes none, because it is for loopback only."""
     if url.scheme != "https" or urllib.request.proxy_bypass(url.host):
         return None
     proxies = urllib.request.getproxies()
     proxy = proxies.get("https") or proxies.get("all")
-    if not proxy:
+    if not proxy or any(_excludes(entry, url) for entry in re.split(r"[,\s]+", proxies.get("no", ""))):
         return None
     return hide(proxy if "://" in proxy else f"http://{proxy}")
+
+
+def _excludes(entry: str, url: httpx.URL) -> bool:
+    """Return whether an entry of ``NO_PROXY`` names the host of *url*.
+
+    It may be a domain (with its subdomains; with ``.`` or ``*.`` in front, these only), an address, a network, or
+    ``*``, each with a scheme or a port. httpx honours most of these, but no networks, and fails at IPv6 in brackets.
+    """
+    scheme, separator, rest = entry.lower().rpartition("://")
+    match = re.fullmatch(r"\[(.*)\](?::(\d+))?|([^:]*)(?::(\d+))?|(.*)", rest)
+    assert match is not None  # the last alternative matches everything
+    port = match[2] or match[4]
+    if (separator and scheme not in {url.scheme, "all"}) or (port and int(port) != (url.port or _HTTPS_PORT)):
+        return False
+    name = (match[1] or match[3] or match[5] or "").rstrip(".")
+    host = url.host.rstrip(".")
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(name, strict=False)
+    except ValueError:
+        domain = name.lstrip("*").lstrip(".")
+        is_whole = host == domain and not name.startswith((".", "*."))
+        return name == "*" or is_whole or bool(domain and host.endswith(f".{domain}"))
+
+
+def load_environment_trust(url: httpx.URL) -> ssl.SSLContext | None:
+    """Return the TLS context that ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` calls for, or ``None``.
+
+    Raises:
+        ConfigurationError: The one that counts names no certificates that can be read. The message names both.
+    """
+    variable = next((name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)), None)
+    if variable is None or url.scheme != "https":
+        return None
+    path = os.environ[variable]
+    try:
+        if variable == "SSL_CERT_FILE":
+            found = _holds_certificates(path)
+        else:
+            found = any(map(_holds_hashed_certificate, path.split(os.pathsep)))
+        reason = "holds no certificates"
+    except ssl.SSLError:
+        found, reason = False, "holds no certificates"
+    except OSError as error:
+        found, reason = False, error.strerror or str(error)
+    if found:
+        return httpx.create_ssl_context()
+    hint = "a file of PEM certificates" if variable == "SSL_CERT_FILE" else "a directory on which 'openssl rehash' ran"
+    raise ConfigurationError(f"{variable}={shorten(path)}: {reason}; name {hint}, or unset it")
+
+
+def _holds_certificates(path: str | Path) -> bool:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(path)
+    return context.cert_store_stats()["x509"] > 0
+
+
+def _holds_hashed_certificate(directory: str) -> bool:
+    """Return whether OpenSSL, which looks for names made of hashes, finds a certificate in *directory*."""
+    paths = [path for path in Path(directory).iterdir() if re.fullmatch(r"[0-9a-f]{8}\.\d+", path.name)]
+    return any(map(_holds_certificates, paths))
