@@ -28,6 +28,7 @@ from trtc_records import CallRecordsClient, CallRecordsError, ConfigurationError
 pytestmark = pytest.mark.anyio
 
 LIBRARIES = ("trtc_records", "httpx", "httpcore", "h11", "anyio/_", "stamina", "tenacity")
+SIG = "eJx*Hf2-Kq_31/+=%&<>z9"
 USER_SIG = "eJwtjEELgjAYhv-KfOeQubm5BI9RUUJBoMcxJ18VyTaXEf33lnl7n*d9eT9QFmfvpTqLkAJfAZoZgxbYTGLtakw"
 
 
@@ -71,6 +72,48 @@ async def test_a_debug_log_of_a_whole_walk_is_clean(make_client: MakeClient, deb
     assert "send_request_headers" in debug_log.getvalue()  # the layers below did log
     assert not holds_secret(debug_log.getvalue(), minted)
     assert "usersig=" not in debug_log.getvalue()
+
+
+# Every way in which a service may write the UserSig into its answer.
+ESCAPES: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "for a URL": lambda text: "".join(each if each.isalnum() else f"%{ord(each):02x}" for each in text),
+    "for a URL in a URL": lambda text: "".join(each if each.isalnum() else f"%25{ord(each):02X}" for each in text),
+    "for JSON": lambda text: "".join(each if each.isalnum() else f"\\u{ord(each):04x}" for each in text),
+    "for HTML": lambda text: "".join(each if each.isalnum() else f"&#{ord(each)};" for each in text),
+    "for HTML, in hexadecimal": lambda text: "".join(each if each.isalnum() else f"&#x{ord(each):X};" for each in text),
+    "with backslashes": lambda text: "".join(each if each.isalnum() else f"\\{each}" for each in text),
+}
+
+
+@pytest.mark.parametrize("over", ["lanes", "httpx"])
+@pytest.mark.parametrize("status", [200, 302, 503])
+@pytest.mark.parametrize("escape", list(ESCAPES))
+async def test_an_answer_that_repeats_the_user_sig_shows_it_nowhere(
+    make_client: MakeClient, debug_log: io.StringIO, escape: str, status: int, over: str
+) -> None:
+    """In headers, their names, the reason and the body it is masked for whoever reads: errors, frames, every log."""
+    echo = ESCAPES[escape](SIG)
+    body = json.dumps(envelope(code=70009, info=echo)).replace("\\\\", "\\").encode()
+    head = f"HTTP/1.1 {status} Gone to {echo}\r\nLocation: /a?usersig={echo}&b=1\r\nSet-Cookie: s={echo}; Path=/\r\n"
+    head += f"Link: <{echo}>\r\nLink: <{echo}>\r\nContent-Length: {len(body)}\r\n\r\n"
+
+    async def handle(request: Request) -> Reply:
+        assert request.parameters["usersig"] == [SIG]
+        return Reply(raw=head.encode() + body, seconds_per_byte=0)
+
+    arguments: dict[str, Any] = {"transport": httpx.AsyncHTTPTransport()} if over == "httpx" else {}
+    async with serve(handle) as server, make_client(base_url=server.base_url, user_sig=SIG, **arguments) as client:
+        asyncio.get_running_loop().set_debug(True)
+        with pytest.raises(CallRecordsError) as caught:
+            await client.get_record("x")
+        asyncio.get_running_loop().set_debug(False)
+    assert server.requests
+    shown = (SIG, echo)
+    assert "receive_response_headers.complete" in debug_log.getvalue()
+    assert not holds_secret(debug_log.getvalue(), *shown, repr(echo)[1:-1])
+    assert_clean(caught.value, *shown)
+    assert not any(holds_secret(text, *shown) for text in visible(caught.value))
 
 
 def visible(value: object, depth: int = 4, seen: set[int] | None = None) -> Iterator[str]:

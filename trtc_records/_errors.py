@@ -4,7 +4,7 @@
 
     CallRecordsError
     ├── ConfigurationError (also a ValueError)      the caller's arguments; nothing was sent
-    ├── ClientClosedError (also a RuntimeError)     the client was used after it was closed
+    ├── ClientClosedError (also a RuntimeError)     the client was closed, or belongs to another event loop
     ├── APIError                                    the service answered with an error code
     │   ├── AuthenticationError                     credentials
     │   │   └── PermissionDeniedError               the identifier is not an app administrator
@@ -13,7 +13,8 @@
     │   ├── CallRecordNotFoundError                 no such call
     │   ├── RateLimitError                        the quota
     │   └── ServerError                             a failure inside the service
-    ├── TransportError                              network, time-out, gateway status
+    ├── TransportError                              network, gateway status
+    │   └── RequestTimeoutError (also a TimeoutError)   no connection, or no response, in time
     ├── ResponseDecodeError                         a response that breaks the contract
     ├── LimiterUnavailableError                     a shared limiter that cannot be reached
     └── RepeatedPageError                           a walk that gets the same records again
@@ -45,6 +46,7 @@ __all__ = [
     "PermissionDeniedError",
     "RateLimitError",
     "RepeatedPageError",
+    "RequestTimeoutError",
     "ResponseDecodeError",
     "RetentionWarning",
     "ServerError",
@@ -69,13 +71,16 @@ class CallRecordsError(Exception):
     retryable: bool = False
     """Whether the same request may succeed if it is sent again; the client has done that already."""
 
+    retry_after: float | None = None
+    """Seconds that the response asks to wait, by ``Retry-After``; ``None`` if it does not."""
+
 
 class ConfigurationError(CallRecordsError, ValueError):
     """An argument or an environment variable that cannot be used; nothing was sent."""
 
 
 class ClientClosedError(CallRecordsError, RuntimeError):
-    """The use of a client after it was closed."""
+    """The use of a client after it was closed, or in another event loop than its first."""
 
 
 class APIError(CallRecordsError):
@@ -146,16 +151,20 @@ class TransportError(CallRecordsError):
         retry_after: float | None = None,
         retryable: bool = True,
     ) -> None:
-        super().__init__(message, status_code, retry_after, retryable)
+        # Not by __init__: OSError, a base of the time-out, has a meaning of its own for more than one argument.
+        self.args = (message, status_code, retry_after, retryable)
         self.message = message
         self.status_code = status_code
         """The HTTP status; ``None`` without a response."""
         self.retry_after = retry_after
-        """Seconds that the gateway asks to wait; ``None`` if it does not."""
         self.retryable = retryable
 
     def __str__(self) -> str:
         return self.message
+
+
+class RequestTimeoutError(TransportError, TimeoutError):
+    """A connection or a response that took longer than the client's ``timeout``."""
 
 
 class ResponseDecodeError(CallRecordsError):

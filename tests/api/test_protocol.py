@@ -22,6 +22,7 @@ from trtc_records._api.protocol import (
     page_request,
     read_page,
     read_record,
+    read_retry_after,
     record_request,
 )
 from trtc_records._errors import (
@@ -361,26 +362,49 @@ def test_another_status_is_not_read_as_an_answer(read: Reader, status: int) -> N
         read(answer(envelope({"Page": 1, "CallRecordList": RAW_RECORDS, "CallRecord": RAW_RECORDS[0]}), status=status))
 
 
+NOW = 784111768.0
+DATED = "Sun, 06 Nov 1994 08:49:30 GMT"  # two seconds later
+
+
 @pytest.mark.parametrize(
-    ("value", "seconds"),
+    ("value", "date", "seconds"),
     [
-        ("7", 7.0),
-        (" 120 ", 120.0),
-        ("0", 0.0),
-        ("", None),
-        ("-1", None),
-        ("1.5", None),
-        ("soon", None),
-        ("٣", None),
-        ("²", None),
-        ("Wed, 21 Oct 2015 07:28:00 GMT", None),
+        (None, "", None),
+        ("", "", None),
+        ("0", "", 0.0),
+        ("7", DATED, 7.0),
+        (" 120 ", "", 120.0),
+        ("9" * 5000, "", float("inf")),
+        ("-1", "", None),
+        ("1.5", "", None),
+        ("soon", "", None),
+        ("٣", "", None),
+        ("²", "", None),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", "", 9.0),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", "", 9.0),
+        ("Sun Nov  6 08:49:37 1994", "", 9.0),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", DATED, 7.0),
+        ("Sun Nov  6 08:49:37 1994", "Sunday, 06-Nov-94 08:49:30 GMT", 7.0),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", "yesterday", 9.0),
+        ("Sun, 06 Nov 1994 08:49:29 GMT", DATED, 0.0),
+        ("Sun, 06 Nov 1994 25:49:29 GMT", DATED, None),
+        ("Sun, 06 Nov 99999 08:49:29 GMT", DATED, None),
     ],
 )
-def test_retry_after_is_read_in_seconds(value: str, seconds: float | None) -> None:
-    """A gateway's wish to wait is kept where it is a number of seconds."""
-    with pytest.raises(TransportError) as caught:
-        read_page(answer({}, status=429, retry_after=value), 1)
-    assert caught.value.retry_after == seconds
+def test_retry_after_is_read_in_every_form(value: str | None, date: str, seconds: float | None) -> None:
+    """The wish to wait is a number of seconds or a date, which counts from the Date of the response."""
+    headers = {"date": date} if value is None else {"date": date, "retry-after": value}
+    assert read_retry_after(Response(429, headers, b""), NOW) == seconds
+
+
+def test_a_record_of_another_call_is_refused() -> None:
+    """The answer to another request is no answer, and another try may get the right one."""
+    response = answer(envelope({"CallRecord": RAW_RECORDS[0]}))
+    assert read_record(response, f" {RECORDS[0].call_id.upper()} ") == RECORDS[0]
+    with pytest.raises(ResponseDecodeError, match="answers another request") as caught:
+        read_record(response, RECORDS[1].call_id)
+    assert caught.value.retryable
+    assert caught.value.path == "$.Response.CallRecord.CallId"
 
 
 NOT_JSON = {

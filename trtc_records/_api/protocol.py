@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -17,7 +19,7 @@ from trtc_records._api.error_codes import NO_RECORDS, error_from_code
 from trtc_records._api.models import CallRecord, CallRecordPage
 from trtc_records._api.query import Query
 from trtc_records._api.wire import read_integer, record_from_json, records_from_json
-from trtc_records._errors import CallRecordNotFoundError, ResponseDecodeError, TransportError
+from trtc_records._errors import CallRecordNotFoundError, ResponseDecodeError, TransportError, shorten
 
 __all__ = [
     "SERVICE_PATH",
@@ -25,8 +27,10 @@ __all__ = [
     "Response",
     "build_target",
     "page_request",
+    "read_http_date",
     "read_page",
     "read_record",
+    "read_retry_after",
     "record_request",
 ]
 
@@ -35,6 +39,7 @@ SERVICE_PATH: Final = "/v4/call_record_http_srv"
 
 _RETRYABLE_STATUSES: Final = frozenset({408, 425, 429})
 _SHOWN_BODY: Final = 200  # characters of a body that is not JSON
+_LONGEST_NUMBER: Final = 15  # digits of the seconds in a Retry-After
 
 
 @attrs.frozen
@@ -120,8 +125,12 @@ def read_page(response: Response, requested: int, *, keep_invalid: bool = False)
     )
 
 
-def read_record(response: Response) -> CallRecord:
+def read_record(response: Response, requested: str | None = None) -> CallRecord:
     """Read the response to :func:`record_request`.
+
+    Args:
+        response: The response.
+        requested: The call id that the record must have, in whatever case; by default any.
 
     Raises:
         CallRecordNotFoundError: The record does not exist, or has expired.
@@ -133,7 +142,39 @@ def read_record(response: Response) -> CallRecord:
     raw = result.get("CallRecord")
     if raw is None:
         raise error_from_code(NO_RECORDS, "the answer holds no record", request_id)
-    return record_from_json(raw, path="$.Response.CallRecord", request_id=request_id)
+    record = record_from_json(raw, path="$.Response.CallRecord", request_id=request_id)
+    if requested is not None and record.call_id.casefold() != requested.strip().casefold():
+        # A connection that is one response behind gives that to an earlier request; another connection may do better.
+        reason = f"expected {shorten(requested)}, so this answers another request"
+        raise ResponseDecodeError(reason, "$.Response.CallRecord.CallId", record.call_id, request_id, retryable=True)
+    return record
+
+
+def read_retry_after(response: Response, now: float) -> float | None:
+    """Return the seconds that ``Retry-After`` asks to wait, or ``None`` if it does not or cannot be read.
+
+    Args:
+        response: The response.
+        now: The Unix seconds that a date counts from if the response has no ``Date``.
+    """
+    value = response.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdecimal():
+        return float(value) if len(value) <= _LONGEST_NUMBER else float("inf")
+    until = read_http_date(value)
+    if until is None:
+        return None
+    sent = read_http_date(response.headers.get("date", ""))
+    return max(until - (now if sent is None else sent), 0.0)
+
+
+def read_http_date(text: str) -> float | None:
+    """Return the Unix seconds of a date in one of HTTP's three forms, or ``None`` if it is none."""
+    try:
+        date = parsedate_to_datetime(text)
+        # HTTP's dates are in UTC, also in the form that does not say so.
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _read_result(response: Response) -> tuple[dict[str, Any], str]:
@@ -177,12 +218,7 @@ def _error_from_status(response: Response) -> TransportError:
         )
     retryable = status >= 500 or status in _RETRYABLE_STATUSES
     remedy = "a gateway's, not the API's" if retryable else "check region or base_url"
-    return TransportError(f"HTTP status {status}: {remedy}", status, _read_retry_after(response), retryable)
-
-
-def _read_retry_after(response: Response) -> float | None:
-    value = response.headers.get("retry-after", "").strip()
-    return float(value) if value.isascii() and value.isdecimal() else None
+    return TransportError(f"HTTP status {status}: {remedy}", status, retryable=retryable)
 
 
 def _read_code(envelope: dict[str, Any], request_id: str) -> int:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from typing import Final
 
+from trtc_records._api.protocol import read_http_date
 from trtc_records._errors import ClockSkewWarning
 from trtc_records._warn import warn_caller
 
@@ -44,10 +44,10 @@ class ServiceClock:
         if date == self._last_date:
             return
         self._last_date = date
-        try:
-            ahead = parsedate_to_datetime(date).timestamp() - self._read_machine()
-        except (ValueError, TypeError, OverflowError):
+        seconds = read_http_date(date)
+        if seconds is None:
             return
+        ahead = seconds - self._read_machine()
         self.is_known = True
         if abs(ahead - self.offset) >= _TOLERANCE:
             self.offset = ahead if abs(ahead) >= _TOLERANCE else 0.0

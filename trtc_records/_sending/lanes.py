@@ -16,13 +16,21 @@ from typing import Any, Final
 import httpcore
 import httpx
 
-__all__ = ["Exchange", "LaneTransport"]
+from trtc_records._errors import TransportError
+from trtc_records._sending.decoding import MOST_BYTES, too_long
+
+__all__ = ["ERROR_BODY_WAIT", "Exchange", "LaneTransport"]
 
 Exchange = tuple[int, list[tuple[bytes, bytes]], bytes]
-"""Status, headers and body of a response."""
+"""Status, headers and body of a response, which may be compressed."""
+
+ERROR_BODY_WAIT: Final = 1.0
+"""Seconds that the body of an error status may take: nothing in it is needed, but then the connection can be kept."""
 
 _IDLE_EXPIRY: Final = 30.0  # seconds
 _HEADERS_EVENT: Final = "http11.send_request_headers.started"
+_OK: Final = 200
+_MOST_HEAD_BYTES: Final = 2**18  # h11 bounds a head at 100 KiB
 
 
 class LaneTransport:
@@ -33,9 +41,9 @@ class LaneTransport:
 
     Args:
         proxy: An HTTP or SOCKS proxy; none by default.
-        context: The TLS context of all lanes; by default httpx's, which trusts certifi's authorities, or those
-            in ``SSL_CERT_FILE`` or ``SSL_CERT_DIR``.
+        context: The TLS context of all lanes; by default httpx's, which trusts certifi's authorities.
         idle_expiry: Seconds after which an unused lane is closed.
+        most_bytes: The most bytes of a response's body.
     """
 
     def __init__(
@@ -44,15 +52,18 @@ class LaneTransport:
         proxy: httpx.Proxy | None = None,
         context: ssl.SSLContext | None = None,
         idle_expiry: float = _IDLE_EXPIRY,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
         self._proxy = proxy
         self._context = context
         self._idle_expiry = idle_expiry
-        self._backend = _OneWriteBackend()
+        self._most_bytes = most_bytes
         self._idle: list[tuple[float, _Lane]] = []  # oldest first
         self._busy: set[_Lane] = set()
         self._sweep: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
+        self.via = "" if proxy is None else f"{proxy.url.scheme}://{proxy.url.netloc.decode()}"
+        """The proxy, without its password; empty without one."""
 
     async def exchange(
         self,
@@ -70,7 +81,9 @@ class LaneTransport:
 
         async def trace(event: str, info: dict[str, Any]) -> None:
             if event == _HEADERS_EVENT and info["request"].method == b"POST":  # not the CONNECT to a proxy
+                lane.opened.spared = True
                 await take_permit()
+                lane.opened.spared = False
 
         request = httpcore.Request(
             b"POST",
@@ -79,18 +92,29 @@ class LaneTransport:
             content=content,
             extensions={"trace": trace},
         )
-        lane = await self._take(request.url.origin)
+        lane = self._take(request.url.origin)
         try:
-            response = await lane.handle_async_request(request)
-            try:
-                body = await response.aread()
-            finally:
-                await response.aclose()
+            response = await lane.connection.handle_async_request(request)
+            body = await _read_body(response, lane.opened)
         except BaseException:
-            self._drop(lane)
+            if lane.stream is not None and lane.stream.spared:
+                # No permit came, so nothing was written: the next request can use the connection, which httpcore gives
+                # up. A deadline shorter than the wait for the quota would else cost a connection each.
+                lane.stream.spared = False
+                lane.connection = httpcore.AsyncHTTP11Connection(request.url.origin, lane.stream)
+                self._give_back(lane)
+            else:
+                # After a request that was cancelled twice it cannot be used.
+                self._busy.discard(lane)
+                self._close_soon(lane)
             raise
         self._give_back(lane)
         return response.status, response.headers, body
+
+    async def drop_last(self) -> None:
+        """Close the connection of the answer that came last."""
+        if self._idle:
+            self._close_soon(self._idle.pop()[1])
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -102,30 +126,28 @@ class LaneTransport:
         for lane in lanes:
             await lane.aclose()
         await asyncio.gather(*self._closing, return_exceptions=True)
-        await self._backend.aclose()
 
-    async def _take(self, origin: httpcore.Origin) -> _Lane:
+    def _take(self, origin: httpcore.Origin) -> _Lane:
         while self._idle:
             lane = self._idle.pop()[1]
-            if not _is_stale(lane):
+            if not lane.opened.is_stale:
                 break
-            await lane.aclose()
+            self._close_soon(lane)
         else:
             lane = self._open(origin)
         self._busy.add(lane)
         return lane
 
     def _give_back(self, lane: _Lane) -> None:
+        if lane not in self._busy or lane.opened.is_closed:  # the transport, or the connection, was closed meanwhile
+            self._busy.discard(lane)
+            self._close_soon(lane)
+            return
         self._busy.discard(lane)
         loop = asyncio.get_running_loop()
         self._idle.append((loop.time(), lane))
         if self._sweep is None:
             self._sweep = loop.call_later(self._idle_expiry, self._close_expired)
-
-    def _drop(self, lane: _Lane) -> None:
-        """Close a lane behind an error: after a request that was cancelled twice it cannot be used."""
-        self._busy.discard(lane)
-        self._close_soon(lane)
 
     def _close_soon(self, lane: _Lane) -> None:
         task = asyncio.get_running_loop().create_task(lane.aclose())
@@ -141,55 +163,74 @@ class LaneTransport:
 
     def _open(self, origin: httpcore.Origin) -> _Lane:
         if self._context is None and origin.scheme == b"https":
-            self._context = httpx.create_ssl_context()  # once for all lanes: it takes tens of milliseconds
+            # Once for all lanes: it takes tens of milliseconds.
+            self._context = httpx.create_ssl_context(trust_env=False)
+        lane = _Lane(self._most_bytes)
         if self._proxy is None:
-            return httpcore.AsyncHTTPConnection(
-                origin,
-                ssl_context=self._context,
-                keepalive_expiry=self._idle_expiry,
-                network_backend=self._backend,
-            )
+            lane.connection = httpcore.AsyncHTTPConnection(origin, ssl_context=self._context, network_backend=lane)
+            return lane
         url = self._proxy.url
         proxy_url = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=b"/")
         if url.scheme.startswith("socks"):
-            return httpcore.AsyncSOCKSProxy(
+            lane.connection = httpcore.AsyncSOCKSProxy(
                 proxy_url,
                 proxy_auth=self._proxy.raw_auth,
                 ssl_context=self._context,
                 max_connections=1,
-                keepalive_expiry=self._idle_expiry,
-                network_backend=self._backend,
+                network_backend=lane,
             )
-        return httpcore.AsyncHTTPProxy(
-            proxy_url,
-            proxy_auth=self._proxy.raw_auth,
-            proxy_headers=self._proxy.headers.raw,
-            proxy_ssl_context=self._proxy.ssl_context if url.scheme == "https" else None,
-            ssl_context=self._context,
-            max_connections=1,
-            keepalive_expiry=self._idle_expiry,
-            network_backend=self._backend,
-        )
+        else:
+            lane.connection = httpcore.AsyncHTTPProxy(
+                proxy_url,
+                proxy_auth=self._proxy.raw_auth,
+                proxy_headers=self._proxy.headers.raw,
+                proxy_ssl_context=self._proxy.ssl_context if url.scheme == "https" else None,
+                ssl_context=self._context,
+                max_connections=1,
+                network_backend=lane,
+            )
+        return lane
 
 
-_Lane = httpcore.AsyncHTTPConnection | httpcore.AsyncConnectionPool
+async def _read_body(response: httpcore.Response, stream: _OneWriteStream) -> bytes:
+    """Return the body; an error status needs none, so it survives one that breaks off or does not end."""
+    try:
+        if stream.unwritten:  # the server repeated its last answer
+            raise httpcore.RemoteProtocolError("an answer came before its request was sent")
+        if response.status == _OK:
+            return await response.aread()
+        try:
+            async with asyncio.timeout(ERROR_BODY_WAIT):
+                return await response.aread()
+        except (httpcore.NetworkError, httpcore.ProtocolError, OSError, TransportError):
+            return b""
+    finally:
+        await response.aclose()
 
 
-def _is_stale(lane: _Lane) -> bool:
-    """Return whether the connection is closed; a proxy's pool of one checks that itself."""
-    return isinstance(lane, httpcore.AsyncHTTPConnection) and (lane.is_closed() or lane.has_expired())
+class _Lane(httpcore.AnyIOBackend):
+    """A connection and the stream below it, which it opens itself, through a proxy too.
 
+    Args:
+        most_bytes: The most bytes of a response.
+    """
 
-class _OneWriteBackend(httpcore.AnyIOBackend):
-    """A backend whose connections write a request's head and body at once."""
+    connection: httpcore.AsyncHTTPConnection | httpcore.AsyncConnectionPool | httpcore.AsyncHTTP11Connection
 
-    def __init__(self) -> None:
-        self._open: set[_OneWriteStream] = set()
+    def __init__(self, most_bytes: int) -> None:
+        self.stream: _OneWriteStream | None = None
+        self.most_bytes = most_bytes
+
+    @property
+    def opened(self) -> _OneWriteStream:
+        """Return the stream of a connection that has been opened."""
+        assert self.stream is not None
+        return self.stream
 
     async def aclose(self) -> None:
-        """Close the connections that are still open: httpcore forgets one to a SOCKS proxy that refuses it."""
-        for stream in list(self._open):
-            await stream.aclose()
+        """Close the stream: httpcore forgets one to a SOCKS proxy that refuses it."""
+        if self.stream is not None:
+            await self.stream.aclose()
 
     async def connect_tcp(
         self,
@@ -199,32 +240,54 @@ class _OneWriteBackend(httpcore.AnyIOBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        return _OneWriteStream(
-            await super().connect_tcp(host, port, timeout, local_address, socket_options), self._open
+        self.stream = _OneWriteStream(
+            await super().connect_tcp(host, port, timeout, local_address, socket_options), self
         )
+        return self.stream
 
 
 class _OneWriteStream(httpcore.AsyncNetworkStream):
     """A stream that delays writes until the next read: one system call, TLS record and packet instead of two."""
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream, open_streams: set[_OneWriteStream]) -> None:
+    def __init__(self, stream: httpcore.AsyncNetworkStream, lane: _Lane) -> None:
         self._stream = stream
-        self._open_streams = open_streams
-        open_streams.add(self)
-        self._unwritten = b""
+        self._lane = lane
+        self._left = lane.most_bytes
+        self._was_read = False
+        self.unwritten = b""
+        """A request that waits for the next read."""
+        self.is_closed = False
+        self.spared = False
+        """Whether :meth:`aclose` leaves the stream open."""
+
+    @property
+    def is_stale(self) -> bool:
+        """Return whether it is closed, or the server has closed it or sent something that no request asked for."""
+        if self.is_closed:
+            return True
+        # Before its first answer, a server may have sent TLS session tickets.
+        may_be_tickets = not self._was_read and self.get_extra_info("ssl_object") is not None
+        return bool(self.get_extra_info("is_readable")) and not may_be_tickets
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109
-        self._unwritten += buffer
+        self.unwritten += buffer
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
-        if self._unwritten:
-            buffer, self._unwritten = self._unwritten, b""
+        if self.unwritten:
+            buffer, self.unwritten = self.unwritten, b""
+            self._left = self._lane.most_bytes + _MOST_HEAD_BYTES
             await self._stream.write(buffer, timeout)
-        return await self._stream.read(max_bytes, timeout)
+        data = await self._stream.read(max_bytes, timeout)
+        self._was_read = True
+        self._left -= len(data)
+        if self._left < 0:
+            raise too_long(self._lane.most_bytes)
+        return data
 
     async def aclose(self) -> None:
-        self._open_streams.discard(self)
-        await self._stream.aclose()
+        if not self.spared:
+            self.is_closed = True
+            await self._stream.aclose()
 
     async def start_tls(
         self,
@@ -233,8 +296,8 @@ class _OneWriteStream(httpcore.AsyncNetworkStream):
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> httpcore.AsyncNetworkStream:
         stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
-        self._open_streams.discard(self)
-        return _OneWriteStream(stream, self._open_streams)
+        self._lane.stream = _OneWriteStream(stream, self._lane)
+        return self._lane.stream
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -8,7 +8,6 @@ below, whose local variables hold the request line.
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -16,10 +15,19 @@ import httpcore
 import httpx
 
 from trtc_records._api.error_codes import USER_SIG_EXPIRED
-from trtc_records._api.protocol import Request, Response, build_target
-from trtc_records._errors import AuthenticationError, ClientClosedError, RateLimitError, TransportError
+from trtc_records._api.protocol import Request, Response, build_target, read_retry_after
+from trtc_records._errors import (
+    AuthenticationError,
+    CallRecordsError,
+    ClientClosedError,
+    RateLimitError,
+    RequestTimeoutError,
+    ResponseDecodeError,
+    TransportError,
+)
 from trtc_records._sending.clock import ServiceClock
-from trtc_records._sending.credentials import Credential, Secret
+from trtc_records._sending.credentials import Credential, Secret, mask_logs
+from trtc_records._sending.decoding import MOST_BYTES, decode
 from trtc_records._sending.latency import Latency
 from trtc_records._sending.retry import retry
 from trtc_records._sending.transport import Transport
@@ -37,10 +45,11 @@ _FAILURES: Final = (
     httpcore.ProxyError,
     httpcore.TimeoutException,
     OSError,
-    zlib.error,
 )
-_GZIP_WINDOW: Final = 31  # zlib's number for gzip with the largest window
+_TIME_OUTS: Final = (TimeoutError, httpcore.TimeoutException, httpx.TimeoutException)
 _TOO_MANY_REQUESTS: Final = 429  # an HTTP status
+_PORTS: Final = {"https": 443, "http": 80}
+_CHECK: Final = "check region or base_url, the network, the firewall, and HTTPS_PROXY and NO_PROXY"
 
 
 class Requester:
@@ -58,6 +67,7 @@ class Requester:
         total_timeout: Seconds after which a request is not tried again; ``None`` for no such bound.
         max_in_flight: The most requests under way at once; further ones wait in line.
         clock: Follows the ``Date`` of the responses.
+        most_bytes: The most bytes of a response's body, as it came and decoded.
     """
 
     def __init__(
@@ -74,6 +84,7 @@ class Requester:
         total_timeout: float | None,
         max_in_flight: int,
         clock: ServiceClock,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
         self._base_url = base_url
         self._prefix = base_url.path.rstrip("/")
@@ -86,6 +97,7 @@ class Requester:
         self._attempts = attempts
         self._total_timeout = total_timeout
         self._clock = clock
+        self._most_bytes = most_bytes
         self._gate = asyncio.Semaphore(max_in_flight)
         self._headers = [
             (b"Host", base_url.netloc),
@@ -95,6 +107,7 @@ class Requester:
         ]
         self._slowed_at = 0.0
         self._stopped = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.latency = Latency()
         """The time that responses take."""
 
@@ -110,21 +123,39 @@ class Requester:
         )
 
     def check_open(self) -> None:
-        """Check that requests may be sent.
+        """Check that requests may be sent; from the first time on, in this event loop only.
 
         Raises:
-            ClientClosedError: The requester was stopped.
+            ClientClosedError: The requester was stopped, or belongs to another event loop.
         """
         if self._stopped:
             raise ClientClosedError("the client is closed: make a new one")
+        self._check_loop()
+        self._loop = asyncio.get_running_loop()
+
+    def _check_loop(self) -> None:
+        if self._loop not in {None, asyncio.get_running_loop()}:
+            raise ClientClosedError(
+                "the client belongs to another event loop, the first that it was used in: make a client, and close it, "
+                "inside each asyncio.run()"
+            )
 
     def stop(self) -> None:
-        """Let no further attempt begin."""
+        """Let no further attempt begin.
+
+        Raises:
+            ClientClosedError: The requester belongs to another event loop.
+        """
+        if not self._stopped:
+            self._check_loop()
         self._stopped = True
+
+    async def drop_last(self) -> None:
+        """Close the connection of the answer that came last."""
+        await self._transport.drop_last()
 
     async def aclose(self) -> None:
         """Close every connection; requests under way fail."""
-        self.stop()
         await self._transport.aclose()
 
     async def _attempt(self, request: Request, read: Callable[[Response], Result]) -> Result:
@@ -146,9 +177,12 @@ class Requester:
             raise outcome
         try:
             return read(outcome)
-        except (RateLimitError, TransportError) as error:
-            if isinstance(error, RateLimitError) or error.status_code == _TOO_MANY_REQUESTS:
+        except CallRecordsError as error:
+            error.retry_after = read_retry_after(outcome, self._clock.now())
+            if isinstance(error, RateLimitError) or outcome.status == _TOO_MANY_REQUESTS:
                 self._slow_down(outcome)
+            if isinstance(error, ResponseDecodeError):
+                await self._transport.drop_last()  # whatever follows on that connection is in doubt too
             raise
 
     def _slow_down(self, refusal: Response) -> None:
@@ -163,42 +197,70 @@ class Requester:
         sent_at = 0.0
         content = request.content
         try:
-            async with asyncio.timeout(self._timeout) as clock:
+            with mask_logs(user_sig):
+                async with asyncio.timeout(self._timeout) as clock:
 
-                async def take_permit() -> None:
-                    nonlocal sent_at
-                    due = clock.when() or 0.0
-                    clock.reschedule(None)
-                    asked_at = loop.time()
-                    await self._limiter.acquire()
-                    sent_at = loop.time()
-                    clock.reschedule(due + sent_at - asked_at)
+                    async def take_permit() -> None:
+                        nonlocal sent_at
+                        due = clock.when() or 0.0
+                        clock.reschedule(None)
+                        asked_at = loop.time()
+                        await self._limiter.acquire()
+                        sent_at = loop.time()
+                        clock.reschedule(due + sent_at - asked_at)
 
-                status, headers, body = await self._transport.exchange(
-                    self._base_url,
-                    self._build_signed_target(request, user_sig),
-                    [*self._headers, (b"Content-Length", b"%d" % len(content))],
-                    content,
-                    take_permit,
-                )
-            plain_headers = {name.decode("ascii").lower(): value.decode("latin-1") for name, value in headers}
-            if plain_headers.get("content-encoding") == "gzip":
-                body = zlib.decompress(body, _GZIP_WINDOW)
-        except TimeoutError:
-            return TransportError(f"no answer within {self._timeout:g} s")
+                    status, raw_headers, body = await self._transport.exchange(
+                        self._base_url,
+                        self._build_signed_target(request, user_sig),
+                        [*self._headers, (b"Content-Length", b"%d" % len(content))],
+                        content,
+                        take_permit,
+                    )
+                    # A server may repeat the request, and the UserSig with it.
+                    headers = _read_headers(user_sig, raw_headers)
+                    body = user_sig.mask(await self._decode(status, headers, body))
+        except TransportError as error:
+            error.__cause__ = error.__context__ = None
+            return error.with_traceback(None)
         except _FAILURES as error:
-            # A retry does not fix a certificate.
-            retryable = "CERTIFICATE_VERIFY_FAILED" not in str(error)
-            reason = str(error).replace(user_sig.reveal(), str(user_sig)) or "the connection failed"
-            return TransportError(f"{type(error).__name__}: {reason}", retryable=retryable)
+            return self._explain(error, user_sig, has_connected=sent_at > 0)
         except BaseException as error:  # noqa: BLE001 - a cancellation, or an error of the caller's limiter or transport
             error.__cause__ = error.__context__ = None
             raise error.with_traceback(None)  # noqa: B904 - it is the same error
         self.latency.add(loop.time() - sent_at)
-        self._clock.observe(plain_headers.get("date", ""))
-        # A server may repeat the request, and the UserSig with it.
-        body = body.replace(user_sig.reveal().encode(), str(user_sig).encode())
-        return Response(status, plain_headers, body, sent_at)
+        self._clock.observe(headers.get("date", ""))
+        return Response(status, headers, body, sent_at)
+
+    async def _decode(self, status: int, headers: dict[str, str], body: bytes) -> bytes:
+        """Return *body* decoded. An error status needs none, so it does not matter whether that one can be.
+
+        Raises:
+            TransportError: It cannot be decoded, or is too long.
+        """
+        if status != httpx.codes.OK:
+            return b""
+        codings = headers.get("content-encoding", "").lower().replace(" ", "").replace("\t", "")
+        try:
+            return await decode(codings.split(",") if codings else (), body, self._most_bytes)
+        except ValueError as error:
+            raise TransportError(f"the body of the response cannot be decoded: {error}", status) from None
+
+    def _explain(self, error: Exception, user_sig: Secret, *, has_connected: bool) -> TransportError:
+        """Return the error for one of the layers below, with the host, the proxy, and what to check."""
+        port = self._base_url.port or _PORTS[self._base_url.scheme]
+        place = f"{self._base_url.host}:{port}" + (f" through {self._transport.via}" if self._transport.via else "")
+        if isinstance(error, _TIME_OUTS):
+            missing, preposition = ("answer", "from") if has_connected else ("connection", "to")
+            return RequestTimeoutError(
+                f"no {missing} within {self._timeout:g} s {preposition} {place}: try later, {_CHECK}, or pass a longer "
+                "timeout"
+            )
+        reason = f"{type(error).__name__}: {user_sig.mask_text(str(_find_cause(error))) or 'it was lost'}"
+        if "CERTIFICATE_VERIFY_FAILED" in reason:
+            remedy = "check the clock, and whether a proxy opens TLS; SSL_CERT_FILE or verify= names its authority"
+            return TransportError(f"the certificate of {place} is not trusted ({reason}): {remedy}", retryable=False)
+        failed = "the connection to {} failed" if has_connected else "no connection to {}"
+        return TransportError(f"{failed.format(place)} ({reason}): {_CHECK}")
 
     def _build_signed_target(self, request: Request, user_sig: Secret) -> bytes:
         target = build_target(
@@ -208,3 +270,19 @@ class Requester:
             user_sig=user_sig.reveal(),
         )
         return target.encode("ascii")
+
+
+def _read_headers(user_sig: Secret, raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return the headers by lower-case name; those of one name are joined, as HTTP has it."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in raw:
+        name, value = user_sig.mask(raw_name).decode("latin-1").lower(), user_sig.mask(raw_value).decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _find_cause(error: BaseException) -> BaseException:
+    """Return the first error behind *error* that says more, such as a refusal with its address."""
+    while (cause := error.__cause__) is not None and str(cause):
+        error = cause
+    return error

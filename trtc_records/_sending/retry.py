@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 import stamina
 
-from trtc_records._errors import APIError, CallRecordsError, RateLimitError, TransportError
+from trtc_records._errors import APIError, CallRecordsError, RateLimitError
 
 __all__ = ["retry"]
 
@@ -27,6 +27,7 @@ _FIRST_WAIT: Final = 0.2  # seconds; doubled each time
 _JITTER: Final = (1.0, 2.0)  # times the wait
 _LONGEST_WAIT: Final = 5.0
 _RATE_LIMIT_WAIT: Final = 0.01  # the limiter itself delays the next attempt
+_LONGEST_RETRY_AFTER: Final = 3600.0  # a caller who sets no total_timeout waits no longer than that
 
 
 async def retry(attempt_once: Callable[[], Awaitable[Result]], *, attempts: int, total_timeout: float | None) -> Result:
@@ -72,10 +73,11 @@ def _choose_wait(error: CallRecordsError, back_off: float, time_left: float) -> 
 
     The jitter is drawn here, not by stamina: the time left and the log need the sum.
     """
-    if isinstance(error, RateLimitError):
-        wait = _RATE_LIMIT_WAIT
-    elif isinstance(error, TransportError) and error.retry_after is not None:
+    if error.retry_after is not None:
         wait = error.retry_after
+        time_left = min(time_left, _LONGEST_RETRY_AFTER)
+    elif isinstance(error, RateLimitError):
+        wait = _RATE_LIMIT_WAIT
     else:
         wait = min(back_off * random.uniform(*_JITTER), _LONGEST_WAIT)
     return wait if wait < time_left else None

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 
-from trtc_records._errors import ConfigurationError, shorten
-from trtc_records._sending.endpoint import choose_proxy
-from trtc_records._sending.lanes import Exchange, LaneTransport
+from trtc_records._errors import ConfigurationError, TransportError, shorten
+from trtc_records._sending.decoding import too_long
+from trtc_records._sending.endpoint import choose_proxy, load_environment_trust
+from trtc_records._sending.lanes import ERROR_BODY_WAIT, Exchange, LaneTransport
 
 __all__ = ["HttpxTransport", "Transport", "make_transport"]
 
 
 class Transport(Protocol):
     """A way to send requests."""
+
+    via: str
+    """The proxy, without its password; empty if there is none, or none is known."""
 
     async def exchange(
         self,
@@ -32,16 +37,29 @@ class Transport(Protocol):
         """
         ...
 
+    async def drop_last(self) -> None:
+        """Close the connection of the answer that came last."""
+        ...
+
     async def aclose(self) -> None:
         """Close every connection."""
         ...
 
 
 class HttpxTransport:
-    """A transport over one of httpx: a mock, an instrumented one, another HTTP stack."""
+    """A transport over one of httpx: a mock, an instrumented one, another HTTP stack.
 
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+    Args:
+        transport: The transport of httpx.
+        most_bytes: The most bytes of a response's body.
+    """
+
+    via = ""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, most_bytes: int) -> None:
         self._transport = transport
+        self._most_bytes = most_bytes
+        self._last: Any = None  # the stream of httpcore under the last answer
 
     async def exchange(
         self,
@@ -51,23 +69,49 @@ class HttpxTransport:
         content: bytes,
         take_permit: Callable[[], Awaitable[None]],
     ) -> Exchange:
-        """Take a permit, send the request, and return the response with its compression undone by httpx."""
+        """Take a permit, send the request, and return the response."""
         await take_permit()
         request = httpx.Request("POST", url.copy_with(raw_path=target), headers=headers, content=content)
         response = await self._transport.handle_async_request(request)
         try:
-            body = await response.aread()
+            body = await self._read_body(response)
         finally:
             await response.aclose()
-        kept = [(name, value) for name, value in response.headers.raw if name.lower() != b"content-encoding"]
-        return response.status_code, kept, body
+        self._last = response.extensions.get("network_stream")
+        return response.status_code, response.headers.raw, body
+
+    async def _read_body(self, response: httpx.Response) -> bytes:
+        """Return the body as it came; an error status needs none, so it survives one that cannot be read."""
+        if response.is_stream_consumed:  # a mock's, which httpx has decoded
+            response.headers.pop("Content-Encoding", None)
+            return response.content
+        if response.status_code == httpx.codes.OK:
+            return await self._read_raw(response)
+        try:
+            async with asyncio.timeout(ERROR_BODY_WAIT):
+                return await self._read_raw(response)
+        except (httpx.HTTPError, OSError, TransportError):
+            return b""
+
+    async def _read_raw(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        async for part in response.aiter_raw():
+            body += part
+            if len(body) > self._most_bytes:
+                raise too_long(self._most_bytes)
+        return bytes(body)
+
+    async def drop_last(self) -> None:
+        """Close the connection of the answer that came last, where httpx says which it was."""
+        if self._last is not None:
+            await self._last.aclose()
 
     async def aclose(self) -> None:
         """Close the transport."""
         await self._transport.aclose()
 
 
-def make_transport(url: httpx.URL, *, transport: object, proxy: object, verify: object) -> Transport:
+def make_transport(url: httpx.URL, *, transport: object, proxy: object, verify: object, most_bytes: int) -> Transport:
     """Return the transport for requests to *url*.
 
     Args:
@@ -75,6 +119,7 @@ def make_transport(url: httpx.URL, *, transport: object, proxy: object, verify: 
         transport: A transport of httpx; ``None`` for lanes.
         proxy: The proxy of the lanes, hidden; ``None`` for the one that the environment names.
         verify: The TLS context of the lanes; ``None`` and ``True`` for httpx's.
+        most_bytes: The most bytes of a response's body.
 
     Raises:
         ConfigurationError: An argument cannot be used.
@@ -87,11 +132,12 @@ def make_transport(url: httpx.URL, *, transport: object, proxy: object, verify: 
                 "transport: it decides on proxy and verify itself; pass them to it, as in "
                 "httpx.AsyncHTTPTransport(proxy=..., verify=...), or leave transport out"
             )
-        return HttpxTransport(transport)
+        return HttpxTransport(transport, most_bytes)
     # False would send the credential to any server. httpx deprecates a path, so the caller has to load it.
     if not (verify is None or verify is True or isinstance(verify, ssl.SSLContext)):
         raise ConfigurationError(
             f"verify={shorten(verify)}: pass an ssl.SSLContext, as of ssl.create_default_context(cafile=...), or leave "
             "it out to trust the public authorities"
         )
-    return LaneTransport(proxy=choose_proxy(url, proxy), context=verify if isinstance(verify, ssl.SSLContext) else None)
+    context = verify if isinstance(verify, ssl.SSLContext) else load_environment_trust(url)
+    return LaneTransport(proxy=choose_proxy(url, proxy), context=context, most_bytes=most_bytes)

@@ -1,0 +1,482 @@
+"""The client's connections, against servers that answer late, twice, too much or in odd encodings."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import json
+import ssl
+import time
+import zlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from email.utils import formatdate
+from typing import Any
+
+import httpx
+import pytest
+import trustme
+from conftest import MakeClient
+from http_server import Reply, Request, serve
+from records import call_id, envelope, page_answer, raw_record
+
+from trtc_records import (
+    CallRecordNotFoundError,
+    ClientClosedError,
+    RateLimitError,
+    ResponseDecodeError,
+    ServerError,
+    TransportError,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+async def _look_up(request: Request) -> dict[str, Any]:
+    wanted = request.body["CallId"]
+    if wanted == "nobody":
+        return envelope(code=101050, info="no such call")
+    return envelope({"CallRecord": raw_record(int(wanted.removeprefix("call-")))})
+
+
+over_each = pytest.mark.parametrize("over", ["lanes", "httpx"])
+
+
+def stack(over: str) -> dict[str, Any]:
+    """Return the client's arguments for its own connections, or for those of httpx."""
+    return {"transport": httpx.AsyncHTTPTransport()} if over == "httpx" else {}
+
+
+# -- Permits -----------------------------------------------------------------------------------------
+
+
+class Gate:
+    """A limiter that gives permits while it is open."""
+
+    def __init__(self) -> None:
+        self.opened = asyncio.Event()
+
+    async def acquire(self) -> None:
+        await self.opened.wait()
+
+
+async def _give_up(client: Any, count: int) -> None:
+    """Look up *count* records at once, each with a deadline before its permit."""
+
+    async def look_up(number: int) -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await client.get_record(call_id(number))
+
+    await asyncio.gather(*map(look_up, range(count)))
+
+
+@pytest.mark.parametrize("encrypted", [False, True], ids=["http", "https"])
+async def test_a_wait_for_a_permit_that_ends_keeps_the_connection(make_client: MakeClient, encrypted: bool) -> None:
+    """Callers whose deadline is shorter than the wait use the same connections again, before and after an answer."""
+    authority = trustme.CA()
+    server_context, client_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(server_context)
+    authority.configure_trust(client_context)
+    gate = Gate()
+    async with (
+        serve(_look_up, server_context if encrypted else None) as server,
+        make_client(base_url=server.base_url, limiter=gate, verify=client_context) as client,
+    ):
+        for _ in range(2):
+            for _ in range(3):
+                await _give_up(client, 4)
+            assert server.connections == 4
+            gate.opened.set()
+            found = await asyncio.gather(*(client.get_record(call_id(number)) for number in range(4)))
+            assert [record.call_id for record in found] == [call_id(number) for number in range(4)]
+            gate.opened.clear()
+        assert server.connections == 4
+
+
+async def test_a_wait_for_a_permit_that_ends_keeps_the_tunnel(make_client: MakeClient) -> None:
+    """A connection through a proxy is kept too."""
+    authority = trustme.CA()
+    server_context, client_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(server_context)
+    authority.configure_trust(client_context)
+    gate = Gate()
+    tunnels = 0
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal tunnels
+        tunnels += 1
+        target = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", int(target.rpartition(":")[2]))
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+
+        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(ConnectionError):
+                while data := await source.read(65536):
+                    sink.write(data)
+            sink.close()
+
+        await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
+
+    listener = await asyncio.start_server(proxy, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    async with serve(_look_up, server_context) as server:
+        async with make_client(
+            base_url=server.base_url, limiter=gate, verify=client_context, proxy=f"http://127.0.0.1:{port}"
+        ) as client:
+            for _ in range(3):
+                await _give_up(client, 2)
+            gate.opened.set()
+            for number in range(3):
+                assert (await client.get_record(call_id(number))).call_id == call_id(number)
+        listener.close()
+        await asyncio.sleep(0.05)
+    assert tunnels == 2
+
+
+async def test_a_connection_that_the_server_closed_meanwhile_is_not_used(make_client: MakeClient) -> None:
+    """One that waited for a permit in vain is looked at before its next use."""
+    gate = Gate()
+    async with serve(_look_up) as server, make_client(base_url=server.base_url, limiter=gate) as client:
+        await _give_up(client, 1)
+        (lane,) = [lane for _, lane in client._requester._transport._idle]
+        await lane.stream._stream.aclose()
+        gate.opened.set()
+        assert (await client.get_record(call_id(1))).call_id == call_id(1)
+        assert server.connections == 2
+
+
+async def test_a_client_closed_while_a_request_waits_keeps_no_connection(make_client: MakeClient) -> None:
+    """The connection of a waiter that is cancelled behind aclose() does not come back."""
+    async with serve(_look_up) as server:
+        client = make_client(base_url=server.base_url, limiter=Gate())
+        waiter = asyncio.create_task(client.get_record(call_id(1)))
+        await asyncio.sleep(0.05)
+        await client.aclose()
+        waiter.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiter
+        await asyncio.sleep(0.05)
+        assert server.open_connections == 0
+
+
+# -- Answers to other requests -----------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def repeat_first(delay: float) -> AsyncIterator[tuple[str, list[int]]]:
+    """Serve lookups and pages; the first answer of each connection comes twice, the second time after *delay*."""
+    connections: list[int] = []
+    writers: list[asyncio.StreamWriter] = []
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(0)
+        writers.append(writer)
+        is_first = True
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            size = int(head.lower().partition(b"content-length: ")[2].split()[0])
+            body = json.loads(await reader.readexactly(size))
+            if "CallId" in body:
+                answer = await _look_up(Request("POST", "", {}, {}, json.dumps(body).encode(), 0, 0.0))
+            else:
+                answer = page_answer([raw_record(body["Page"])], body["Page"], 9)
+            content = json.dumps(answer).encode()
+            whole = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content)
+            if not is_first:
+                await asyncio.sleep(0.1)
+            writer.write(whole + (whole if is_first and not delay else b""))
+            if is_first and delay:
+                asyncio.get_running_loop().call_later(delay, writer.write, whole)
+            is_first = False
+
+    async def tolerant(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await connected(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    listener = await asyncio.start_server(tolerant, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}", connections
+    finally:
+        listener.close()
+        for writer in writers:
+            writer.close()
+        await asyncio.sleep(0.02)
+
+
+@over_each
+@pytest.mark.usefixtures("quick_back_off")
+@pytest.mark.parametrize("delay", [0, 0.02, 0.05], ids=["at once", "before the next", "into the next"])
+async def test_an_answer_that_comes_twice_is_not_taken_for_the_next(
+    make_client: MakeClient, delay: float, over: str
+) -> None:
+    """Each lookup gets its own record: the connection is given up, and a retry goes over a fresh one."""
+    async with repeat_first(delay) as (base_url, connections):
+        async with make_client(base_url=base_url, attempts=3, **stack(over)) as client:
+            for number in range(3):
+                assert (await client.get_record(call_id(number))).call_id == call_id(number)
+                await asyncio.sleep(0.04 if delay == 0.02 else 0)
+        assert len(connections) >= 3
+
+
+async def test_an_answer_that_comes_twice_is_an_error_where_there_is_no_retry(make_client: MakeClient) -> None:
+    """The wrong record is never returned, and the next lookup is none the worse."""
+    async with repeat_first(0.05) as (base_url, _), make_client(base_url=base_url) as client:
+        await client.get_record(call_id(1))
+        with pytest.raises(ResponseDecodeError, match="answers another request"):
+            await client.get_record(call_id(2))
+        assert (await client.get_record(call_id(3))).call_id == call_id(3)
+
+
+async def test_nobodys_answer_is_not_the_next_ones(make_client: MakeClient) -> None:
+    """A repeated 101050, which names no call, does not make the next call one that does not exist."""
+    async with repeat_first(0) as (base_url, _), make_client(base_url=base_url, attempts=2) as client:
+        with pytest.raises(CallRecordNotFoundError):
+            await client.get_record("nobody")
+        assert (await client.get_record(call_id(3))).call_id == call_id(3)
+
+
+async def test_a_page_of_another_number_is_read_again(make_client: MakeClient) -> None:
+    """A late repetition of page 1 is not page 2."""
+    async with repeat_first(0.05) as (base_url, _), make_client(base_url=base_url) as client:
+        for number in (1, 2, 3):
+            page = await client.get_page(number, page_size=1)
+            assert (page.page, page.records[0].call_id) == (number, call_id(number))
+
+
+async def test_a_service_that_numbers_pages_in_its_own_way_is_asked_twice_once(make_client: MakeClient) -> None:
+    """The second answer counts, whatever its number; from then on numbers are not compared."""
+
+    async def handle(request: Request) -> dict[str, Any]:
+        return page_answer([raw_record(request.page)], request.page + 1, 9)
+
+    async with serve(handle) as server, make_client(base_url=server.base_url) as client:
+        for number in (1, 2, 3):
+            page = await client.get_page(number, page_size=1)
+            assert page.records[0].call_id == call_id(number)
+        assert len(server.requests) == 4
+
+
+# -- Bodies ------------------------------------------------------------------------------------------
+
+FOUND = json.dumps(envelope({"CallRecord": raw_record(1)})).encode()
+
+
+def _deflate_raw(data: bytes) -> bytes:
+    engine = zlib.compressobj(wbits=-15)
+    return engine.compress(data) + engine.flush()
+
+
+CODINGS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "GZIP": gzip.compress,
+    "x-gzip": gzip.compress,
+    " gzip ": gzip.compress,
+    "identity": bytes,
+    "Deflate": zlib.compress,
+    "deflate": _deflate_raw,
+    "gzip, identity": gzip.compress,
+    "deflate, GZIP": lambda data: gzip.compress(zlib.compress(data)),
+    "gzip,gzip": lambda data: gzip.compress(gzip.compress(data)),
+    "rot13": bytes,
+}
+
+
+@over_each
+@pytest.mark.parametrize("coding", list(CODINGS))
+async def test_every_coding_that_httpx_reads_is_read(make_client: MakeClient, coding: str, over: str) -> None:
+    """In any case, alone or in a list; one that is not known is left alone."""
+
+    async def handle(_: Request) -> Reply:
+        return Reply(CODINGS[coding](FOUND), headers={"Content-Encoding": coding})
+
+    async with serve(handle) as server, make_client(base_url=server.base_url, **stack(over)) as client:
+        assert (await client.get_record(call_id(1))).call_id == call_id(1)
+
+
+BROKEN = {
+    "no gzip": ({"Content-Encoding": "gzip"}, b"<html>"),
+    "cut gzip": ({"Content-Encoding": "gzip"}, gzip.compress(FOUND)[:-12]),
+    "no deflate": ({"Content-Encoding": "deflate"}, b"\xff\xff\xff"),
+    "six codings": ({"Content-Encoding": "gzip" + ", gzip" * 5}, b"x"),
+}
+
+
+@over_each
+@pytest.mark.parametrize(("headers", "body"), BROKEN.values(), ids=list(BROKEN))
+async def test_a_body_that_cannot_be_decoded_is_an_error(
+    make_client: MakeClient, headers: dict[str, str], body: bytes, over: str
+) -> None:
+    """A retry may get a whole one."""
+
+    async def handle(_: Request) -> Reply:
+        return Reply(body, headers=headers)
+
+    async with serve(handle) as server, make_client(base_url=server.base_url, **stack(over)) as client:
+        with pytest.raises(TransportError, match="cannot be decoded") as caught:
+            await client.get_page()
+    assert caught.value.retryable
+    assert caught.value.status_code == 200
+
+
+async def _write_zeros(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b"400\r\n" + b"0" * 1024 + b"\r\n")
+        await writer.drain()
+
+
+@over_each
+@pytest.mark.parametrize("body", ["undecodable", "cut off", "without end", "silent"])
+async def test_a_status_survives_its_body(
+    make_client: MakeClient, body: str, over: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A 503 is one, with its Retry-After, whatever becomes of its body."""
+    monkeypatch.setattr("trtc_records._sending.lanes.ERROR_BODY_WAIT", 0.1)
+    monkeypatch.setattr("trtc_records._sending.transport.ERROR_BODY_WAIT", 0.1)
+    head = b"HTTP/1.1 503 Busy\r\nRetry-After: 77\r\n"
+    bodies = {
+        "undecodable": b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\xff\xff\xff\xff",
+        "cut off": b"Content-Length: 400\r\n\r\n{",
+        "without end": b"Transfer-Encoding: chunked\r\n\r\n",
+        "silent": b"Content-Length: 400\r\n\r\n",
+    }
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head + bodies[body])
+        try:
+            if body == "without end":
+                await _write_zeros(writer)
+            if body == "silent":
+                await reader.read()
+                await reader.read()
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    listener = await asyncio.start_server(answer, "127.0.0.1", 0)
+    base_url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    async with make_client(base_url=base_url, max_response_bytes=100_000, **stack(over)) as client:
+        with pytest.raises(TransportError, match="HTTP status 503") as caught:
+            await client.get_page()
+    listener.close()
+    await asyncio.sleep(0.02)
+    assert (caught.value.status_code, caught.value.retry_after) == (503, 77.0)
+
+
+ZEROS = bytes(20_000_000)
+BOMBS = {
+    "gzip": gzip.compress(ZEROS),
+    "deflate": zlib.compress(ZEROS),
+    "gzip, gzip": gzip.compress(gzip.compress(ZEROS)),
+    "deflate, gzip": gzip.compress(zlib.compress(ZEROS)),
+    "identity": ZEROS[:1_100_000],
+}
+
+
+@over_each
+@pytest.mark.parametrize("coding", list(BOMBS))
+async def test_a_body_beyond_the_bound_is_an_error(make_client: MakeClient, coding: str, over: str) -> None:
+    """It is not decoded to its end, and not asked for again."""
+
+    async def handle(_: Request) -> Reply:
+        return Reply(BOMBS[coding], headers={"Content-Encoding": coding})
+
+    async with (
+        serve(handle) as server,
+        make_client(base_url=server.base_url, attempts=3, max_response_bytes=1_000_000, **stack(over)) as client,
+    ):
+        with pytest.raises(TransportError, match="more than max_response_bytes=1,000,000"):
+            await client.get_page()
+        assert len(server.requests) == 1
+
+
+async def test_the_event_loop_goes_on_while_a_body_is_decoded(make_client: MakeClient) -> None:
+    """Other tasks run between the steps."""
+
+    async def handle(_: Request) -> Reply:
+        return Reply(BOMBS["gzip"], headers={"Content-Encoding": "gzip"})
+
+    async with serve(handle) as server, make_client(base_url=server.base_url, max_response_bytes=15_000_000) as client:
+        longest = 0.0
+        reader = asyncio.create_task(client.get_page())
+        while not reader.done():
+            before = time.perf_counter()
+            await asyncio.sleep(0)
+            longest = max(longest, time.perf_counter() - before)
+        with pytest.raises(TransportError, match="max_response_bytes"):
+            await reader
+    assert longest < 0.25
+
+
+@over_each
+async def test_a_body_without_end_is_an_error(make_client: MakeClient, over: str) -> None:
+    """Reading stops at the bound."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        try:
+            await _write_zeros(writer)
+        except ConnectionError:
+            writer.close()
+
+    listener = await asyncio.start_server(answer, "127.0.0.1", 0)
+    base_url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    async with make_client(base_url=base_url, max_response_bytes=500_000, **stack(over)) as client:
+        with pytest.raises(TransportError, match="more than max_response_bytes=500,000"):
+            await client.get_page()
+    listener.close()
+    await asyncio.sleep(0.02)
+
+
+# -- Waits -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("code", "kind"), [(60011, RateLimitError), (101001, ServerError)])
+async def test_retry_after_counts_with_status_200_too(
+    make_client: MakeClient, code: int, kind: type[Exception]
+) -> None:
+    """The service answers its own errors with 200; a date counts from its own clock."""
+    now = time.time() + 5000
+
+    async def handle(_: Request) -> Reply:
+        headers = {"Date": formatdate(now, usegmt=True), "Retry-After": formatdate(now + 300, usegmt=True)}
+        return Reply(json.dumps(envelope(code=code)).encode(), headers=headers)
+
+    async with serve(handle) as server, make_client(base_url=server.base_url, attempts=3) as client:
+        with pytest.raises(kind) as caught:
+            await client.get_page()
+        assert len(server.requests) == 1
+    assert getattr(caught.value, "retry_after", None) == 300.0
+
+
+# -- Event loops -------------------------------------------------------------------------------------
+
+
+def test_a_client_serves_one_event_loop(make_client: MakeClient) -> None:
+    """Every use in another loop is the same clear error, closing included; in its own loop it goes on working."""
+    first = asyncio.new_event_loop()
+    served = serve(_look_up)
+    try:
+        server = first.run_until_complete(served.__aenter__())
+        client = make_client(base_url=server.base_url)
+        first.run_until_complete(client.get_record(call_id(1)))
+
+        async def use_elsewhere() -> None:
+            for _ in range(3):
+                uses = (client.get_page(), client.get_record("x"), client.count(), client.__aenter__(), client.aclose())
+                for use in (*uses, anext(client.iter_records())):
+                    with pytest.raises(ClientClosedError, match="belongs to another event loop"):
+                        await use
+
+        asyncio.run(use_elsewhere())
+        assert first.run_until_complete(client.get_record(call_id(2))).call_id == call_id(2)
+        first.run_until_complete(client.aclose())
+        asyncio.run(client.aclose())
+        first.run_until_complete(served.__aexit__(None, None, None))
+    finally:
+        first.close()
