@@ -60,7 +60,7 @@ THIRD_PARTIES: Final = {
     "dlt": {"warehouse.dlt"},
     "h11": {"sandbox._http"},
     "httpcore": {"_sending.lanes", "_sending.requester"},
-    "httpx": {"_client", "_sending", "cli.commands.doctor"},
+    "httpx": {"_client", "_environment", "_sending", "cli.commands.doctor"},
     "pyarrow": {"export.arrow", "export.parquet", "warehouse.dlt"},
     "pyrate_limiter": {"quota.redis"},
     "pytest": {"sandbox._pytest"},

@@ -7,11 +7,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trtc_records._errors import ConfigurationError, shorten
 from trtc_records._sending.credentials import Secret, hide
+from trtc_records._sending.endpoint import choose_proxy, load_environment_trust
 
 if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
     from trtc_records.quota.redis import RedisRateLimiter
 
-__all__ = ["hide_secrets", "make_redis_limiter", "read_environment", "read_redis_url", "read_sdk_app_id"]
+__all__ = [
+    "hide_secrets",
+    "make_redis_limiter",
+    "read_environment",
+    "read_network",
+    "read_redis_url",
+    "read_sdk_app_id",
+]
 
 _VARIABLES: Final = {
     "sdk_app_id": "TRTC_SDK_APP_ID",
@@ -73,6 +85,15 @@ def read_sdk_app_id(text: str) -> int:
     raise ConfigurationError(
         f"{_VARIABLES['sdk_app_id']}={shorten(digits)}: set it to the SDKAppID, an integer above 0"
     )
+
+
+def read_network(url: httpx.URL) -> tuple[httpx.Proxy | None, ssl.SSLContext | None]:
+    """Return the proxy and the TLS context that a client uses for *url*; ``None`` for none, and for the usual one.
+
+    Raises:
+        ConfigurationError: A variable cannot be used.
+    """
+    return choose_proxy(url, None), load_environment_trust(url)
 
 
 def read_redis_url(environ: Mapping[str, str]) -> Secret | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -73,6 +74,23 @@ def test_silence_is_a_network_matter(run: Run) -> None:
     done = run("doctor", TRTC_BASE_URL="http://127.0.0.1:9")
     assert done.returncode == 5
     assert marks(done.stdout) == {"versions": "ok", "configuration": "ok", "network": "FAIL"}
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_certificates_that_are_gone_are_named(run: Run, tmp_path: Path, variable: str) -> None:
+    """The variable and the path are the finding, not the network."""
+    path = str(tmp_path / "gone")
+    changes = {"SSL_CERT_FILE": "", "SSL_CERT_DIR": "", variable: path}
+    done = run("doctor", TRTC_BASE_URL="https://127.0.0.1:9", **changes)
+    assert done.returncode == 2
+    assert marks(done.stdout) == {"versions": "ok", "configuration": "FAIL"}
+    assert f"{variable}={path!r}: No such file or directory" in done.stdout
+
+
+def test_plain_http_needs_no_certificates(run: Run, tmp_path: Path) -> None:
+    """A sandbox is reached whatever SSL_CERT_FILE and the proxy variables name."""
+    done = run("doctor", SSL_CERT_FILE=str(tmp_path / "gone"), HTTP_PROXY="http://127.0.0.1:1", NO_PROXY="[")
+    assert done.returncode == 0, done.stdout
 
 
 def test_clock_that_is_far_off_fails(run: Run) -> None:

@@ -113,11 +113,11 @@ def guard(command: Callable[Arguments, ExitCode]) -> Callable[Arguments, ExitCod
 def explain_writing(target: object) -> Iterator[None]:
     """Turn an ``OSError`` into a :class:`CommandError` that names *target*, except where a pipe is closed.
 
-    The client's own errors are no ``OSError``.
+    The client's time-out is an ``OSError`` too, as every ``TimeoutError``.
     """
     try:
         yield
-    except BrokenPipeError:
+    except (BrokenPipeError, CallRecordsError):
         raise
     except OSError as error:
         raise CommandError(f"cannot write {target}: {error.strerror or error}", "choose another --output") from error

@@ -26,6 +26,7 @@ from trtc_records import (
     Region,
     __version__,
 )
+from trtc_records._environment import read_network
 from trtc_records.cli._errors import ExitCode, explain_configuration
 from trtc_records.cli._options import Log, Quiet
 from trtc_records.cli._output import Colour, configure_output, fit_encoding, flatten, paint
@@ -118,7 +119,8 @@ async def _probe(url: httpx.URL) -> AsyncGenerator[Finding, None]:
     """Check network, TLS and clock with a request that has no credential."""
     started, before = time.monotonic(), time.time()
     try:
-        async with httpx.AsyncClient(timeout=_TIMEOUT) as http:
+        proxy, context = read_network(url)
+        async with httpx.AsyncClient(timeout=_TIMEOUT, proxy=proxy, verify=context or True, trust_env=False) as http:
             response = await http.head(url)
     except (httpx.HTTPError, OSError) as error:
         reason = str(error) or type(error).__name__
