@@ -230,6 +230,34 @@ async def test_an_answer_that_comes_twice_is_an_error_where_there_is_no_retry(ma
         assert (await client.get_record(call_id(3))).call_id == call_id(3)
 
 
+@pytest.mark.parametrize("more", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", b"no HTTP\r\n\r\n"])
+async def test_what_follows_an_answer_costs_no_attempt(make_client: MakeClient, more: bytes) -> None:
+    """Nothing was sent over such a connection, so the request goes over another one at once, however many there are."""
+    connections = 0
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                body = json.loads(
+                    await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split()[0]))
+                )
+                found = json.dumps(envelope({"CallRecord": raw_record(int(body["CallId"][-2:]))})).encode()
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(found), found) + more)
+        writer.close()
+
+    listener = await asyncio.start_server(connected, "127.0.0.1", 0)
+    base_url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    async with make_client(base_url=base_url) as client:
+        for _ in range(2):
+            found = await asyncio.gather(*(client.get_record(call_id(number)) for number in range(8)))
+            assert [record.call_id for record in found] == [call_id(number) for number in range(8)]
+    listener.close()
+    await asyncio.sleep(0.02)
+    assert connections == (16 if more else 8)
+
+
 async def test_nobodys_answer_is_not_the_next_ones(make_client: MakeClient) -> None:
     """A repeated 101050, which names no call, does not make the next call one that does not exist."""
     async with repeat_first(0) as (base_url, _), make_client(base_url=base_url, attempts=2) as client:

@@ -92,24 +92,38 @@ class LaneTransport:
             content=content,
             extensions={"trace": trace},
         )
-        lane = self._take(request.url.origin)
+        while True:
+            lane = self._take(request.url.origin)
+            answer = await self._send(lane, request)
+            if answer is not None:
+                return answer
+
+    async def _send(self, lane: _Lane, request: httpcore.Request) -> Exchange | None:
+        """Send *request* over *lane*; return ``None`` if that had more to read already, so that nothing was sent."""
+        answer = None
         try:
             response = await lane.connection.handle_async_request(request)
-            body = await _read_body(response, lane.opened)
-        except BaseException:
-            if lane.stream is not None and lane.stream.spared:
+            if lane.opened.unwritten:  # it is the answer before, repeated
+                await response.aclose()
+            else:
+                answer = response.status, response.headers, await _read_body(response)
+        except BaseException as error:
+            stream = lane.stream
+            if stream is not None and stream.spared:
                 # No permit came, so nothing was written: the next request can use the connection, which httpcore gives
                 # up. A deadline shorter than the wait for the quota would else cost a connection each.
-                lane.stream.spared = False
-                lane.connection = httpcore.AsyncHTTP11Connection(request.url.origin, lane.stream)
+                stream.spared = False
+                lane.connection = httpcore.AsyncHTTP11Connection(request.url.origin, stream)
                 self._give_back(lane)
-            else:
-                # After a request that was cancelled twice it cannot be used.
-                self._busy.discard(lane)
-                self._close_soon(lane)
-            raise
-        self._give_back(lane)
-        return response.status, response.headers, body
+                raise
+            # After a request that was cancelled twice it cannot be used.
+            self._busy.discard(lane)
+            self._close_soon(lane)
+            if not (stream is not None and stream.unwritten and isinstance(error, httpcore.RemoteProtocolError)):
+                raise
+        else:
+            self._give_back(lane)
+        return answer
 
     async def drop_last(self) -> None:
         """Close the connection of the answer that came last."""
@@ -192,11 +206,9 @@ class LaneTransport:
         return lane
 
 
-async def _read_body(response: httpcore.Response, stream: _OneWriteStream) -> bytes:
+async def _read_body(response: httpcore.Response) -> bytes:
     """Return the body; an error status needs none, so it survives one that breaks off or does not end."""
     try:
-        if stream.unwritten:  # the server repeated its last answer
-            raise httpcore.RemoteProtocolError("an answer came before its request was sent")
         if response.status == _OK:
             return await response.aread()
         try:
