@@ -21,6 +21,8 @@ from exported import FORMATS, PYARROW, expected_row, read_rows
 from records import call_id, envelope, page_answer, raw_record
 from scripted_service import scripted_service
 
+from trtc_records import RequestTimeoutError
+from trtc_records.cli._errors import explain_writing
 from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and terminals")
@@ -658,3 +660,9 @@ def read_terminal(descriptor: int) -> str:
     finally:
         os.close(descriptor)
     return b"".join(parts).decode()
+
+
+def test_time_out_is_not_blamed_on_the_output() -> None:
+    """The client's time-out is an OSError too, but the output has no part in it."""
+    with pytest.raises(RequestTimeoutError), explain_writing("calls.csv"):
+        raise RequestTimeoutError("no answer within 10 s")
