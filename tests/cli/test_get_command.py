@@ -28,7 +28,7 @@ def test_number_that_json_does_not_have_is_a_text(run: Run) -> None:
     """An infinite number in a field that is not known is written as text, as every reader takes it."""
     answer = envelope({"CallRecord": raw_record(1, Big=math.inf)})
     with scripted_service(lambda _: answer) as environment:
-        done = run("get", "some-id", **environment)
+        done = run("get", "call-000001", **environment)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["extra"] == {"Big": "Infinity"}
 
