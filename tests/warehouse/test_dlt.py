@@ -31,6 +31,7 @@ from trtc_records import (
     CallRecord,
     CallRecordPage,
     CallRecordsClient,
+    ClockSkewWarning,
     ConfigurationError,
     IncompleteWalkWarning,
     RetentionWarning,
@@ -207,6 +208,15 @@ def test_mark_in_the_future_tells_nothing(to: str, path: Path, monkeypatch: pyte
     assert (report.previous_end_time, report.start_time, report.complete) == (ahead.end_time, None, True)
     assert ids(read_table(path)) == ids_of(calls)
     assert last.previous_end_time == report.end_time
+
+
+def test_end_is_in_the_service_s_time(to: str) -> None:
+    """The reported end of a window is the stored one, whatever this machine's clock says."""
+    with Sandbox(records=20, clock_skew=-7_200) as sandbox, pytest.warns(ClockSkewWarning):
+        first = sync_call_records(to, client_of(sandbox))
+        second = sync_call_records(to, client_of(sandbox))
+    assert abs(datetime.now(UTC) - timedelta(hours=2) - first.end_time) < timedelta(minutes=1)
+    assert second.previous_end_time == first.end_time
 
 
 def test_nul_is_kept_beside_its_column(to: str, path: Path) -> None:

@@ -507,9 +507,10 @@ class _Walk:
         self.start = self._choose_start()
         for records in iterate(self._read(client), ahead=_TABLES_AHEAD):
             yield _make_table(records)
+        # The walk ended its window by the service's clock, which this machine's may be far from.
+        self.end += round(client.service_time - time.time())
         if self.complete:
-            # The walk ended its window by the service's clock, which this machine's may be far from.
-            marks[app] = self.end + int(client.service_time - time.time())
+            marks[app] = self.end
 
     def _choose_start(self) -> int | None:
         edge = self.end - RETENTION

@@ -105,5 +105,5 @@ async def _read(
     async with make_client() as client, aclosing(selection.read(client, rejects.add)) as pages:
         async for page in pages:
             advance(page)
-            for record in page.records:
+            for record in filter(selection.keep, page.records):
                 account.add(record)
