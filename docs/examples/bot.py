@@ -2,7 +2,7 @@
 
 ::
 
-    pip install . aiogram  # in a clone of trtc-records
+    pip install . aiogram tzdata  # in a clone of trtc-records; tzdata: time zones, where the system has none
     export TRTC_SDK_APP_ID=… TRTC_IDENTIFIER=… TRTC_SECRET_KEY=… TRTC_REGION=…
     export BOT_TOKEN=… BOT_USERS=11111111,22222222 BOT_ZONE=Europe/Berlin
     python bot.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,20 @@ def test_zone_moves_the_hours(run: Run) -> None:
     there = json.loads(run("summary", "--json", "--zone", "Asia/Singapore").stdout)
     assert there["zone"] == "Asia/Singapore"
     assert [there["hours"][(hour + 8) % 24] for hour in range(24)] == here["hours"]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Singapore", "utc"])
+def test_zone_needs_no_database_of_the_system(run_process: Run, zone: str) -> None:
+    """``--zone`` works on Windows and in slim images, which have no time zones."""
+    done = run_process("summary", "--json", "--zone", zone, PYTHONTZPATH="")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["zone"].upper() == zone.upper()
+
+
+def test_extra_brings_time_zones() -> None:
+    """The extra of the command names the time zones, which other packages may stop to bring."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert any(name.startswith("tzdata") for name in project["optional-dependencies"]["cli"])
 
 
 def test_page_is_written_beside_the_text(run: Run, tmp_path: Path) -> None:
