@@ -64,6 +64,23 @@ def test_page_is_written_beside_the_text(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
+@pytest.mark.parametrize("path", ["no/such/report.html", "/proc/report.html", "."])
+def test_page_that_cannot_be_written_is_found_out_first(run: Run, path: str) -> None:
+    """A page that cannot be written is an error before the first request."""
+    with Sandbox(records=5) as service:
+        done = run("summary", "--html", path, **service.environment)
+        assert (done.returncode, done.stdout, service.stats.requests) == (2, "", 0)
+    assert f"cannot write {path}" in done.stderr
+    assert "choose another --html" in done.stderr
+
+
+def test_older_page_survives_a_failure(run: Run, tmp_path: Path) -> None:
+    """A walk that fails leaves an older page, and nothing beside it."""
+    (tmp_path / "report.html").write_text("older")
+    assert run("summary", "--html", "report.html", TRTC_SECRET_KEY="not-the-key").returncode == 3
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("report.html", "older")]
+
+
 def test_terminal_without_unicode_is_served(run_process: Run) -> None:
     """Block characters that stdout's encoding lacks become question marks, not a failure."""
     done = run_process("summary", PYTHONIOENCODING="ascii")
