@@ -8,7 +8,7 @@ or in a pipeline of your own: ``pipeline.run(call_records_source())``.
 
 The records go to one table, ``call_records``, whose columns are those of every other format; ``callees`` is JSON as
 text, since not every destination has lists, or takes JSON from Arrow. A record that is there already is replaced by
-itself (``call_id`` is the primary key).
+itself: rows are merged by ``call_id``, which most destinations get no constraint for.
 
 The destination keeps the end of the last sync, per SDKAppID, and commits it together with the records. So a run that
 is killed changes nothing, and another machine can continue. The next run starts an overlap before that end, since a
