@@ -13,7 +13,7 @@ import pytest
 import trtc_records
 
 
-def test_all_is_what_is_exported() -> None:
+def test_all_names_the_exports() -> None:
     """``__all__`` names each public name that the package really has, in order."""
     exported = {
         name

@@ -204,7 +204,7 @@ def test_file_export_leaves_stdout_empty(run: Run) -> None:
     assert run("export", "--output", "calls.jsonl").stdout == ""
 
 
-def test_summary_tells_what_was_exported(run: Run, sandbox: Sandbox) -> None:
+def test_report_counts_the_exported_records(run: Run, sandbox: Sandbox) -> None:
     """The summary counts records, answered calls, results and pages."""
     done = run("export", "-o", "calls.jsonl")
     answered = sum(record.answered for record in sandbox.records)

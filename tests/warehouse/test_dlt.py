@@ -138,7 +138,7 @@ def test_call_that_was_recorded_late_is_added(to: str, path: Path) -> None:
     assert ids(read_table(path)) == ids_of(calls)
 
 
-def test_overlap_is_what_it_is_told(to: str) -> None:
+def test_overlap_is_the_chosen_one(to: str) -> None:
     """A shorter overlap reads less again."""
     with Sandbox(records=50) as sandbox:
         first = sync_call_records(to, client_of(sandbox))
