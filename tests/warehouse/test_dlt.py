@@ -6,6 +6,7 @@ import errno
 import json
 import logging
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -768,11 +769,12 @@ def test_password_may_come_from_where_libpq_looks(postgres: str, monkeypatch: py
 @pytest.mark.slow
 def test_syncs_at_once_into_a_fresh_schema_lose_nothing(postgres: str) -> None:
     """Of processes that start together, some may be refused; each record is there once, and every number is right."""
+    dataset = f"at_once_{secrets.token_hex(4)}"
     code = (
         "import sys\n"
         "from trtc_records.warehouse.dlt import DestinationError, sync_call_records\n"
         "try:\n"
-        f"    report = sync_call_records({postgres!r}, dataset='at_once')\n"
+        f"    report = sync_call_records({postgres!r}, dataset={dataset!r})\n"
         "    print(report.added, report.seen_before, report.complete)\n"
         "except DestinationError as error:\n"
         "    print(error)\n"
@@ -780,10 +782,10 @@ def test_syncs_at_once_into_a_fresh_schema_lose_nothing(postgres: str) -> None:
     with Sandbox(records=3_000, latency=0.05) as sandbox:
         environment = {**os.environ, **sandbox.environment}
         command = [sys.executable, "-P", "-c", code]
-        processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(5)]
+        processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(4)]
         lines = [process.communicate(timeout=100)[0].strip() for process in processes]
         expected = ids_of(sandbox.records)
-    assert sorted(name for (name,) in query(postgres, "SELECT call_id FROM at_once.call_records")) == expected
+    assert sorted(name for (name,) in query(postgres, f"SELECT call_id FROM {dataset}.call_records")) == expected
     done = [line for line in lines if "another sync is writing to at_once" not in line]
     assert done[0].split()[0] in {"3000", "0"}
     assert sum(line == "3000 0 True" for line in done) == 1
