@@ -258,7 +258,7 @@ def _try_sync(walk: _Walk, target: Target, dataset: str, directory: str) -> Sync
     if others or (added is not None and added > walk.read):
         return DestinationError(
             f"{target.shown}: another program wrote to {dataset}.{_TABLE} during this sync, so records may be missing, "
-            f"or there twice, until they are read again: run one sync at a time, now one with since= 7 days ago"
+            f"or there twice: run one sync at a time, and read all 7 days again (since=, --since 7d)"
         )
     return SyncReport(
         destination=target.shown,

@@ -76,26 +76,22 @@ def summary(
     configure_output(quiet=quiet, log_level=log_level)
     selection = Selection(make_window(since, until), result, call_type, page_size)
     account = Summary(zone=zone, top=top)
-    with show_warnings() as incomplete:
-        with ExitStack() as page:
-            file = None
-            if html is not None:  # opened before the walk, which would be in vain if it cannot be written
-                page.enter_context(explain_writing(html, "--html"))
+    with show_warnings() as incomplete, ExitStack() as page:
+        file = None
+        if html is not None:  # opened before the walk, which would be in vain if it cannot be written
+            with explain_writing(html, "--html"):
                 file = page.enter_context(replace_file(html))
-            with (
-                choose_client(sandbox=sandbox) as make_client,
-                Rejects(None) as rejects,
-                show_progress() as advance,
-            ):
-                asyncio.run(_read(make_client, selection, account, rejects, advance))
-            if file is not None:
-                file.write(account.to_html().encode())
+        with choose_client(sandbox=sandbox) as make_client, Rejects(None) as rejects, show_progress() as advance:
+            asyncio.run(_read(make_client, selection, account, rejects, advance))
         if as_json:
             print(json.dumps(account.to_dict(), indent=2))
         else:
             width = min(shutil.get_terminal_size().columns, _LINE)
             sys.stdout.write(fit_encoding(account.to_text(width=width)))
-        if html is not None:
+        if file is not None:
+            with explain_writing(html, "--html"):
+                file.write(account.to_html().encode())
+                page.close()
             note(f"Wrote {html}")
         return max(rejects.report(), incomplete())
 
