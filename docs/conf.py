@@ -20,16 +20,20 @@ author = "trtc-records contributors"
 copyright = f"2026, {author}"
 release = version = __version__
 
-extensions = ["myst_parser", "project_tables", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "project_tables", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 exclude_patterns = ["_build", "_ext", "examples"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
+autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
+python_maximum_signature_line_length = 88
+
+copybutton_exclude = ".linenos, .gp, .go"  # neither prompts nor output
+pygments_dark_style = "github-dark"  # Furo's own underlines the names of modules, as if they were links
 
 html_theme = "furo"
 html_title = f"{project} {release}"

@@ -87,7 +87,7 @@ async def test_a_server_that_gives_less_than_a_page_loses_nothing(make_client: M
         assert len(server.requests) <= -(-60 // cap) + 2
 
 
-async def test_a_walk_asks_for_what_it_was_told_to(make_client: MakeClient) -> None:
+async def test_a_walk_asks_with_its_arguments(make_client: MakeClient) -> None:
     """Conditions, page size and both ends of the window are the same in every request of a walk."""
     now = int(time.time())
     async with serve(pages(25)) as server, make_client(base_url=server.base_url) as client:
@@ -119,7 +119,7 @@ async def test_a_walk_without_a_window_starts_inside_the_retention(make_client: 
 
 
 async def test_a_walk_beyond_the_retention_warns_at_the_callers_line(make_client: MakeClient) -> None:
-    """Whoever asks for more than 7 days is told what they cannot get."""
+    """A window of more than 7 days warns of the records that have expired."""
     async with serve(pages(1)) as server, make_client(base_url=server.base_url) as client:
         with pytest.warns(RetentionWarning, match="keeps them for 7 days") as caught:
             assert await ids_of(client, start_time=0) == all_ids(1)
@@ -197,7 +197,7 @@ async def test_a_page_beyond_the_end_is_empty(make_client: MakeClient, ending: s
 
 
 async def test_pages_of_a_walk_come_with_their_numbers(make_client: MakeClient) -> None:
-    """iter_pages yields what the server said about each page."""
+    """iter_pages yields the server's numbers of each page."""
     async with serve(pages(25)) as server, make_client(base_url=server.base_url) as client:
         found = [(page.page, len(page.records), page.total_num) async for page in client.iter_pages(page_size=10)]
     assert found == [(1, 10, 25), (2, 10, 25), (3, 5, 25)]
@@ -324,7 +324,7 @@ async def test_a_client_comes_from_the_environment() -> None:
     ],
 )
 async def test_a_bad_environment_is_refused(change: dict[str, str], names: str) -> None:
-    """The message names the variable and what to do."""
+    """The message names the variable and the remedy."""
     environ = {
         "TRTC_SDK_APP_ID": "1400000001",
         "TRTC_IDENTIFIER": "administrator",
@@ -336,7 +336,7 @@ async def test_a_bad_environment_is_refused(change: dict[str, str], names: str) 
 
 
 async def test_an_empty_environment_is_told_all_that_it_lacks() -> None:
-    """Whoever sets up a job needs one run to learn what to set, not four."""
+    """One run names all variables that are missing."""
     with pytest.raises(ConfigurationError) as caught:
         CallRecordsClient.from_env({})
     for name in ("TRTC_SDK_APP_ID", "TRTC_IDENTIFIER", "TRTC_SECRET_KEY or TRTC_USER_SIG", "TRTC_REGION or"):
@@ -539,7 +539,7 @@ async def test_an_expired_user_sig_is_renewed_once_for_all(make_client: MakeClie
 
 
 async def test_an_expired_user_sig_that_is_fixed_cannot_recover(make_client: MakeClient) -> None:
-    """One request, and an error that says what to pass instead."""
+    """One request, and an error with the argument to pass instead."""
 
     async def handle(request: Request) -> dict[str, Any]:
         return envelope(code=70001, info="expired")
@@ -712,7 +712,7 @@ async def test_closing_a_client_closes_connections_in_use(make_client: MakeClien
 
 
 async def test_a_shared_quota_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """TRTC_REDIS_URL makes the limiter, unless one is passed, and the client closes what it made."""
+    """TRTC_REDIS_URL makes the limiter, unless one is passed, and the client closes the one that it made."""
     redis = pytest.importorskip("trtc_records.quota.redis", reason="needs the extra redis", exc_type=ImportError)
     closed = []
     monkeypatch.setattr(redis.RedisRateLimiter, "aclose", lambda _: asyncio.sleep(0, closed.append(1)))
@@ -732,7 +732,7 @@ async def test_a_shared_quota_comes_from_the_environment(monkeypatch: pytest.Mon
 
 
 async def test_a_shared_quota_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message names the variable and what to install."""
+    """The message names the variable and the package to install."""
     monkeypatch.setitem(sys.modules, "redis.asyncio", None)
     monkeypatch.delitem(sys.modules, "trtc_records.quota.redis", raising=False)
     environ = {
@@ -747,7 +747,7 @@ async def test_a_shared_quota_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -
 
 
 async def test_a_socks_proxy_needs_socksio(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message says what to install."""
+    """The message names the package to install."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ConfigurationError, match=r"pip install 'httpx\[socks\]'"):
         make_client(region="china", proxy="socks5://127.0.0.1:1080")
@@ -778,7 +778,7 @@ async def test_a_proxy_and_a_context_go_with_the_environments_account() -> None:
         CallRecordsClient.from_env(environ, proxy="proxy")
 
 
-async def test_public_authorities_are_what_true_means(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_true_means_public_authorities(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """verify=True is the default, as it is httpx's."""
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)

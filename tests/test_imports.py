@@ -47,6 +47,7 @@ ROOMS: Final[dict[str, set[str]]] = {
 """All rooms, top first, each with the rooms that it may import besides itself; "" is the root, the public names."""
 
 EXCEPTIONS: Final = {
+    ("cli._options", "_api.query"),  # how long the service keeps a record
     ("sandbox._fixture", ""),  # the pytest fixture makes clients
     ("sandbox._pytest", "sandbox"),  # installed outside the package, where it is a user like any other
 }

@@ -147,7 +147,7 @@ async def test_a_server_error_that_stays_tells_code_and_request_id(make_client: 
     assert caught.value.code == 101001
 
 
-async def test_what_cannot_succeed_is_asked_once(make_client: MakeClient) -> None:
+async def test_a_lasting_error_is_asked_for_once(make_client: MakeClient) -> None:
     """A wrong key is not retried."""
     async with (
         serve(flaky_pages(10, [lambda: _error_code(70009)], 1.0)) as server,

@@ -55,7 +55,7 @@ def test_every_frame_of_the_library_is_passed_over(module: str, depth: int) -> N
 
 
 @pytest.mark.parametrize("module", ["trtc_records_tools", "app.trtc_records", "__main__"])
-def test_what_only_looks_like_the_library_is_the_caller(module: str) -> None:
+def test_a_look_alike_of_the_library_is_the_caller(module: str) -> None:
     """A package whose name only begins like the library's is the caller."""
     with pytest.warns(IncompleteWalkWarning) as caught:
         call_from(module, partial(warn_caller, "x", IncompleteWalkWarning))()

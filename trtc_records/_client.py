@@ -192,6 +192,9 @@ class CallRecordsClient:
     ) -> AsyncGenerator[CallRecord, None]:
         """Walk over all records that match, each once.
 
+        A cancellation or a time-out of a single step ends the walk, as it ends any async generator: the next step then
+        looks like the end of the records. Put a time limit around the whole walk.
+
         Both ends of the window are fixed when the walk starts. Pages are fetched ahead. Where the service limits page
         numbers or its count, the window is divided until every part can be read.
 

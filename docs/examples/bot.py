@@ -2,7 +2,7 @@
 
 ::
 
-    pip install . aiogram  # in a clone of trtc-records
+    pip install . aiogram tzdata  # in a clone of trtc-records; tzdata: time zones, where the system has none
     export TRTC_SDK_APP_ID=… TRTC_IDENTIFIER=… TRTC_SECRET_KEY=… TRTC_REGION=…
     export BOT_TOKEN=… BOT_USERS=11111111,22222222 BOT_ZONE=Europe/Berlin
     python bot.py
@@ -25,7 +25,7 @@ from aiogram.filters import Command, CommandObject, ExceptionTypeFilter
 from aiogram.types import ErrorEvent, Message
 from aiogram.utils.formatting import Pre
 
-from trtc_records import CallRecord, CallRecordNotFoundError, CallRecordsClient, CallRecordsError
+from trtc_records import CallRecord, CallRecordNotFoundError, CallRecordsClient, CallRecordsError, IncompleteWalk
 from trtc_records.summary import Summary, show_length
 
 
@@ -33,9 +33,11 @@ async def show_today(message: Message, client: CallRecordsClient, zone: tzinfo) 
     """Sum up the calls since midnight."""
     midnight = datetime.now(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     summary = Summary(zone=zone, top=5)
-    async for record in client.iter_records(start_time=midnight):
+    missed: list[IncompleteWalk] = []
+    async for record in client.iter_records(start_time=midnight, on_incomplete=missed.append):
         summary.add(record)
-    await message.answer(**Pre(summary.to_text(width=40)).as_kwargs())
+    note = "\nSome calls may be missing; try again later." if missed else ""
+    await message.answer(**Pre(summary.to_text(width=40) + note).as_kwargs())
 
 
 async def show_call(message: Message, command: CommandObject, client: CallRecordsClient, zone: tzinfo) -> None:
@@ -87,7 +89,7 @@ def make_dispatcher(users: Collection[int]) -> Dispatcher:
 async def main() -> None:
     """Answer until Ctrl-C."""
     logging.basicConfig(level=logging.INFO)
-    logging.captureWarnings(capture=True)  # a walk that may have missed records says so by a warning
+    logging.captureWarnings(capture=True)  # a wrong clock is said by a warning
     users = {int(user) for user in os.environ["BOT_USERS"].split(",")}
     zone = ZoneInfo(os.environ.get("BOT_ZONE", "UTC"))
     server = os.environ.get("BOT_API_SERVER")  # for those who run a Bot API server of their own

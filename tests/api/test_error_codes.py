@@ -46,12 +46,12 @@ def test_a_code_becomes_an_error(code: int, error: type[APIError], retryable: bo
     assert (type(made), made.retryable) == (error, retryable)
 
 
-def test_the_table_is_the_vendors() -> None:
+def test_the_table_is_tencents() -> None:
     """The library knows these codes and no other."""
     assert set(error_codes._TABLE) == set(TABLE)
 
 
-def test_an_error_carries_what_the_service_said() -> None:
+def test_an_error_carries_the_words_of_the_service() -> None:
     """Code, info and RequestId go into the error as they are."""
     error = error_from_code(101001, "internal error", "Id-1")
     assert (error.code, error.info, error.request_id) == (101001, "internal error", "Id-1")
@@ -119,6 +119,6 @@ def test_an_unknown_code_is_a_plain_api_error(code: int, info: str, request_id: 
     assert not error.retryable
 
 
-def test_named_codes_are_the_vendors() -> None:
+def test_named_codes_are_tencents() -> None:
     """The two codes that the client itself acts on have Tencent's numbers."""
     assert (NO_RECORDS, USER_SIG_EXPIRED) == (101050, 70001)

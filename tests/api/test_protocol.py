@@ -134,7 +134,7 @@ def test_a_target_has_each_parameter_once() -> None:
 
 
 @given(st.text(), st.text())
-def test_a_target_escapes_what_it_is_given(identifier: str, user_sig: str) -> None:
+def test_a_target_escapes_its_arguments(identifier: str, user_sig: str) -> None:
     """Any identifier and UserSig arrive unchanged and add no parameter."""
     target = build_target("/path", sdk_app_id=1, identifier=identifier, user_sig=user_sig)
     parameters = parameters_of(target)
@@ -422,7 +422,7 @@ NOT_JSON = {
 
 @each_reader
 @pytest.mark.parametrize("content", NOT_JSON.values(), ids=list(NOT_JSON))
-def test_what_is_no_json_may_be_whole_the_next_time(read: Reader, content: bytes) -> None:
+def test_broken_json_may_be_whole_the_next_time(read: Reader, content: bytes) -> None:
     """A body that is not JSON, under status 200, was cut or replaced on the way, so a retry may help."""
     with pytest.raises(ResponseDecodeError, match=r"^\$: not JSON \(\w+\), got ") as caught:
         read(Response(200, {}, content))
@@ -430,7 +430,7 @@ def test_what_is_no_json_may_be_whole_the_next_time(read: Reader, content: bytes
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
-def test_what_is_no_json_is_shown_from_its_beginning() -> None:
+def test_broken_json_is_shown_from_its_beginning() -> None:
     """The error quotes the start of a gateway's page, which shows its author."""
     with pytest.raises(ResponseDecodeError) as caught:
         read_page(Response(200, {}, b"<h1>Wartung \xff</h1>" + b"x" * 10_000), 1)

@@ -55,7 +55,7 @@ def unpack(user_sig: str) -> dict[str, Any]:
     return claims
 
 
-def vendor_user_sig(sdk_app_id: int, identifier: str, key: str, lifetime: int, issued_at: int) -> str:
+def tencent_user_sig(sdk_app_id: int, identifier: str, key: str, lifetime: int, issued_at: int) -> str:
     """Return the UserSig that Tencent's implementation signs at *issued_at*."""
     with patch.object(TLSSigAPIv2, "time", SimpleNamespace(time=lambda: issued_at + 0.5)):
         user_sig: str = TLSSigAPIv2.TLSSigAPIv2(sdk_app_id, key).gen_sig(identifier, lifetime)
@@ -66,18 +66,18 @@ def vendor_user_sig(sdk_app_id: int, identifier: str, key: str, lifetime: int, i
 
 
 @given(APP_IDS, IDENTIFIERS, KEYS, LIFETIMES, TIMES)
-def test_ours_claims_and_signs_what_the_vendors_does(
+def test_ours_claims_and_signs_the_same_as_tencents(
     sdk_app_id: int, identifier: str, key: str, lifetime: int, issued_at: int
 ) -> None:
     """For the same input and time both hold the same JSON, the MAC included."""
     ours = generate_user_sig(sdk_app_id, identifier, key, lifetime=lifetime, issued_at=issued_at)
-    assert unpack(ours) == unpack(vendor_user_sig(sdk_app_id, identifier, key, lifetime, issued_at))
+    assert unpack(ours) == unpack(tencent_user_sig(sdk_app_id, identifier, key, lifetime, issued_at))
 
 
 @given(APP_IDS, IDENTIFIERS, KEYS, LIFETIMES, TIMES)
-def test_the_vendors_is_verified(sdk_app_id: int, identifier: str, key: str, lifetime: int, issued_at: int) -> None:
+def test_tencents_is_verified(sdk_app_id: int, identifier: str, key: str, lifetime: int, issued_at: int) -> None:
     """A UserSig of Tencent's implementation is accepted, and its claims are read unchanged."""
-    claims = verify_user_sig(vendor_user_sig(sdk_app_id, identifier, key, lifetime, issued_at), key)
+    claims = verify_user_sig(tencent_user_sig(sdk_app_id, identifier, key, lifetime, issued_at), key)
     assert (claims.sdk_app_id, claims.identifier, claims.lifetime, claims.issued_at, claims.expires_at) == (
         sdk_app_id,
         identifier,
@@ -91,7 +91,7 @@ def test_the_vendors_is_verified(sdk_app_id: int, identifier: str, key: str, lif
 def test_an_identifier_may_hold_any_characters(identifier: str) -> None:
     """Identifiers beyond ASCII claim the same, and carry the same MAC, as Tencent's."""
     ours = unpack(generate_user_sig(1400000000, identifier, KEY, lifetime=86_400, issued_at=ISSUED))
-    assert ours == unpack(vendor_user_sig(1400000000, identifier, KEY, 86_400, ISSUED))
+    assert ours == unpack(tencent_user_sig(1400000000, identifier, KEY, 86_400, ISSUED))
     assert ours["TLS.identifier"] == identifier
 
 
@@ -117,7 +117,7 @@ def test_a_user_sig_is_signed_for_a_day_from_now_by_default() -> None:
 
 
 @given(IDENTIFIERS, st.binary(min_size=1, max_size=40))
-def test_a_user_sig_needs_only_the_vendors_alphabet(identifier: str, key: bytes) -> None:
+def test_a_user_sig_needs_only_tencents_alphabet(identifier: str, key: bytes) -> None:
     """The three characters that URLs would escape are replaced; the rest are letters and digits."""
     user_sig = generate_user_sig(1, identifier, key.hex(), issued_at=ISSUED)
     assert set(user_sig) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789*-_")
@@ -138,7 +138,7 @@ def test_a_user_sig_needs_only_the_vendors_alphabet(identifier: str, key: bytes)
         ({"secret_key": KEY.encode()}, "secret_key: pass"),
     ],
 )
-def test_what_cannot_be_signed_is_refused(changes: dict[str, Any], message: str) -> None:
+def test_an_argument_that_cannot_be_signed_is_refused(changes: dict[str, Any], message: str) -> None:
     """The message names the argument, its value unless it is the key, and the remedy."""
     arguments = {"sdk_app_id": 1, "identifier": "administrator", "secret_key": KEY, **changes}
     with pytest.raises(ConfigurationError, match=f"^{message}") as caught:

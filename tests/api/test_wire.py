@@ -103,7 +103,7 @@ def test_room_id_type_is_read_as_sampled_and_as_documented(value: object, expect
         ("CallResult", "call_result", 3),
     ],
 )
-def test_a_value_that_the_vendor_added_later_stays_plain(name: str, attribute: str, value: object) -> None:
+def test_a_value_that_tencent_added_later_stays_plain(name: str, attribute: str, value: object) -> None:
     """A value that this version does not know neither fails nor changes."""
     read = getattr(record_from_json({**RAW, name: value}), attribute)
     assert (read, type(read)) == (value, type(value))
@@ -333,7 +333,7 @@ def test_a_missing_field_is_named(name: str) -> None:
 
 
 @pytest.mark.parametrize("raw", [None, [], "record", 5, True], ids=repr)
-def test_what_is_no_object_is_no_record(raw: object) -> None:
+def test_only_an_object_is_a_record(raw: object) -> None:
     """The path is that of the record itself."""
     with pytest.raises(ResponseDecodeError) as caught:
         record_from_json(raw, path="$.Response.CallRecordList[0]", request_id="Id-1")

@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import attrs
 import pytest
 from cli_process import COMMAND, Run, is_short, start
 from exported import FORMATS, PYARROW, expected_row, read_rows
@@ -23,7 +24,7 @@ from scripted_service import scripted_service
 
 from trtc_records import RequestTimeoutError
 from trtc_records.cli._errors import explain_writing
-from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox
+from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox, make_records
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and terminals")
 
@@ -205,7 +206,7 @@ def test_file_export_leaves_stdout_empty(run: Run) -> None:
     assert run("export", "--output", "calls.jsonl").stdout == ""
 
 
-def test_summary_tells_what_was_exported(run: Run, sandbox: Sandbox) -> None:
+def test_report_counts_the_exported_records(run: Run, sandbox: Sandbox) -> None:
     """The summary counts records, answered calls, results and pages."""
     done = run("export", "-o", "calls.jsonl")
     answered = sum(record.answered for record in sandbox.records)
@@ -276,6 +277,50 @@ def test_date_as_an_end_is_the_whole_day(run: Run, sandbox: Sandbox, command: st
     else:
         assert ids(read_lines(done.stdout)) == inside
         assert f"window    {day} 00:00:00 UTC to {day} 23:59:59 UTC" in done.stderr
+
+
+@pytest.mark.parametrize("half_open", [False, True])
+@pytest.mark.parametrize("window", ["start", "end", "within", "overlap"])
+def test_call_is_in_the_export_of_the_day_on_which_it_started(
+    run: Run, window: Literal["start", "end", "within", "overlap"], half_open: bool
+) -> None:
+    """Exports of neighbouring days have each call once, whichever part of a call a window of the service means."""
+    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=2)
+    midnight = day + timedelta(days=1)
+    starts = [day, midnight - timedelta(seconds=1), midnight, midnight + timedelta(days=1, seconds=-1)]
+    calls = [
+        attrs.evolve(record, start_time=start, accept_time=start, end_time=start + timedelta(seconds=60 * number))
+        for number, (record, start) in enumerate(zip(make_records(8), [*starts, *starts], strict=True))
+    ]
+    with Sandbox(records=calls, behaviour=Behaviour(window=window, half_open=half_open)) as sandbox:
+        exports = []
+        for date in (str(day.date()), str(midnight.date())):
+            done = run("export", "--since", date, "--until", date, **sandbox.environment)
+            exports.append({row["call_id"] for row in read_lines(done.stdout)})
+            assert f"Exported {len(exports[-1])} call records" in done.stderr
+            counted = run("summary", "--json", "--since", date, "--until", date, **sandbox.environment)
+            assert json.loads(counted.stdout)["calls"] == len(exports[-1])
+    assert exports == [
+        {call.call_id for call in calls if call.start_time < midnight},
+        {call.call_id for call in calls if call.start_time >= midnight},
+    ]
+
+
+@pytest.mark.parametrize("edges", [("0001-01-01", "9999-12-31"), ("1970-01-01", "2999-01-01")])
+def test_window_may_be_wider_than_any_calendar(run: Run, sandbox: Sandbox, edges: tuple[str, str]) -> None:
+    """The time that is read on both sides of a window does not leave the calendar."""
+    rows = read_lines(run("export", "--since", edges[0], "--until", edges[1]).stdout)
+    assert len(rows) == len(sandbox.records)
+
+
+def test_window_ends_by_the_service_s_clock(run: Run) -> None:
+    """The report shows the end of the window that was read, which this machine's clock does not decide."""
+    with Sandbox(records=5, clock_skew=-86_400 * 2) as sandbox:
+        done = run("export", **sandbox.environment)
+    shown = re.search(r"window .* to (\S+ \S+) UTC", done.stderr)
+    assert shown is not None
+    end = datetime.fromisoformat(f"{shown[1]}+00:00")
+    assert abs(datetime.now(UTC) - timedelta(days=2) - end) < timedelta(minutes=1)
 
 
 def test_since_takes_a_length_of_time(run: Run, sandbox: Sandbox) -> None:

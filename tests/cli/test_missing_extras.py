@@ -32,7 +32,7 @@ def run_without(module: str, *arguments: str, **variables: str) -> subprocess.Co
     )
 
 
-def test_missing_typer_says_what_to_install() -> None:
+def test_missing_typer_names_the_extra() -> None:
     """Without Typer the command names the extra in one line."""
     done = run_without("typer", "--help")
     assert (done.returncode, done.stdout) == (2, "")
@@ -42,7 +42,7 @@ def test_missing_typer_says_what_to_install() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not EXTRAS, reason="needs the extra cli")
-def test_missing_pyarrow_says_what_to_install() -> None:
+def test_missing_pyarrow_names_the_extra() -> None:
     """Without pyarrow an export to Parquet names the extra before anything is read; other formats do without."""
     done = run_without("pyarrow", "export", "--sandbox", "--format", "parquet", "-o", "-")
     assert (done.returncode, done.stdout) == (2, "")
@@ -53,7 +53,7 @@ def test_missing_pyarrow_says_what_to_install() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not EXTRAS, reason="needs the extra cli")
 @pytest.mark.parametrize("command", ["doctor", "get call-1"])
-def test_missing_redis_says_what_to_install(command: str) -> None:
+def test_missing_redis_names_the_extra(command: str) -> None:
     """A quota shared through Redis without the extra is an error that names the install command."""
     account = {"TRTC_SDK_APP_ID": "1", "TRTC_IDENTIFIER": "a", "TRTC_SECRET_KEY": "k", "TRTC_REGION": "seoul"}
     done = run_without("redis", *command.split(), **account, TRTC_REDIS_URL="redis://127.0.0.1:1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,20 @@ def test_zone_moves_the_hours(run: Run) -> None:
     assert [there["hours"][(hour + 8) % 24] for hour in range(24)] == here["hours"]
 
 
+@pytest.mark.parametrize("zone", ["Asia/Singapore", "utc"])
+def test_zone_needs_no_database_of_the_system(run_process: Run, zone: str) -> None:
+    """``--zone`` works on Windows and in slim images, which have no time zones."""
+    done = run_process("summary", "--json", "--zone", zone, PYTHONTZPATH="")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["zone"].upper() == zone.upper()
+
+
+def test_extra_brings_time_zones() -> None:
+    """The extra of the command names the time zones, which other packages may stop to bring."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert any(name.startswith("tzdata") for name in project["optional-dependencies"]["cli"])
+
+
 def test_page_is_written_beside_the_text(run: Run, tmp_path: Path) -> None:
     """``--html`` writes a page too, and says so."""
     done = run("summary", "--html", "report.html", "--sandbox")
@@ -47,6 +62,23 @@ def test_page_is_written_beside_the_text(run: Run, tmp_path: Path) -> None:
     assert done.stdout.startswith("5,000 calls, ")
     assert "Wrote report.html" in done.stderr
     assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize("path", ["no/such/report.html", "/proc/report.html", "."])
+def test_page_that_cannot_be_written_is_found_out_first(run: Run, path: str) -> None:
+    """A page that cannot be written is an error before the first request."""
+    with Sandbox(records=5) as service:
+        done = run("summary", "--html", path, **service.environment)
+        assert (done.returncode, done.stdout, service.stats.requests) == (2, "", 0)
+    assert f"cannot write {path}" in done.stderr
+    assert "choose another --html" in done.stderr
+
+
+def test_older_page_survives_a_failure(run: Run, tmp_path: Path) -> None:
+    """A walk that fails leaves an older page, and nothing beside it."""
+    (tmp_path / "report.html").write_text("older")
+    assert run("summary", "--html", "report.html", TRTC_SECRET_KEY="not-the-key").returncode == 3
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("report.html", "older")]
 
 
 def test_terminal_without_unicode_is_served(run_process: Run) -> None:

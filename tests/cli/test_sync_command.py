@@ -38,7 +38,7 @@ def test_default_is_a_file_here(run: Run, sandbox: Sandbox, tmp_path: Path) -> N
     assert read_ids(tmp_path / "calls.duckdb") == ids_of(sandbox)
 
 
-def test_it_says_what_it_added(run: Run) -> None:
+def test_it_reports_new_and_known_records(run: Run) -> None:
     """The lines show new and known records, the window, the run before, and the table."""
     first, second = run("sync"), run("sync", "--overlap", "7d")
     assert "Synced 450 call records to duckdb:///calls.duckdb in" in first.stderr
@@ -69,7 +69,7 @@ def test_embedded_sandbox_has_a_dataset_of_its_own(run: Run, environment: dict[s
     assert len(read_ids(tmp_path / "calls.duckdb", "trtc_records_sandbox")) == 5_000
 
 
-def test_dataset_is_what_it_is_told(run: Run, tmp_path: Path) -> None:
+def test_dataset_is_the_chosen_one(run: Run, tmp_path: Path) -> None:
     """``--dataset`` names the schema."""
     assert run("sync", "--dataset", "mine", "--since", "2d").returncode == 0
     assert read_ids(tmp_path / "calls.duckdb", "mine")

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
@@ -24,6 +24,7 @@ from aiogram.client.session.base import BaseSession  # noqa: E402
 from aiogram.methods import SendMessage, TelegramMethod  # noqa: E402
 from aiogram.types import Chat, Message, Update, User  # noqa: E402
 
+from trtc_records import CallRecordsClient  # noqa: E402
 from trtc_records.sandbox import Faults, SandboxFixture, make_records  # noqa: E402
 
 pytestmark = [pytest.mark.anyio, pytest.mark.trtc_sandbox(records=250)]
@@ -77,6 +78,19 @@ async def test_today_counts_the_calls_since_midnight(trtc_sandbox: SandboxFixtur
     (answer,) = await ask(trtc_sandbox, "/today")
     assert answer.startswith("No calls" if calls == 0 else f"{calls} call")
     assert len(answer) <= 4096
+
+
+async def test_incomplete_walk_is_admitted(trtc_sandbox: SandboxFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A summary that may lack calls says so."""
+
+    async def miss_some(_: object, *, on_incomplete: Callable[[object], None], **__: object) -> AsyncIterator[object]:
+        on_incomplete("some")
+        for nothing in ():
+            yield nothing
+
+    monkeypatch.setattr(CallRecordsClient, "iter_records", miss_some)
+    (answer,) = await ask(trtc_sandbox, "/today")
+    assert answer.endswith("Some calls may be missing; try again later.")
 
 
 RECORD = make_records(1, seed=3)[0]

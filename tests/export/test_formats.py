@@ -113,7 +113,7 @@ def test_full_disk_is_an_os_error(name: str) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 @every_format
-def test_new_file_has_what_the_umask_leaves(name: str, tmp_path: Path) -> None:
+def test_new_file_has_the_permissions_of_the_umask(name: str, tmp_path: Path) -> None:
     """A new file has the permissions that the umask leaves."""
     path = tmp_path / f"calls.{name}"
     before = os.umask(0o027)

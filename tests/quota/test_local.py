@@ -46,7 +46,7 @@ def test_the_quota_is_used_to_95_percent() -> None:
     assert 191 <= 4000 / (times[-1] - times[0]) <= 193
 
 
-def test_what_a_busy_loop_left_behind_is_made_up_for() -> None:
+def test_permits_missed_by_a_busy_loop_are_made_up_for() -> None:
     """A pause of 60 ms now and then, as of a garbage collector, costs nothing of the quota and causes no burst."""
 
     async def main() -> list[float]:

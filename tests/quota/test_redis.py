@@ -205,7 +205,7 @@ def test_no_second_holds_more_than_the_quota(server: Server, processes: int) -> 
 
 
 @pytest.mark.slow
-def test_a_line_that_is_lost_begins_behind_what_was_promised(server: Server) -> None:
+def test_a_lost_key_begins_behind_the_leased_permits(server: Server) -> None:
     """A key that is evicted or flushed, again and again, lets no second hold more than the quota."""
     with start_workers(server.url, [0.0] * 4, lanes=8, seconds=3) as workers:
         time.sleep(1.5)

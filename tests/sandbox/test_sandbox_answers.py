@@ -30,7 +30,7 @@ def record(call_id="04c9a0ac-8e38-4a19-be45-349c5ce7911b", *, age=3_600, **chang
     return CallRecord(**defaults | changes)
 
 
-def test_a_success_has_the_vendors_envelope(caller):
+def test_a_success_has_tencents_envelope(caller):
     """A success has code 0, an empty ErrorInfo, OK, an id and a Response."""
     answer = caller.ask(NumberPerPage=3, Page=2)
     assert {name: answer[name] for name in ("ErrorCode", "ErrorInfo", "ActionStatus")} == {
@@ -48,7 +48,7 @@ def test_an_answer_is_json_under_status_200(caller):
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
 
 
-def test_request_ids_look_like_the_vendors_and_differ(caller):
+def test_request_ids_look_like_tencents_and_differ(caller):
     """Each answer, a failure too, has a fresh RequestId."""
     ids = [caller.ask(Page=page)["RequestId"] for page in (0, 1, 2)]
     assert len(set(ids)) == 3
@@ -367,7 +367,7 @@ AT_ONCE = {"start": (1, 0), "end": (1, 0), "within": (0, 0), "overlap": (4, 3)}
 @pytest.mark.parametrize("order", ["ascending", "descending"])
 @pytest.mark.parametrize("half_open", [False, True])
 @pytest.mark.parametrize("window", WINDOWS)
-def test_a_window_means_what_is_chosen(connect, window, half_open, order):
+def test_a_window_has_the_chosen_meaning(connect, window, half_open, order):
     """A window matches a call's start, its end, both, or any moment; half-open, it excludes EndTime."""
     moment = int(time.time()) - 3_600
     expected = [name for name in WINDOWS[window].split() if not (half_open and name in HALF_OPEN[window])]

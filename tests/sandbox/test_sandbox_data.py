@@ -113,7 +113,7 @@ def test_some_users_call_more_than_others():
     assert counts[0] > 5 * median(counts)
 
 
-def test_a_sandbox_makes_what_make_records_makes():
+def test_a_sandbox_makes_the_records_of_make_records():
     """``Sandbox(records=…)`` makes the same records as ``make_records``."""
     before = int(time.time())
     made = Sandbox(records=40, seed=9).records

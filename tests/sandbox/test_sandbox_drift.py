@@ -193,14 +193,14 @@ def test_a_replica_may_lack_the_newest_record(connect):
     assert newest.call_id not in {call["CallId"] for call in lagging["CallRecordList"]}
 
 
-def test_a_lagging_replica_lacks_what_arrived_last(connect):
+def test_a_lagging_replica_lacks_the_last_arrival(connect):
     """A lagging replica lacks the latest arrival."""
     with Sandbox(records=20, drift=Drift(arrivals=1, replica_lag=1)) as sandbox:
         caller = connect(sandbox)
         assert [caller.query()["TotalNum"] for _ in range(3)] == [19, 20, 21]
 
 
-def test_filtered_queries_follow_what_comes_and_goes(connect):
+def test_filtered_queries_follow_arrivals_and_departures(connect):
     """Filtered queries see the same arrivals and expiries as unfiltered ones."""
     drift = Drift(arrivals=0.6, expiries=0.6, anywhere=True)
     with Sandbox(records=60, quota=None, drift=drift, behaviour=Behaviour(window="end")) as sandbox:

@@ -62,7 +62,7 @@ def test_a_wrong_argument_is_named(make, argument, value, remedy):
     assert repr(value) in str(caught.value) or not value
 
 
-def test_what_is_no_record_is_named():
+def test_a_record_of_another_type_is_named():
     """An object among the given records that is no record is named."""
     with pytest.raises(ValueError, match="an item of records cannot be 1: write how many to make"):
         Sandbox(records=[*make_records(1), 1])

@@ -40,7 +40,7 @@ def dial(sandbox):
         yield raw
 
 
-def test_credentials_are_what_a_client_takes(shared):
+def test_credentials_are_arguments_of_a_client(shared):
     """The credentials are named like the constructor's arguments."""
     assert shared.credentials == {
         "sdk_app_id": 1_400_000_000,
@@ -50,7 +50,7 @@ def test_credentials_are_what_a_client_takes(shared):
     }
 
 
-def test_the_environment_is_what_a_client_reads(shared):
+def test_a_client_reads_the_environment(shared):
     """The environment has only text, and the client reads it."""
     assert shared.environment == {
         "TRTC_SDK_APP_ID": "1400000000",
@@ -72,7 +72,7 @@ def test_the_key_is_not_shown(shared):
     assert shared.credentials["secret_key"] not in f"{shared!r} {shared._app!r}"
 
 
-def test_stats_count_what_was_asked(connect):
+def test_stats_count_requests(connect):
     """The stats count requests and connections, and list pages in order."""
     with Sandbox(records=30) as sandbox:
         for _ in range(2):

@@ -158,7 +158,7 @@ def test_hiding_wraps_a_credential_of_any_type(value: object) -> None:
 @pytest.mark.parametrize(
     "value", [None, Secret(TEXT), generate_user_sig, lambda: TEXT], ids=["None", "Secret", "function", "lambda"]
 )
-def test_hiding_leaves_what_shows_nothing(value: object) -> None:
+def test_hiding_leaves_other_values(value: object) -> None:
     """``None``, secrets and callables stay as they are."""
     assert hide(value) is value
 

@@ -112,7 +112,7 @@ PARTS_ONLY = "base_url: not a URL of the form 'https://host', with a port and a 
 
 
 @pytest.mark.parametrize("url", ["https://[::1", "https://host:port", "https://ho\x00st", "https://" + "a" * 70_000])
-def test_what_is_no_url_is_refused(url: str) -> None:
+def test_a_text_that_is_no_url_is_refused(url: str) -> None:
     """The message shows an example of a URL."""
     with pytest.raises(ConfigurationError, match=exactly(PARTS_ONLY)):
         check_base_url(None, url)
@@ -139,7 +139,7 @@ def test_a_url_with_more_than_an_address_is_refused_unseen(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["https://user:hunter2@host:port", "https://user:hunter2@[zz]", "https://user:hunter2"])
-def test_a_password_in_what_is_no_url_is_not_shown(url: str) -> None:
+def test_a_password_in_a_text_that_is_no_url_is_not_shown(url: str) -> None:
     """A password is one also where a typing error stands beside it."""
     with pytest.raises(ConfigurationError) as caught:
         check_base_url(None, url)

@@ -70,7 +70,7 @@ def test_jitter_does_not_starve_the_quota(draw: Callable[[random.Random], float]
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=50))
-def test_the_estimate_stays_within_what_was_measured(samples: list[float]) -> None:
+def test_the_estimate_stays_within_the_measurements(samples: list[float]) -> None:
     """For any measurements, the mean lies between the extremes and the spread below thrice the largest."""
     estimate = measure(*samples).requests_in_flight(RATE)
     assert 2 + RATE * min(samples) * 0.999 <= estimate <= 3 + RATE * 3 * max(samples)

@@ -39,7 +39,7 @@ def sum_up(*records: CallRecord, **options: object) -> Summary:
     return summary
 
 
-def test_calls_are_counted_by_what_they_were() -> None:
+def test_calls_are_counted_by_kind() -> None:
     """Results, types and media are counted, even values that Tencent adds later."""
     result = sum_up(
         call(1),

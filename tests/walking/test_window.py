@@ -115,7 +115,7 @@ SECONDS = st.integers(EDGE - 2 * EDGE_MARGIN, NOW) | st.integers(0, 2 * NOW)
 
 
 @given(st.none() | SECONDS, st.none() | SECONDS)
-def test_a_pinned_window_lies_within_what_was_asked_for(start: int | None, end: int | None) -> None:
+def test_a_pinned_window_lies_within_the_requested_one(start: int | None, end: int | None) -> None:
     """With any ends, a pinned window is valid, within the retention, and never wider than the query's."""
     assume(start is None or end is None or start <= end)
     pinned = pin(Query(start_time=start, end_time=end, page_size=7))

@@ -49,7 +49,7 @@ def test_generator_stays_in_one_task() -> None:
     assert len(numbers.tasks) == 1
 
 
-def test_error_is_raised_behind_what_came_before_it() -> None:
+def test_error_is_raised_behind_the_items_before_it() -> None:
     """An error in the generator reaches the caller, with nothing lost before it."""
     numbers = Numbers(3, LookupError("gone"))
     items = iterate(numbers.make(), ahead=2)

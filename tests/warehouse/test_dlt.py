@@ -6,6 +6,7 @@ import errno
 import json
 import logging
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -31,6 +32,7 @@ from trtc_records import (
     CallRecord,
     CallRecordPage,
     CallRecordsClient,
+    ClockSkewWarning,
     ConfigurationError,
     IncompleteWalkWarning,
     RetentionWarning,
@@ -137,7 +139,7 @@ def test_call_that_was_recorded_late_is_added(to: str, path: Path) -> None:
     assert ids(read_table(path)) == ids_of(calls)
 
 
-def test_overlap_is_what_it_is_told(to: str) -> None:
+def test_overlap_is_the_chosen_one(to: str) -> None:
     """A shorter overlap reads less again."""
     with Sandbox(records=50) as sandbox:
         first = sync_call_records(to, client_of(sandbox))
@@ -207,6 +209,15 @@ def test_mark_in_the_future_tells_nothing(to: str, path: Path, monkeypatch: pyte
     assert (report.previous_end_time, report.start_time, report.complete) == (ahead.end_time, None, True)
     assert ids(read_table(path)) == ids_of(calls)
     assert last.previous_end_time == report.end_time
+
+
+def test_end_is_in_the_service_s_time(to: str) -> None:
+    """The reported end of a window is the stored one, whatever this machine's clock says."""
+    with Sandbox(records=20, clock_skew=-7_200) as sandbox, pytest.warns(ClockSkewWarning):
+        first = sync_call_records(to, client_of(sandbox))
+        second = sync_call_records(to, client_of(sandbox))
+    assert abs(datetime.now(UTC) - timedelta(hours=2) - first.end_time) < timedelta(minutes=1)
+    assert second.previous_end_time == first.end_time
 
 
 def test_nul_is_kept_beside_its_column(to: str, path: Path) -> None:
@@ -395,6 +406,72 @@ def test_syncs_at_once_share_the_configuration(tmp_path: Path, monkeypatch: pyte
     assert (dict(os.environ), logging.getLogger("dlt").filters) == (before, filters)
 
 
+def test_second_sync_of_a_process_is_refused(to: str, path: Path) -> None:
+    """DuckDB locks its file against other processes only, so a sync in another thread is refused by name."""
+    refused: list[BaseException | None] = []
+
+    with Sandbox(records=50) as sandbox:
+
+        def start_another(_: object) -> None:
+            with pytest.raises(DestinationError, match="another sync is writing to trtc_records") as raised:
+                sync_call_records(to, client_of(sandbox))
+            refused.append(raised.value)
+
+        report = sync_call_records(to, client_of(sandbox), on_page=start_another)
+        assert refused
+        assert (report.added, ids(read_table(path))) == (50, ids_of(sandbox.records))
+        assert sync_call_records(to, client_of(sandbox)).added == 0
+
+
+@pytest.mark.slow
+def test_second_process_is_refused_while_the_first_one_reads(to: str, path: Path) -> None:
+    """DuckDB's file stays locked for a whole sync, not only while rows are written."""
+    code = f"from trtc_records.warehouse.dlt import sync_call_records; sync_call_records({to!r})"
+    others: list[subprocess.CompletedProcess[str]] = []
+    with Sandbox(records=50) as sandbox:
+        environment = {**os.environ, **sandbox.environment}
+
+        def start_another(_: object) -> None:
+            command = [sys.executable, "-P", "-c", code]
+            others.append(subprocess.run(command, env=environment, capture_output=True, text=True, check=False))
+
+        sync_call_records(to, client_of(sandbox), on_page=start_another)
+        assert ids(read_table(path)) == ids_of(sandbox.records)
+    assert others[0].returncode == 1
+    assert "DestinationError" in others[0].stderr
+    assert "lock" in others[0].stderr
+
+
+@pytest.mark.parametrize("statement", ["load", "rows"])
+def test_rows_of_another_program_are_an_error(to: str, path: Path, statement: str) -> None:
+    """Where no lock keeps others away, their loads and rows are noticed: the numbers cannot be right."""
+    statements = {
+        "load": "INSERT INTO trtc_records._dlt_loads SELECT * REPLACE ('1.0' AS load_id) FROM trtc_records._dlt_loads",
+        "rows": "INSERT INTO trtc_records.call_records SELECT calls.* REPLACE (call_id || copy AS call_id) "
+        "FROM trtc_records.call_records AS calls, range(2) AS copies (copy)",
+    }
+    with Sandbox(records=50) as sandbox:
+        sync_call_records(to, client_of(sandbox))
+
+        def write(_: object) -> None:
+            with duckdb.connect(str(path)) as connection:
+                connection.execute(statements[statement])
+
+        with pytest.raises(DestinationError, match="another program wrote to trtc_records.call_records"):
+            sync_call_records(to, client_of(sandbox), overlap=timedelta(days=7), on_page=write)
+        assert set(ids_of(sandbox.records)) <= set(ids(read_table(path)))
+
+
+def test_rows_that_are_there_twice_become_one(to: str, path: Path) -> None:
+    """A sync that replaces two rows by one has no number of new records, rather than a negative one."""
+    with Sandbox(records=50) as sandbox:
+        sync_call_records(to, client_of(sandbox))
+        with duckdb.connect(str(path)) as connection:
+            connection.execute("INSERT INTO trtc_records.call_records FROM trtc_records.call_records")
+        report = sync_call_records(to, client_of(sandbox), overlap=timedelta(days=7))
+    assert (report.added, report.seen_before) == (None, None)
+
+
 def test_environment_and_log_are_as_they_were(to: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """dlt is configured and silent for the sync only."""
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "true")
@@ -480,7 +557,7 @@ def test_server_that_cannot_be_reached_is_the_destinations_error(
 ) -> None:
     """A driver in Python (MySQL's, for one) lets the error of its socket through."""
 
-    def fail(_: object) -> None:
+    def fail(*_: object) -> None:
         raise failure
 
     monkeypatch.setattr(integration, "_count", fail)
@@ -491,7 +568,7 @@ def test_server_that_cannot_be_reached_is_the_destinations_error(
 def test_disk_that_is_full_is_not_the_destinations_error(to: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error of this machine arrives unchanged."""
 
-    def fail(_: object) -> None:
+    def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(integration, "_count", fail)
@@ -687,3 +764,46 @@ def test_password_may_come_from_where_libpq_looks(postgres: str, monkeypatch: py
     with Sandbox(records=10) as sandbox:
         url = postgres.replace(":s3cret%3A%2F%40", "")
         assert sync_call_records(url, client_of(sandbox), dataset="elsewhere").added == 10
+
+
+@pytest.mark.slow
+def test_syncs_at_once_into_a_fresh_schema_lose_nothing(postgres: str) -> None:
+    """Of processes that start together, some may be refused; each record is there once, and every number is right."""
+    dataset = f"at_once_{secrets.token_hex(4)}"
+    code = (
+        "import sys\n"
+        "from trtc_records.warehouse.dlt import DestinationError, sync_call_records\n"
+        "try:\n"
+        f"    report = sync_call_records({postgres!r}, dataset={dataset!r})\n"
+        "    print(report.added, report.seen_before, report.complete)\n"
+        "except DestinationError as error:\n"
+        "    print(error)\n"
+    )
+    with Sandbox(records=3_000, latency=0.05) as sandbox:
+        environment = {**os.environ, **sandbox.environment}
+        command = [sys.executable, "-P", "-c", code]
+        processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+        lines = [process.communicate(timeout=100)[0].strip() for process in processes]
+        expected = ids_of(sandbox.records)
+    assert sorted(name for (name,) in query(postgres, f"SELECT call_id FROM {dataset}.call_records")) == expected
+    done = [line for line in lines if "another sync is writing to at_once" not in line]
+    assert done[0].split()[0] in {"3000", "0"}
+    assert sum(line == "3000 0 True" for line in done) == 1
+    assert all(line == "3000 0 True" or (line.startswith("0 ") and line.endswith(" True")) for line in done)
+
+
+@pytest.mark.slow
+def test_lock_that_is_lost_loads_nothing(postgres: str) -> None:
+    """A lock ends with its connection; then nothing is written, and no mark is set."""
+
+    def cut(_: object) -> None:
+        query(
+            postgres,
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'",
+        )
+
+    with Sandbox(records=50) as sandbox:
+        with pytest.raises(DestinationError):
+            sync_call_records(postgres, client_of(sandbox), dataset="lost", on_page=cut)
+        report = sync_call_records(postgres, client_of(sandbox), dataset="lost")
+    assert (report.previous_end_time, report.added) == (None, 50)

@@ -38,7 +38,7 @@ def test_relative_file_is_in_the_current_directory(tmp_path: Path, monkeypatch: 
     assert (target.name, target.credentials) == ("duckdb", str(tmp_path.resolve() / "my calls.duckdb"))
 
 
-def test_path_may_hold_what_is_special_in_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_path_may_hold_special_characters_of_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ? and a # in a path are percent-encoded."""
     monkeypatch.chdir(tmp_path)
     assert read_target("duckdb:///week%237%3F.duckdb").credentials == str(tmp_path.resolve() / "week#7?.duckdb")
@@ -74,7 +74,7 @@ def test_absolute_file_has_a_fourth_slash(tmp_path: Path) -> None:
         (f"u:{PASSWORD}@host", "not a URL"),
     ],
 )
-def test_what_cannot_be_synced_to_is_explained(text: object, explanation: str) -> None:
+def test_unusable_destination_is_explained(text: object, explanation: str) -> None:
     """The message gives the reason and an example, and shows no part of a password."""
     with pytest.raises(ConfigurationError, match=r"^to: ") as raised:
         read_target(text)

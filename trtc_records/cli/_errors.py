@@ -110,17 +110,17 @@ def guard(command: Callable[Arguments, ExitCode]) -> Callable[Arguments, ExitCod
 
 
 @contextmanager
-def explain_writing(target: object) -> Iterator[None]:
+def explain_writing(target: object, option: str = "--output") -> Iterator[None]:
     """Turn an ``OSError`` into a :class:`CommandError` that names *target*, except where a pipe is closed.
 
-    The client's time-out is an ``OSError`` too, as every ``TimeoutError``.
+    The client's own errors stay as they are.
     """
     try:
         yield
     except (BrokenPipeError, CallRecordsError):
         raise
     except OSError as error:
-        raise CommandError(f"cannot write {target}: {error.strerror or error}", "choose another --output") from error
+        raise CommandError(f"cannot write {target}: {error.strerror or error}", f"choose another {option}") from error
 
 
 @contextmanager

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import attrs
 import typer
 
 from trtc_records import CallResult, CallType
+from trtc_records._api.query import RETENTION
 from trtc_records.cli._errors import CommandError
 from trtc_records.cli._output import LogLevel
 from trtc_records.cli._times import read_ago, read_time, show_time
@@ -29,9 +30,6 @@ __all__ = [
     "make_window",
     "read_length",
 ]
-
-
-_KEPT_DAYS: Final = 7
 
 
 def _read_start(text: str, *, is_end: bool = False) -> datetime:
@@ -137,6 +135,10 @@ class Window:
     ends_now: bool = False
     """Whether no end was given: the client then ends the window by the service's clock."""
 
+    def shift(self, lead: float) -> Window:
+        """Return the window that the client read, by a service's clock with that *lead* in seconds."""
+        return attrs.evolve(self, until=self.until + timedelta(seconds=round(lead))) if self.ends_now else self
+
     def __str__(self) -> str:
         if self.since is None:
             return f"the 7 days that the service keeps, to {show_time(self.until)}"
@@ -160,9 +162,9 @@ def make_window(since: datetime | None, until: datetime | None) -> Window:
             f"--since {show_time(since)} is not before the end of the window",
             "write 24h, or dates: --since 2026-01-31 --until 2026-01-31 is a whole day",
         )
-    if end < now - timedelta(days=_KEPT_DAYS):
+    if end < now - timedelta(seconds=RETENTION):
         raise CommandError(
-            f"--until {show_time(end)} is before the {_KEPT_DAYS} days that the service keeps",
+            f"--until {show_time(end)} is before the 7 days that the service keeps",
             "leave it out, or choose a later time",
         )
     return Window(since, end, ends_now=until is None)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 import attrs
 
-from trtc_records import CallRecordPage, CallRecordsClient, CallResult, CallType, ResponseDecodeError
+from trtc_records import CallRecord, CallRecordPage, CallRecordsClient, CallResult, CallType, ResponseDecodeError
 from trtc_records.cli._options import Window
 
 __all__ = ["Selection", "choose_client"]
 
 _SANDBOX_RECORDS: Final = 5_000
+_LONGEST_CALL: Final = timedelta(hours=24)
+"""The time to read beyond a window, for a service that selects calls by their end."""
 
 
 @attrs.frozen
@@ -29,15 +32,21 @@ class Selection:
     async def read(
         self, client: CallRecordsClient, on_invalid: Callable[[Any, ResponseDecodeError], None]
     ) -> AsyncGenerator[CallRecordPage, None]:
-        """Yield the pages of a walk over the selected records.
+        """Yield the pages of a walk over the selected records, and some more: :meth:`keep` drops those.
+
+        Tencent does not document whether the ends of a window belong to it, and which part of a call it means. A wider
+        one has each call that started in the window, in any case.
 
         Args:
             client: The client to read with.
             on_invalid: Called with each record that cannot be read, and the error.
         """
+        since = self.window.since
         pages = client.iter_pages(
-            start_time=self.window.since,
-            end_time=None if self.window.ends_now else self.window.until,
+            start_time=since and max(int(since.timestamp()) - 1, 0),
+            end_time=None
+            if self.window.until > datetime.now(UTC) - _LONGEST_CALL
+            else self.window.until + _LONGEST_CALL,
             call_result=self.result,
             call_type=self.call_type,
             page_size=self.page_size,
@@ -47,6 +56,12 @@ class Selection:
         async with aclosing(pages):
             async for page in pages:
                 yield page
+
+    def keep(self, record: CallRecord) -> bool:
+        """Return whether the call started in the window; one that ends now has no end here."""
+        since, until = self.window.since, self.window.until
+        start = record.start_time
+        return (since is None or start >= since) and (self.window.ends_now or start <= until)
 
 
 @contextmanager

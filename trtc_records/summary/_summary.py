@@ -49,7 +49,8 @@ class Summary:
     def __init__(self, *, zone: tzinfo = UTC, top: int = 10) -> None:
         if not isinstance(zone, tzinfo):
             raise ValueError(  # noqa: TRY004  (as any argument that is refused)
-                f"zone must be a tzinfo, got {zone!r}: write ZoneInfo('Asia/Singapore') or datetime.UTC"
+                f"zone must be a tzinfo, got {zone!r}: write ZoneInfo('Asia/Singapore') or datetime.UTC; where it "
+                f"knows no time zones (Windows, slim images), pip install tzdata"
             )
         if type(top) is not int or top < 0:
             raise ValueError(f"top must be an integer of at least 0, got {top!r}: write how many callers to name")

@@ -8,7 +8,7 @@ or in a pipeline of your own: ``pipeline.run(call_records_source())``.
 
 The records go to one table, ``call_records``, whose columns are those of every other format; ``callees`` is JSON as
 text, since not every destination has lists, or takes JSON from Arrow. A record that is there already is replaced by
-itself (``call_id`` is the primary key).
+itself: rows are merged by ``call_id``, which most destinations get no constraint for.
 
 The destination keeps the end of the last sync, per SDKAppID, and commits it together with the records. So a run that
 is killed changes nothing, and another machine can continue. The next run starts an overlap before that end, since a
@@ -26,8 +26,9 @@ import socket
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing, contextmanager
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -86,6 +87,8 @@ DATASET: Final = "trtc_records"
 _NAME: Final = "trtc_records"
 """The name of the source and of the pipeline, under which the destination stores its state."""
 _TABLE: Final = "call_records"
+_LOADS: Final = "_dlt_loads"
+"""dlt's table of the loads that were completed."""
 _MARKS: Final = "read_until"
 """The key in dlt's state of the resource: per SDKAppID, the Unix seconds until which everything was read."""
 _RECORDS_PER_TABLE: Final = 5_000
@@ -120,7 +123,10 @@ OnPage = Callable[[CallRecordPage], object]
 
 
 class DestinationError(CallRecordsError):
-    """A destination that cannot be reached or written to; no record was lost, and the next sync tries again."""
+    """A destination that cannot be reached or written to, or that another sync writes to.
+
+    No record was lost, and the next sync tries again, unless the message says otherwise.
+    """
 
 
 @attrs.frozen(kw_only=True)
@@ -140,7 +146,8 @@ class SyncReport:
     read: int
     """Records that the service gave."""
     added: int | None
-    """Records that are new in the table; ``None`` where the destination does not speak SQL."""
+    """Records that are new in the table; ``None`` where the destination does not speak SQL, or lost rows meanwhile:
+    rows that were there twice are replaced by one."""
     total: int | None
     """Records in the table after the sync."""
     complete: bool
@@ -191,8 +198,9 @@ def sync_call_records(
 ) -> SyncReport:
     """Bring the table of a destination up to date. It blocks: in async code, call it by ``asyncio.to_thread``.
 
-    One sync at a time may write to a dataset. dlt's working files are in a temporary directory while it runs, and its
-    telemetry is off, unless the process has used dlt before.
+    One sync at a time may write to a dataset: in PostgreSQL and DuckDB a second one is refused, elsewhere the one that
+    ends last fails. dlt's working files are in a temporary directory while it runs, and its telemetry is off, unless
+    the process has used dlt before.
 
     Args:
         to: A URL such as ``duckdb:///calls.duckdb`` or ``postgresql://user:password@host/database``, or the name of one
@@ -206,7 +214,7 @@ def sync_call_records(
 
     Raises:
         ConfigurationError: An argument, or the configuration of the destination, cannot be used.
-        DestinationError: The destination failed.
+        DestinationError: The destination failed, or another sync writes to the dataset.
         CallRecordsError: The service could not be read.
         OSError: The temporary files cannot be written.
 
@@ -233,14 +241,25 @@ def _try_sync(walk: _Walk, target: Target, dataset: str, directory: str) -> Sync
             _NAME, pipelines_dir=directory, destination=_make_destination(target), dataset_name=dataset
         )
         try:
-            pipeline.sync_destination()
-            before = _count(pipeline)
-            pipeline.run(walk.make_source(warns=False))
-            after = _count(pipeline)
+            with _lock(pipeline, target, dataset) as check_lock:
+                pipeline.sync_destination()
+                before, loads_before = _count(pipeline, _TABLE), _count(pipeline, _LOADS)
+                pipeline.extract(walk.make_source(warns=False))
+                pipeline.normalize()
+                check_lock()
+                loads = len(pipeline.load().loads_ids)
+                after, loads_after = _count(pipeline, _TABLE), _count(pipeline, _LOADS)
         finally:
             pipeline.deactivate()
     except Exception as error:  # noqa: BLE001  (dlt and its drivers raise errors of any type)
         return _explain(error, target)
+    added = None if before is None or after is None else after - before
+    others = 0 if loads_before is None or loads_after is None else loads_after - loads_before - loads
+    if others or (added is not None and added > walk.read):
+        return DestinationError(
+            f"{target.shown}: another program wrote to {dataset}.{_TABLE} during this sync, so records may be missing, "
+            f"or there twice: run one sync at a time, and read all 7 days again (since=, --since 7d)"
+        )
     return SyncReport(
         destination=target.shown,
         table=f"{dataset}.{_TABLE}",
@@ -248,7 +267,7 @@ def _try_sync(walk: _Walk, target: Target, dataset: str, directory: str) -> Sync
         end_time=datetime.fromtimestamp(walk.end, UTC),
         previous_end_time=_to_datetime(walk.previous),
         read=walk.read,
-        added=None if before is None or after is None else max(after - before, 0),
+        added=None if added is None or added < 0 else added,
         total=after,
         complete=walk.complete,
     )
@@ -332,15 +351,57 @@ def _make_destination(target: Target) -> Any:
     return destination
 
 
-def _count(pipeline: dlt.Pipeline) -> int | None:
-    """Return how many records are in the destination; ``None`` if it does not speak SQL."""
+@contextmanager
+def _lock(pipeline: dlt.Pipeline, target: Target, dataset: str) -> Iterator[Callable[[], object]]:
+    """Keep other syncs from the dataset; yield a function that fails if the lock was lost meanwhile.
+
+    PostgreSQL has a lock for it, which ends with its connection. It belongs to a transaction, since a pooler such as
+    PgBouncer may give the session to others. DuckDB locks its file against other processes as long as it is open, so it
+    stays open. Other destinations have no lock that all of them share: there, a sync counts the loads of others.
+
+    Raises:
+        DestinationError: Another sync is running.
+    """
+    with ExitStack() as stack:
+        sync = target, dataset
+        with _running_lock:
+            if sync in _running:
+                raise _refuse_second(target, dataset)
+            _running.add(sync)
+        stack.callback(_running.discard, sync)
+        if target.name not in {"duckdb", "postgres"}:
+            yield bool
+            return
+        client: Any = pipeline.sql_client()
+        connection = stack.enter_context(client)
+        if target.name == "postgres":
+            number = int.from_bytes(sha256(f"{_NAME}.{dataset}".encode()).digest()[:8], signed=True)
+            connection.execute_sql("BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0")
+            if connection.execute_sql(f"SELECT pg_try_advisory_xact_lock({number})") != [(True,)]:
+                raise _refuse_second(target, dataset)
+        yield lambda: connection.execute_sql("SELECT 1")
+
+
+_running: Final[set[tuple[Target, str]]] = set()
+"""This process's syncs: DuckDB's lock keeps out other processes only."""
+_running_lock: Final = threading.Lock()
+
+
+def _refuse_second(target: Target, dataset: str) -> DestinationError:
+    return DestinationError(f"{target.shown}: another sync is writing to {dataset}; run one at a time")
+
+
+def _count(pipeline: dlt.Pipeline, table: str) -> int | None:
+    """Return the number of rows of a table, of our own loads only; ``None`` if the destination does not speak SQL."""
     try:
         client = pipeline.sql_client()
     except SqlClientNotAvailable:
         return None
+    condition = f" WHERE schema_name = '{_NAME}'" if table == _LOADS else ""
     try:
         with client as connection:
-            rows = connection.execute_sql(f"SELECT count(*) FROM {connection.make_qualified_table_name(_TABLE)}")  # noqa: S608
+            name = connection.make_qualified_table_name(table)
+            rows = connection.execute_sql(f"SELECT count(*) FROM {name}{condition}")  # noqa: S608
     except DestinationUndefinedEntity:
         return 0
     assert rows is not None
@@ -446,9 +507,10 @@ class _Walk:
         self.start = self._choose_start()
         for records in iterate(self._read(client), ahead=_TABLES_AHEAD):
             yield _make_table(records)
+        # The walk ended its window by the service's clock, which this machine's may be far from.
+        self.end += round(client.service_time - time.time())
         if self.complete:
-            # The walk ended its window by the service's clock, which this machine's may be far from.
-            marks[app] = self.end + int(client.service_time - time.time())
+            marks[app] = self.end
 
     def _choose_start(self) -> int | None:
         edge = self.end - RETENTION

@@ -124,14 +124,13 @@ def export(
             nonlocal pages
             pages += 1
             advance(page)
-            for record in page.records:
-                summary.add(record)
 
         with explain_writing(output):
-            asyncio.run(_export(make_client, selection, writer, rejects, pass_by))
+            lead = asyncio.run(_export(make_client, selection, writer, rejects, summary=summary, pass_by=pass_by))
     shown = "stdout" if output == STDOUT else output
     seconds = time.monotonic() - started
-    for line in _make_report(summary.result, pages, target=shown, window=str(selection.window), seconds=seconds):
+    window = str(selection.window.shift(lead))
+    for line in _make_report(summary.result, pages, target=shown, window=window, seconds=seconds):
         note(line)
     return max(rejects.report(), incomplete())
 
@@ -141,17 +140,23 @@ async def _export(
     selection: Selection,
     writer: RecordWriter,
     rejects: Rejects,
+    *,
+    summary: Summary,
     pass_by: Callable[[CallRecordPage], None],
-) -> None:
+) -> float:
+    """Write the records, and return the lead of the service's clock in seconds."""
+
     async def read() -> AsyncGenerator[CallRecord, None]:
         async with aclosing(selection.read(client, rejects.add)) as pages:
             async for page in pages:
                 pass_by(page)
-                for record in page.records:
+                for record in filter(selection.keep, page.records):
+                    summary.add(record)
                     yield record
 
     async with make_client() as client, aclosing(read()) as records:
         await writer.write(records)
+        return client.service_time - time.time()
 
 
 def _choose_format(output: str, file_format: FileFormat | None, *, on_terminal: bool) -> FileFormat:

@@ -76,23 +76,24 @@ def summary(
     configure_output(quiet=quiet, log_level=log_level)
     selection = Selection(make_window(since, until), result, call_type, page_size)
     account = Summary(zone=zone, top=top)
-    with ExitStack() as stack:
-        make_client = stack.enter_context(choose_client(sandbox=sandbox))
-        incomplete = stack.enter_context(show_warnings())
-        rejects = stack.enter_context(Rejects(None))
-        advance = stack.enter_context(show_progress())
-        asyncio.run(_read(make_client, selection, account, rejects, advance))
-    if as_json:
-        print(json.dumps(account.to_dict(), indent=2))
-    else:
-        width = min(shutil.get_terminal_size().columns, _LINE)
-        sys.stdout.write(fit_encoding(account.to_text(width=width)))
-    if html is not None:
-        page = account.to_html()
-        with explain_writing(html), replace_file(html) as file:
-            file.write(page.encode())
-        note(f"Wrote {html}")
-    return max(rejects.report(), incomplete())
+    with show_warnings() as incomplete, ExitStack() as page:
+        file = None
+        if html is not None:  # opened before the walk, which would be in vain if it cannot be written
+            with explain_writing(html, "--html"):
+                file = page.enter_context(replace_file(html))
+        with choose_client(sandbox=sandbox) as make_client, Rejects(None) as rejects, show_progress() as advance:
+            asyncio.run(_read(make_client, selection, account, rejects, advance))
+        if as_json:
+            print(json.dumps(account.to_dict(), indent=2))
+        else:
+            width = min(shutil.get_terminal_size().columns, _LINE)
+            sys.stdout.write(fit_encoding(account.to_text(width=width)))
+        if file is not None:
+            with explain_writing(html, "--html"):
+                file.write(account.to_html().encode())
+                page.close()
+            note(f"Wrote {html}")
+        return max(rejects.report(), incomplete())
 
 
 async def _read(
@@ -105,5 +106,5 @@ async def _read(
     async with make_client() as client, aclosing(selection.read(client, rejects.add)) as pages:
         async for page in pages:
             advance(page)
-            for record in page.records:
+            for record in filter(selection.keep, page.records):
                 account.add(record)
