@@ -17,7 +17,7 @@ from trtc_records._api.protocol import page_request, read_page, read_record, rec
 from trtc_records._api.query import Order, Query, check_call_id, check_order, check_query
 from trtc_records._checks import check_callback, check_count, check_sdk_app_id, check_seconds, check_text
 from trtc_records._environment import hide_secrets, make_redis_limiter, read_environment, read_redis_url
-from trtc_records._errors import ConfigurationError, ResponseDecodeError, shorten
+from trtc_records._errors import ConfigurationError, ResponseDecodeError
 from trtc_records._sending.clock import ServiceClock
 from trtc_records._sending.credentials import UserSigProvider, hide, make_credential
 from trtc_records._sending.endpoint import check_base_url
@@ -107,8 +107,6 @@ class CallRecordsClient:
         credential = make_credential(sdk_app_id, identifier, hidden_key, hidden_user_sig, self._clock.now)
         if limiter is None:
             limiter = shared_limiter(sdk_app_id, f"{url.scheme}://{url.netloc.decode()}")
-        elif not isinstance(limiter, RateLimiter):
-            raise ConfigurationError(f"limiter={shorten(limiter)}: pass an object with 'async def acquire()'")
         self._requester = Requester(
             url,
             sdk_app_id=sdk_app_id,

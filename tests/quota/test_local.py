@@ -8,13 +8,15 @@ import random
 import threading
 import weakref
 from bisect import bisect_left
+from unittest.mock import AsyncMock
 
+import anyio
 import pytest
 from virtual_time import VirtualLoop, run
 
 from trtc_records import ConfigurationError, LocalRateLimiter, RateLimiter
 from trtc_records.quota._brake import Brake
-from trtc_records.quota._local import _Permit, _Schedule, shared_limiter
+from trtc_records.quota._local import _Permit, _Schedule, adapt, shared_limiter
 
 
 def busiest(times: list[float], window: float = 1.0) -> int:
@@ -206,6 +208,43 @@ def test_limiters_of_others_fit_the_protocol() -> None:
 
     assert isinstance(AsyncLimiter(10, 1), RateLimiter)
     assert isinstance(LocalRateLimiter(), RateLimiter)
+
+
+class Blocking:
+    """A limiter whose wait would stop the event loop."""
+
+    def acquire(self) -> None:
+        """Give a permit at once."""
+
+
+@pytest.mark.parametrize(
+    ("limiter", "reason"),
+    [
+        (asyncio.Semaphore(1000), "release"),
+        (asyncio.BoundedSemaphore(5), "release"),
+        (asyncio.Lock(), "release"),
+        (asyncio.Condition, "a class"),
+        (threading.Semaphore(9), "release"),
+        (threading.Lock(), "release"),
+        (anyio.Semaphore(9), "release"),
+        (anyio.Lock(), "release"),
+        (anyio.CapacityLimiter(9), "release"),
+        (LocalRateLimiter, "a class; pass an instance"),
+        (Blocking(), "async def acquire"),
+        (object(), "async def acquire"),
+        (7, "async def acquire"),
+    ],
+)
+def test_what_limits_no_rate_is_refused(limiter: object, reason: str) -> None:
+    """A semaphore would stand still after its last permit, and a plain function would block."""
+    with pytest.raises(ConfigurationError, match=f"^limiter=.*{reason}"):
+        adapt(limiter)
+
+
+def test_a_mock_may_be_a_limiter() -> None:
+    """A test's stand-in is taken, though it has every attribute."""
+    mock = AsyncMock()
+    assert adapt(mock) is mock
 
 
 @pytest.mark.parametrize("rate", [0, -1, 1.5, True, "200", None])

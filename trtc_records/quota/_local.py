@@ -15,6 +15,7 @@ collection. The second releases these two by two, so that they do not become a b
 from __future__ import annotations
 
 import asyncio
+import inspect
 import math
 import threading
 from collections import deque
@@ -134,9 +135,27 @@ class BrakedLimiter:
         self._brake.slow_down(asyncio.get_running_loop().time())
 
 
-def adapt(limiter: RateLimiter) -> AdaptiveRateLimiter:
-    """Return *limiter* if it can slow down, and otherwise a :class:`BrakedLimiter` around it."""
+def adapt(limiter: object) -> AdaptiveRateLimiter:
+    """Return *limiter* if it can slow down, and otherwise a :class:`BrakedLimiter` around it.
+
+    Raises:
+        ConfigurationError: It is no rate limiter.
+    """
+    if inspect.isclass(limiter):
+        raise ConfigurationError(f"limiter={shorten(limiter)}: a class; pass an instance of it")
+    if inspect.getattr_static(limiter, "release", None) is not None:
+        raise ConfigurationError(
+            f"limiter={shorten(limiter)}: it waits for release(), which is never called, as a rate limiter's permits "
+            "come with time; pass a rate limiter such as LocalRateLimiter(100), and max_in_flight= for requests at once"
+        )
+    if not isinstance(limiter, RateLimiter) or _is_sync(limiter.acquire):
+        raise ConfigurationError(f"limiter={shorten(limiter)}: pass an object with 'async def acquire()'")
     return limiter if isinstance(limiter, AdaptiveRateLimiter) else BrakedLimiter(limiter)
+
+
+def _is_sync(function: Callable[[], object]) -> bool:
+    """Return whether it is a plain function, which would block the event loop; a mock may be any callable."""
+    return inspect.isroutine(function) and not inspect.iscoroutinefunction(inspect.unwrap(function))
 
 
 class _Permit:
