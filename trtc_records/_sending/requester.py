@@ -18,8 +18,9 @@ import httpx
 from trtc_records._api.error_codes import USER_SIG_EXPIRED
 from trtc_records._api.protocol import Request, Response, build_target
 from trtc_records._errors import AuthenticationError, ClientClosedError, RateLimitError, TransportError
+from trtc_records._secret import Secret
 from trtc_records._sending.clock import ServiceClock
-from trtc_records._sending.credentials import Credential, Secret
+from trtc_records._sending.credentials import Credential
 from trtc_records._sending.latency import Latency
 from trtc_records._sending.retry import retry
 from trtc_records._sending.transport import Transport
@@ -94,6 +95,7 @@ class Requester:
             (b"User-Agent", f"trtc-records/{__version__}".encode()),
         ]
         self._slowed_at = 0.0
+        self._used = False
         self._stopped = False
         self.latency = Latency()
         """The time that responses take."""
@@ -110,13 +112,19 @@ class Requester:
         )
 
     def check_open(self) -> None:
-        """Check that requests may be sent.
+        """Check that requests may be sent, and have it closed from then on.
 
         Raises:
             ClientClosedError: The requester was stopped.
         """
         if self._stopped:
             raise ClientClosedError("the client is closed: make a new one")
+        self._used = True
+
+    @property
+    def is_in_use(self) -> bool:
+        """Return whether requests may have been sent, and it was not stopped."""
+        return self._used and not self._stopped
 
     def stop(self) -> None:
         """Let no further attempt begin."""
