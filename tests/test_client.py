@@ -351,6 +351,38 @@ async def test_a_closed_client_says_so(make_client: MakeClient) -> None:
             await use
 
 
+@pytest.mark.parametrize("use", ["enter", "get_page", "iter_records"])
+async def test_a_client_that_was_used_and_not_closed_warns(make_client: MakeClient, use: str) -> None:
+    """Python's own warning for a resource names the client, and no secret."""
+    async with serve(pages(1)) as server:
+        client: CallRecordsClient | None = make_client(base_url=server.base_url)
+        transport = client._requester._transport
+        if use == "enter":
+            await client.__aenter__()
+        elif use == "get_page":
+            await client.get_page()
+        else:
+            await ids_of(client)
+        with pytest.warns(ResourceWarning, match=r"^unclosed CallRecordsClient\(sdk_app_id=1400000000") as caught:
+            client = None
+            gc.collect()
+        assert SECRET_KEY not in str(caught[0].message)
+        await transport.aclose()
+
+
+async def test_a_client_that_was_never_used_or_is_closed_does_not_warn(make_client: MakeClient) -> None:
+    """Nothing is open then; neither is it where arguments were refused."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_client(base_url="http://127.0.0.1:9")
+        with pytest.raises(ConfigurationError):
+            make_client(base_url="http://127.0.0.1:9", timeout=0)
+        async with serve(pages(1)) as server, make_client(base_url=server.base_url) as client:
+            await client.get_page()
+        del client
+        gc.collect()
+
+
 async def test_closing_ends_a_walk_under_way(make_client: MakeClient) -> None:
     """A consumer that waits for a page is told, and is not cancelled itself."""
     async with serve(pages(10_000, latency=0.2)) as server:

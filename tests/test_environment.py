@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -186,3 +187,32 @@ def test_types_of_from_env_are_those_of_the_constructor() -> None:
     del constructor["return"]
     typed = {name: value.__forward_arg__ for name, value in ClientArguments.__annotations__.items()}
     assert typed == constructor
+
+
+@pytest.mark.parametrize("end", ["pass", "await client.aclose()", "raise SystemExit"])
+def test_a_client_that_was_not_closed_warns_even_at_the_end_of_the_program(end: str) -> None:
+    """A global client is met by the interpreter's shutdown, in which nothing else is written."""
+    code = (
+        "import asyncio, contextlib\n"
+        "from trtc_records import CallRecordsClient, CallRecordsError\n"
+        "client = CallRecordsClient.from_env(attempts=1)\n"
+        "async def main():\n"
+        "    with contextlib.suppress(CallRecordsError):\n"
+        "        await client.get_record('x')\n"
+        f"    {end}\n"
+        "asyncio.run(main())\n"
+    )
+    environ = {**ACCOUNT, "TRTC_SECRET_KEY": SECRET_KEY, "TRTC_BASE_URL": "http://127.0.0.1:1", "TRTC_REGION": ""}
+    done = subprocess.run(
+        [sys.executable, "-W", "default::ResourceWarning", "-c", code],
+        env={**os.environ, **environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    shown = "ResourceWarning: unclosed CallRecordsClient(sdk_app_id=1400000001, identifier='administrator'"
+    assert (shown in done.stderr) is ("aclose" not in end)
+    assert "Exception ignored" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert SECRET_KEY not in done.stderr

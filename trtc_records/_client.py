@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import warnings
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from datetime import datetime
@@ -418,6 +419,11 @@ class CallRecordsClient:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:  # bound early, for an interpreter that ends
+        requester = vars(self).get("_requester")  # a client whose arguments were refused has none
+        if requester is not None and requester.is_in_use:
+            _warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._shown})"
