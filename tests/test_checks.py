@@ -15,13 +15,13 @@ def exactly(message: str) -> str:
     return f"^{re.escape(message)}$"
 
 
-@pytest.mark.parametrize("value", [1, 1400000000, 2**40])
+@pytest.mark.parametrize("value", [1, 1400000000, 2**40, 2**63 - 1])
 def test_an_sdk_app_id_is_an_integer_above_0(value: int) -> None:
     """Every id that Tencent's console can show is taken."""
     assert check_sdk_app_id(value) == value
 
 
-@pytest.mark.parametrize("value", [0, -1, True, 1.0, "1400000000", None, [1]], ids=repr)
+@pytest.mark.parametrize("value", [0, -1, True, 1.0, "1400000000", None, [1], 2**63], ids=repr)
 def test_another_sdk_app_id_is_refused(value: object) -> None:
     """A text, a bool or a number below 1 is no SDKAppID."""
     with pytest.raises(
@@ -31,10 +31,16 @@ def test_another_sdk_app_id_is_refused(value: object) -> None:
         check_sdk_app_id(value)
 
 
-@pytest.mark.parametrize("value", ["administrator", " a ", "管理员"])
+@pytest.mark.parametrize("value", ["administrator", "a b", "a\nb", "管理员"])
 def test_a_text_is_taken_as_it_is(value: str) -> None:
-    """Nothing is stripped from a text, which may be a user id."""
+    """Nothing inside a text is changed, which may be a user id."""
     assert check_text("identifier", value, "pass one") == value
+
+
+@pytest.mark.parametrize("value", [" a ", "a\n", "a\r\n", "\ufeffa", "\ufeff a\t\xa0", "a\0"], ids=ascii)
+def test_white_space_around_a_text_is_cut(value: str) -> None:
+    """Files and CRLF leave it there, and the service would refuse it."""
+    assert check_text("identifier", value, "pass one") == "a"
 
 
 @pytest.mark.parametrize("value", ["", " ", "\n\t", None, 5, b"administrator", ["administrator"]], ids=repr)

@@ -318,7 +318,7 @@ async def test_a_client_comes_from_the_environment() -> None:
         ({"TRTC_SDK_APP_ID": "app"}, "TRTC_SDK_APP_ID='app'"),
         ({"TRTC_IDENTIFIER": ""}, "TRTC_IDENTIFIER is not set"),
         ({"TRTC_SECRET_KEY": ""}, "TRTC_SECRET_KEY or TRTC_USER_SIG is not set"),
-        ({"TRTC_USER_SIG": "x"}, "TRTC_SECRET_KEY or TRTC_USER_SIG: both are set"),
+        ({"TRTC_USER_SIG": "x"}, "TRTC_SECRET_KEY and TRTC_USER_SIG are set: keep one"),
         ({"TRTC_REGION": ""}, "TRTC_REGION or TRTC_BASE_URL is not set"),
         ({"TRTC_REGION": "mars"}, "region='mars'"),
     ],
@@ -351,6 +351,38 @@ async def test_a_closed_client_says_so(make_client: MakeClient) -> None:
     for use in (client.get_page(), client.get_record("x"), ids_of(client), client.__aenter__()):
         with pytest.raises(ClientClosedError, match="closed"):
             await use
+
+
+@pytest.mark.parametrize("use", ["enter", "get_page", "iter_records"])
+async def test_a_client_that_was_used_and_not_closed_warns(make_client: MakeClient, use: str) -> None:
+    """Python's own warning for a resource names the client, and no secret."""
+    async with serve(pages(1)) as server:
+        client: CallRecordsClient | None = make_client(base_url=server.base_url)
+        transport = client._requester._transport
+        if use == "enter":
+            await client.__aenter__()
+        elif use == "get_page":
+            await client.get_page()
+        else:
+            await ids_of(client)
+        with pytest.warns(ResourceWarning, match=r"^unclosed CallRecordsClient\(sdk_app_id=1400000000") as caught:
+            client = None
+            gc.collect()
+        assert SECRET_KEY not in str(caught[0].message)
+        await transport.aclose()
+
+
+async def test_a_client_that_was_never_used_or_is_closed_does_not_warn(make_client: MakeClient) -> None:
+    """Nothing is open then; neither is it where arguments were refused."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_client(base_url="http://127.0.0.1:9")
+        with pytest.raises(ConfigurationError):
+            make_client(base_url="http://127.0.0.1:9", timeout=0)
+        async with serve(pages(1)) as server, make_client(base_url=server.base_url) as client:
+            await client.get_page()
+        del client
+        gc.collect()
 
 
 async def test_closing_ends_a_walk_under_way(make_client: MakeClient) -> None:
@@ -479,6 +511,9 @@ def test_the_time_out_counts_connecting_and_answering_but_no_waiting_for_a_permi
             await request[-1]()
             await asyncio.sleep(answering)
             return 200, [], json.dumps(envelope({"CallRecord": raw_record(1)})).encode()
+
+        async def aclose(self) -> None:
+            """Close nothing."""
 
     async def main() -> None:
         client = make_client(base_url="https://service.example", timeout=1, limiter=Slow())

@@ -20,8 +20,8 @@ PACKAGE: Final = "trtc_records"
 
 ROOMS: Final[dict[str, set[str]]] = {
     "cli": {"", "_environment", "export", "sandbox", "summary", "warehouse"},
-    "warehouse": {"_api", "_client", "_errors", "_warn", "export"},
-    "sandbox": {"_api"},
+    "warehouse": {"_api", "_checks", "_client", "_errors", "_secret", "_warn", "export"},
+    "sandbox": {"_api", "_secret"},
     "summary": {"_api"},
     "export": {"_api", "_errors", "_warn"},
     "": {"_api", "_client", "_errors", "_version", "_walking", "quota"},
@@ -30,16 +30,18 @@ ROOMS: Final[dict[str, set[str]]] = {
         "_checks",
         "_environment",
         "_errors",
+        "_secret",
         "_sending",
         "_walking",
         "quota",
     },
-    "_environment": {"_errors", "_sending", "quota"},
+    "_environment": {"_checks", "_errors", "_secret", "quota"},
     "_walking": {"_api", "_errors", "_warn"},
-    "_sending": {"_api", "_warn", "_checks", "_errors", "_version", "quota"},
+    "_sending": {"_api", "_warn", "_checks", "_errors", "_secret", "_version", "quota"},
     "quota": {"_checks", "_errors"},
-    "_api": {"_checks", "_errors"},
+    "_api": {"_checks", "_errors", "_secret"},
     "_warn": {"_errors"},
+    "_secret": {"_checks"},
     "_checks": {"_errors"},
     "_errors": set(),
     "_version": set(),
@@ -52,12 +54,11 @@ EXCEPTIONS: Final = {
     ("sandbox._pytest", "sandbox"),  # installed outside the package, where it is a user like any other
 }
 
-WITHOUT_IO: Final = {"_api", "_checks", "_errors"}
+WITHOUT_IO: Final = {"_api", "_checks", "_errors", "_secret"}
 """The rooms that decide, and leave input and output to others."""
-IO: Final = {"aiolimiter", "anyio", "asyncio", "httpcore", "httpx", "socket", "ssl", "stamina"}
+IO: Final = {"anyio", "asyncio", "httpcore", "httpx", "socket", "ssl", "stamina"}
 
 THIRD_PARTIES: Final = {
-    "aiolimiter": {"quota._local"},
     "dlt": {"warehouse.dlt"},
     "h11": {"sandbox._http"},
     "httpcore": {"_sending.lanes", "_sending.requester"},

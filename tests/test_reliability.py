@@ -195,6 +195,7 @@ def test_no_attempt_begins_after_the_total_time(
         )
         with pytest.raises(TransportError):
             await client.get_page()
+        await client.aclose()
         return asyncio.get_running_loop().time()
 
     ended = virtual_time.run(main())

@@ -7,23 +7,33 @@ import copy
 import io
 import json
 import logging
+import os
 import pickle
 import subprocess
 import sys
 import traceback
+from collections import UserString
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from unittest.mock import patch
 
 import attrs
 import httpx
 import pytest
+from cli_process import EXTRAS, clean_environment
 from conftest import SECRET_KEY, MakeClient
 from http_server import Reply, Request, serve
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from records import envelope, page_answer, raw_record
 
-from trtc_records import CallRecordsClient, CallRecordsError, ConfigurationError
+from trtc_records import CallRecordsClient, CallRecordsError, ConfigurationError, generate_user_sig
+from trtc_records._errors import shorten
+from trtc_records.sandbox import Sandbox, SandboxFixture
 
 pytestmark = pytest.mark.anyio
 
@@ -122,7 +132,7 @@ def visible(value: object, depth: int = 4, seen: set[int] | None = None) -> Iter
     if depth == 0 or id(value) in seen:
         return
     seen.add(id(value))
-    yield repr(value)
+    yield shorten(value)
     if isinstance(value, dict):
         children = [*value.keys(), *value.values()]
     elif isinstance(value, list | tuple | set | frozenset):
@@ -139,11 +149,13 @@ def visible(value: object, depth: int = 4, seen: set[int] | None = None) -> Iter
 
 def frames_of(error: BaseException | None) -> Iterator[FrameType]:
     """Yield the frames of an error and of everything chained to it."""
-    while error is not None:
-        for frame, _ in traceback.walk_tb(error.__traceback__):
-            if any(f"/{package}/" in frame.f_code.co_filename for package in LIBRARIES):
-                yield frame
-        error = error.__cause__ or error.__context__
+    if error is None:
+        return
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if any(f"/{package}/" in frame.f_code.co_filename for package in LIBRARIES):
+            yield frame
+    yield from frames_of(error.__cause__)
+    yield from frames_of(error.__context__)
 
 
 def assert_clean(error: BaseException, *more: str) -> None:
@@ -246,6 +258,172 @@ async def test_a_refused_argument_carries_no_secret(arguments: dict[str, Any]) -
             assert not any(holds_secret(text) for text in visible(value))
 
 
+HIDDEN = "s3cr3tAndNothingElse"
+
+FAULTY_CREDENTIALS = st.sampled_from(
+    [
+        HIDDEN,
+        f"{HIDDEN}\n",
+        f"{HIDDEN}\ud800",
+        f"{HIDDEN}\nmore",
+        HIDDEN.encode(),
+        bytearray(HIDDEN.encode()),
+        {"key": HIDDEN},
+        [HIDDEN],
+        (HIDDEN,),
+        UserString(HIDDEN),
+    ]
+)
+FAULTY_URLS = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(
+        ["http", "https", "redis", "rediss", "socks5", "ftp", "postgresql", "duckdb", "mysql+x", "unix", ""]
+    ),
+    st.sampled_from(["://", ":", "//", "", "\ufeff://"]),
+    st.sampled_from(
+        [
+            f"user:{HIDDEN}@host:port",
+            f"user:{HIDDEN}@host:99999999",
+            f"user:{HIDDEN}@host/database",
+            f"user:{HIDDEN}@host/0?db=x&socket_timeout=soon",
+            f"user:{HIDDEN}@ho\udcffst",
+            f"user:{HIDDEN}@[::1",
+            f"user:{HIDDEN}@",
+            f"user:{HIDDEN}%zz@ho st\r\n",
+            f"user:pass@{HIDDEN}@host/d",
+            f"host/?password={HIDDEN}",
+            f"127.0.0.1:9/#{HIDDEN}",
+        ]
+    ),
+) | st.just(f"http://user:{HIDDEN}@host:port".encode())
+FAULTY_VALUES = st.sampled_from([None, 0, -1, 10**5000, "", " ", "x", "\ud800", b"x", 1.5, [], {}, object()])
+
+
+async def _get_page(**arguments: Any) -> None:
+    async with CallRecordsClient(
+        sdk_app_id=1, identifier="a", base_url="http://127.0.0.1:9", attempts=1, **arguments
+    ) as client:
+        await client.get_page()
+
+
+def _run_command(*arguments: str, **environment: str) -> None:
+    """Run the command, and raise all that it prints."""
+    output = io.StringIO()
+    account = {"TRTC_SDK_APP_ID": "1", "TRTC_IDENTIFIER": "a", "TRTC_BASE_URL": "http://127.0.0.1:9"}
+    # Bytes that are no text come from the environment as single surrogates.
+    account |= {name: value.replace("\ud800", "\udcff") for name, value in environment.items()}
+    if not EXTRAS:
+        return
+    from trtc_records.cli import main
+
+    with (
+        patch.dict(os.environ, {**clean_environment(), **account}, clear=True),
+        redirect_stdout(output),
+        redirect_stderr(output),
+    ):
+        main(arguments)
+    raise LookupError(output.getvalue())
+
+
+def _make_limiter(url: Any, **arguments: Any) -> None:
+    if find_spec("redis") is None:
+        return
+    from trtc_records.quota.redis import RedisRateLimiter
+
+    RedisRateLimiter.from_url(url, **{"sdk_app_id": 1, **arguments})
+
+
+def _sync(to: Any, **arguments: Any) -> None:
+    if find_spec("dlt") is None:
+        return
+    from trtc_records.warehouse.dlt import sync_call_records
+
+    # Never a good pair: nothing is to be connected to.
+    sync_call_records(to, **{"page_size": 0, **arguments})
+
+
+ACCOUNT = {"sdk_app_id": 1, "identifier": "a", "region": "seoul"}
+ENTRY_POINTS: dict[str, Callable[[Any, Any, Any], object]] = {
+    "secret_key": lambda key, url, bad: CallRecordsClient(**{**ACCOUNT, "secret_key": key, "timeout": bad}),
+    "secret_key, identifier": lambda key, url, bad: CallRecordsClient(
+        sdk_app_id=1, identifier=bad, secret_key=key, region="seoul"
+    ),
+    "user_sig": lambda key, url, bad: CallRecordsClient(**{**ACCOUNT, "user_sig": key, "sdk_app_id": bad}),
+    "both": lambda key, url, bad: CallRecordsClient(**{**ACCOUNT, "user_sig": key, "secret_key": key}),
+    "provider": lambda key, url, bad: asyncio.run(_get_page(user_sig=lambda: key)),
+    "proxy": lambda key, url, bad: CallRecordsClient(**{**ACCOUNT, "secret_key": key, "proxy": url, "attempts": bad}),
+    "base_url": lambda key, url, bad: CallRecordsClient(sdk_app_id=1, identifier="a", secret_key="k", base_url=url),
+    "from_env arguments": lambda key, url, bad: CallRecordsClient.from_env(
+        {}, secret_key=key, proxy=url, base_url=url, sdk_app_id=bad, identifier="a"
+    ),
+    "from_env misspelled": lambda key, url, bad: CallRecordsClient.from_env({}, secretkey=key),
+    "from_env key": lambda key, url, bad: CallRecordsClient.from_env(
+        {"TRTC_SECRET_KEY": key, "TRTC_SDK_APP_ID": "1", "TRTC_IDENTIFIER": "a", "TRTC_REGION": "mars"}
+    ),
+    "from_env urls": lambda key, url, bad: CallRecordsClient.from_env(
+        {
+            "TRTC_USER_SIG": key,
+            "TRTC_SDK_APP_ID": "1",
+            "TRTC_IDENTIFIER": "a",
+            "TRTC_BASE_URL": url,
+            "TRTC_REDIS_URL": url,
+        }
+    ),
+    "from_env file": lambda key, url, bad: CallRecordsClient.from_env({"TRTC_SECRET_KEY_FILE": key * 3}),
+    "from_env object": lambda key, url, bad: CallRecordsClient.from_env(key),
+    "generate_user_sig": lambda key, url, bad: generate_user_sig(1, "a", key),
+    "generate_user_sig id": lambda key, url, bad: generate_user_sig(bad, "a", key),
+    "generate_user_sig identifier": lambda key, url, bad: generate_user_sig(1, bad, key),
+    "generate_user_sig lifetime": lambda key, url, bad: generate_user_sig(1, "a", key, lifetime=bad),
+    "generate_user_sig time": lambda key, url, bad: generate_user_sig(1, "a", key, issued_at=bad),
+    "redis": lambda key, url, bad: _make_limiter(url, sdk_app_id=bad),
+    "redis argument": lambda key, url, bad: _make_limiter(f"redis://user:{HIDDEN}@host/0", rate=bad),
+    "redis unknown argument": lambda key, url, bad: _make_limiter(f"redis://user:{HIDDEN}@host/0", tiemout=1),
+    "sync": lambda key, url, bad: _sync(url),
+    "sync dataset": lambda key, url, bad: _sync(f"postgresql://user:{HIDDEN}@host/d", dataset=bad),
+    "sandbox": lambda key, url, bad: Sandbox(secret_key=key, port=-1),
+    "sandbox argument": lambda key, url, bad: Sandbox(secret_key=key, records=bad, seed=None),
+    "sandbox client": lambda key, url, bad: SandboxFixture(port=9, records=0).client(user_sig=key, timeout=bad),
+    "command sync": lambda key, url, bad: _run_command("sync", "--page-size", "x", "--to", str(url)),
+    "command sync --to": lambda key, url, bad: _run_command("sync", "--dataset", "A", f"--to={url}"),
+    "command urls": lambda key, url, bad: _run_command(
+        "get", "x", TRTC_SECRET_KEY="k", TRTC_BASE_URL=str(url), TRTC_REDIS_URL=str(url), HTTPS_PROXY=str(url)
+    ),
+    "command key": lambda key, url, bad: _run_command("doctor", TRTC_SECRET_KEY=str(key), TRTC_BASE_URL="x"),
+    "command usersig": lambda key, url, bad: _run_command(
+        "usersig", "--print", TRTC_SECRET_KEY=str(key), TRTC_SDK_APP_ID="x"
+    ),
+    "command both": lambda key, url, bad: _run_command("get", "x", TRTC_SECRET_KEY=str(key), TRTC_USER_SIG=str(key)),
+}
+"""Every way in that takes a secret, each with a credential, a URL and another value that may be faulty."""
+
+
+@pytest.mark.parametrize("entry_point", list(ENTRY_POINTS))
+@given(key=FAULTY_CREDENTIALS, url=FAULTY_URLS, bad=FAULTY_VALUES)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_entry_point_shows_a_secret(entry_point: str, key: Any, url: Any, bad: Any) -> None:
+    """Errors of every way in are clean: message, repr, chained errors, and the variables of all their frames."""
+    error: BaseException | None = None
+    try:
+        ENTRY_POINTS[entry_point](key, url, bad)
+    except (CallRecordsError, TypeError, ValueError, LookupError) as caught:
+        error = caught
+    for each in chain_of(error):
+        assert HIDDEN not in repr(each) + str(each)
+    for frame in frames_of(error):
+        for name, value in frame.f_locals.items():
+            for text in visible(value):
+                assert HIDDEN not in text, f"{frame.f_code.co_qualname}: {name}"
+
+
+def chain_of(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and everything chained to it, suppressed or not."""
+    if error is not None:
+        yield error
+        yield from chain_of(error.__cause__)
+        yield from chain_of(error.__context__)
+
+
 async def test_a_client_shows_no_secret(make_client: MakeClient) -> None:
     """Neither a client's repr nor any object in its attributes shows a secret."""
     async with make_client(base_url="http://127.0.0.1:1") as client:
@@ -258,7 +436,7 @@ async def test_a_client_shows_no_secret(make_client: MakeClient) -> None:
 
 async def test_attributes_of_a_credential_cannot_be_dumped(make_client: MakeClient) -> None:
     """vars(), attrs.asdict and json all stop at the type that holds it."""
-    from trtc_records._sending.credentials import Secret
+    from trtc_records._secret import Secret
 
     @attrs.define
     class Holder:

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeGuard
+import string
+from typing import Final
 
 from trtc_records._errors import ConfigurationError, shorten
 
-__all__ = ["check_callback", "check_count", "check_sdk_app_id", "check_seconds", "check_text", "is_text"]
+__all__ = ["check_callback", "check_count", "check_sdk_app_id", "check_seconds", "check_text", "clean_text", "trim"]
 
 _LARGEST: Final = 2**31 - 1
+_LARGEST_ID: Final = 2**63 - 1
+_MARGIN: Final = f"{string.whitespace}\0\x85\xa0\u200b\u2028\u2029\u3000\ufeff"
+"""White space, and the byte order mark with which some editors begin a file."""
 
 
 def check_sdk_app_id(value: object) -> int:
     """Return the SDKAppID, or raise an error that explains the problem."""
-    if type(value) is not int or value < 1:
+    if type(value) is not int or not 1 <= value <= _LARGEST_ID:
         raise ConfigurationError(f"sdk_app_id={shorten(value)}: pass the app's SDKAppID, an integer above 0")
     return value
 
 
 def check_text(name: str, value: object, remedy: str) -> str:
-    """Return a non-empty text, or raise an error that explains the problem."""
-    if not is_text(value):
+    """Return a non-empty text without white space around it, or raise an error that explains the problem."""
+    text = clean_text(value)
+    if text is None:
         raise ConfigurationError(f"{name}={shorten(value)}: {remedy}")
-    return value
+    return text
 
 
 def check_count(name: str, value: object) -> int:
@@ -49,12 +54,21 @@ def check_callback(name: str, value: object) -> None:
         raise ConfigurationError(f"{name}={shorten(value)}: pass a function, or leave it out")
 
 
-def is_text(value: object) -> TypeGuard[str]:
-    """Return whether *value* is non-blank Unicode text; an environment variable may hold bytes that are not."""
-    if not isinstance(value, str) or not value.strip():
-        return False
+def trim(value: object) -> object:
+    """Return a text without white space around it, as files and CRLF leave it; other values stay as they are."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip(_MARGIN)
+    return value if text == value else text  # an enum's member stays one
+
+
+def clean_text(value: object) -> str | None:
+    """Return a trimmed text, or ``None`` if it is empty or no Unicode, as an environment variable may be."""
+    text = trim(value)
+    if not isinstance(text, str) or not text:
+        return None
     try:
-        value.encode()
+        text.encode()
     except UnicodeEncodeError:
-        return False
-    return True
+        return None
+    return text

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import ssl
+import warnings
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict, Unpack
 
 import httpx
 
@@ -16,10 +17,11 @@ from trtc_records._api.models import CallRecord, CallRecordPage, CallResult, Cal
 from trtc_records._api.protocol import page_request, read_page, read_record, record_request
 from trtc_records._api.query import Order, Query, check_call_id, check_order, check_query
 from trtc_records._checks import check_callback, check_count, check_sdk_app_id, check_seconds, check_text
-from trtc_records._environment import hide_secrets, make_redis_limiter, read_environment, read_redis_url
-from trtc_records._errors import ConfigurationError, ResponseDecodeError, shorten
+from trtc_records._environment import make_redis_limiter, read_environment, read_redis_url
+from trtc_records._errors import ConfigurationError, ResponseDecodeError
+from trtc_records._secret import hide, hide_secrets
 from trtc_records._sending.clock import ServiceClock
-from trtc_records._sending.credentials import UserSigProvider, hide, make_credential
+from trtc_records._sending.credentials import UserSigProvider, make_credential
 from trtc_records._sending.decoding import MOST_BYTES
 from trtc_records._sending.endpoint import check_base_url
 from trtc_records._sending.requester import Requester
@@ -41,6 +43,25 @@ PAGE_SIZE: Final = 100
 """Records per page: the service's own default of 10 would cap a walk at 2,000 records per second."""
 
 OnInvalid = Callable[[Any, ResponseDecodeError], None]
+
+
+class ClientArguments(TypedDict, total=False):
+    """The arguments of a client, for type checkers."""
+
+    sdk_app_id: int
+    identifier: str
+    secret_key: str | None
+    user_sig: str | UserSigProvider | None
+    region: Region | str | None
+    base_url: str | None
+    proxy: str | httpx.URL | httpx.Proxy | None
+    verify: ssl.SSLContext | Literal[True] | None
+    limiter: RateLimiter | None
+    timeout: float
+    attempts: int
+    total_timeout: float | None
+    max_in_flight: int
+    transport: httpx.AsyncBaseTransport | None
 
 
 class CallRecordsClient:
@@ -102,16 +123,15 @@ class CallRecordsClient:
     ) -> None:
         # From here on no frame of ours, and so no traceback with locals, holds a credential in the clear.
         hidden_key, hidden_user_sig, hidden_proxy = hide(secret_key), hide(user_sig), hide(proxy)
-        del secret_key, user_sig, proxy
+        hidden_url = hide(base_url)  # a faulty one may hold a password
+        del secret_key, user_sig, proxy, base_url
         check_sdk_app_id(sdk_app_id)
-        check_text("identifier", identifier, "pass the user id of an app administrator")
-        url = check_base_url(region, base_url)
+        identifier = check_text("identifier", identifier, "pass the user id of an app administrator")
+        url = check_base_url(region, hidden_url)
         self._clock = ServiceClock()
         credential = make_credential(sdk_app_id, identifier, hidden_key, hidden_user_sig, self._clock.now)
         if limiter is None:
             limiter = shared_limiter(sdk_app_id, f"{url.scheme}://{url.netloc.decode()}")
-        elif not isinstance(limiter, RateLimiter):
-            raise ConfigurationError(f"limiter={shorten(limiter)}: pass an object with 'async def acquire()'")
         most_bytes = check_count("max_response_bytes", max_response_bytes)
         self._requester = Requester(
             url,
@@ -141,12 +161,13 @@ class CallRecordsClient:
         self._shown = f"sdk_app_id={sdk_app_id}, identifier={identifier!r}, base_url={str(url)!r}"
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None, **arguments: Any) -> Self:
+    def from_env(cls, environ: Mapping[str, str] | None = None, **arguments: Unpack[ClientArguments]) -> Self:
         """Make a client from environment variables.
 
         ``TRTC_SDK_APP_ID``, ``TRTC_IDENTIFIER``, ``TRTC_SECRET_KEY`` or ``TRTC_USER_SIG``, ``TRTC_REGION`` or
         ``TRTC_BASE_URL``, and, if the quota is shared with other processes, ``TRTC_REDIS_URL`` (extra ``redis``).
-        A variable that is empty counts as not set.
+        ``TRTC_SECRET_KEY_FILE`` or ``TRTC_USER_SIG_FILE`` may name a file that holds the credential, as containers
+        mount it; it is read once. White space around a value is cut; an empty variable counts as not set.
 
         Args:
             environ: The variables; by default the process's environment.
@@ -154,19 +175,28 @@ class CallRecordsClient:
 
         Raises:
             ConfigurationError: A variable is missing or cannot be used.
+            TypeError: The constructor has no such argument.
         """
-        arguments = hide_secrets(arguments)
+        given = hide_secrets(arguments)
+        unknown = given.keys() - ClientArguments.__annotations__.keys()
+        del arguments
+        if unknown and cls.__init__ is CallRecordsClient.__init__:
+            del given  # the value may be a credential under a misspelled name
+            raise TypeError(f"{cls.__name__} has no argument {', '.join(sorted(unknown))}")
         environ = os.environ if environ is None else environ
-        found = read_environment(environ, arguments.keys())
+        if not isinstance(environ, Mapping):
+            del environ
+            raise ConfigurationError("environ: pass a mapping of variables, or leave it out for the process's own")
+        found = read_environment(environ, given)
         redis_url = read_redis_url(environ)
         del environ
         if isinstance(found, str):
             raise ConfigurationError(found)
-        arguments |= found
+        given |= found
         owned = None
-        if redis_url is not None and "limiter" not in arguments:
-            owned = arguments["limiter"] = make_redis_limiter(redis_url, arguments["sdk_app_id"])
-        client = cls(**arguments)
+        if redis_url is not None and "limiter" not in given:
+            owned = given["limiter"] = make_redis_limiter(redis_url, given["sdk_app_id"])
+        client = cls(**given)
         client._owned_limiter = owned
         return client
 
@@ -402,6 +432,11 @@ class CallRecordsClient:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:  # bound early, for an interpreter that ends
+        requester = vars(self).get("_requester")  # a client whose arguments were refused has none
+        if requester is not None and requester.is_in_use:
+            _warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._shown})"

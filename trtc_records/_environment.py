@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from trtc_records._checks import clean_text, trim
 from trtc_records._errors import ConfigurationError, shorten
-from trtc_records._sending.credentials import Secret, hide
+from trtc_records._secret import Secret, hide_secrets
 from trtc_records._sending.endpoint import choose_proxy, load_environment_trust
 
 if TYPE_CHECKING:
@@ -16,75 +18,84 @@ if TYPE_CHECKING:
 
     from trtc_records.quota.redis import RedisRateLimiter
 
-__all__ = [
-    "hide_secrets",
-    "make_redis_limiter",
-    "read_environment",
-    "read_network",
-    "read_redis_url",
-    "read_sdk_app_id",
-]
+__all__ = ["make_redis_limiter", "read_environment", "read_network", "read_redis_url"]
 
 _VARIABLES: Final = {
-    "sdk_app_id": "TRTC_SDK_APP_ID",
-    "identifier": "TRTC_IDENTIFIER",
-    "secret_key": "TRTC_SECRET_KEY",
-    "user_sig": "TRTC_USER_SIG",
-    "region": "TRTC_REGION",
-    "base_url": "TRTC_BASE_URL",
+    "sdk_app_id": ("TRTC_SDK_APP_ID",),
+    "identifier": ("TRTC_IDENTIFIER",),
+    "secret_key": ("TRTC_SECRET_KEY", "TRTC_SECRET_KEY_FILE"),
+    "user_sig": ("TRTC_USER_SIG", "TRTC_USER_SIG_FILE"),
+    "region": ("TRTC_REGION",),
+    "base_url": ("TRTC_BASE_URL",),
 }
-_RIVALS: Final = {"secret_key": "user_sig", "user_sig": "secret_key", "region": "base_url", "base_url": "region"}
-_SECRETS: Final = ("secret_key", "user_sig", "proxy")
+_NEEDED: Final = (("sdk_app_id",), ("identifier",), ("secret_key", "user_sig"), ("region", "base_url"))
+"""The arguments that a client needs: one of each group."""
 _REDIS_URL: Final = "TRTC_REDIS_URL"
-_LONGEST_SDK_APP_ID: Final = 20  # digits
+_LONGEST_SDK_APP_ID: Final = 19  # digits
+_LARGEST_FILE: Final = 65_536  # bytes; a key has 64, a UserSig a few hundred
+_LONGEST_NAME: Final = 32  # characters of a path without a directory: a longer one may be the secret itself
 
 
-def hide_secrets(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the constructor's arguments with the credentials among them wrapped."""
-    return {name: hide(value) if name in _SECRETS else value for name, value in arguments.items()}
-
-
-def read_environment(environ: Mapping[str, str], given: Collection[str]) -> dict[str, Any] | str:
+def read_environment(
+    environ: Mapping[str, str], given: Collection[str] = (), needed: Collection[Collection[str]] = _NEEDED
+) -> dict[str, Any] | str:
     """Return the constructor's arguments that are not *given*, or all problems of the environment as one text.
 
     It raises nothing, because its frame holds the credentials in the clear.
     """
-    arguments = hide_secrets(
-        {
-            name: environ[variable]
-            for name, variable in _VARIABLES.items()
-            if environ.get(variable) and name not in given and _RIVALS.get(name) not in given
-        }
-    )
+    arguments: dict[str, Any] = {}
     problems = []
-    for name, rival in (("sdk_app_id", None), ("identifier", None), ("secret_key", "user_sig"), ("region", "base_url")):
-        names = [name] if rival is None else [name, rival]
-        variables = " or ".join(_VARIABLES[each] for each in names)
-        found = [each for each in names if each in arguments or each in given]
+    for names in needed:
+        if any(name in given for name in names):
+            continue
+        variables = ((name, variable) for name in names for variable in _VARIABLES[name])
+        found = [(name, variable) for name, variable in variables if trim(environ.get(variable)) not in (None, "")]
         if not found:
-            problems.append(f"{variables} is not set: set it, or pass {' or '.join(f'{each}=' for each in names)}")
-        if len(found) > 1:
-            problems.append(f"{variables}: both are set; unset one of them")
-    if "sdk_app_id" in arguments:
-        try:
-            arguments["sdk_app_id"] = read_sdk_app_id(arguments["sdk_app_id"])
-        except ConfigurationError as error:
-            problems.append(str(error))
-    return "; ".join(problems) or arguments
+            missing = " or ".join(_VARIABLES[name][0] for name in names)
+            problems.append(f"{missing} is not set: set it, or pass {' or '.join(f'{name}=' for name in names)}")
+        elif len(found) > 1:
+            problems.append(f"{' and '.join(variable for _, variable in found)} are set: keep one of them")
+        else:
+            name, variable = found[0]
+            value = _read(variable, environ[variable])
+            if isinstance(value, ConfigurationError):
+                problems.append(str(value))
+            arguments[name] = value
+    return "; ".join(problems) or hide_secrets(arguments)
 
 
-def read_sdk_app_id(text: str) -> int:
-    """Return the SDKAppID that ``TRTC_SDK_APP_ID`` holds.
+def _read(variable: str, text: object) -> object:
+    """Return the value of a variable, or a problem."""
+    if variable == "TRTC_SDK_APP_ID":
+        return _read_sdk_app_id(trim(text))
+    return _read_file(variable, text) if variable.endswith("_FILE") else trim(text)
 
-    Raises:
-        ConfigurationError: It is not an integer above 0.
-    """
-    digits = text.strip()
-    if digits.isascii() and digits.isdecimal() and len(digits) < _LONGEST_SDK_APP_ID and int(digits):
-        return int(digits)
-    raise ConfigurationError(
-        f"{_VARIABLES['sdk_app_id']}={shorten(digits)}: set it to the SDKAppID, an integer above 0"
-    )
+
+def _read_sdk_app_id(digits: object) -> int | ConfigurationError:
+    text = str(digits)
+    if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_SDK_APP_ID and int(text):
+        return int(text)
+    return ConfigurationError(f"TRTC_SDK_APP_ID={shorten(digits)}: set it to the SDKAppID, an integer above 0")
+
+
+def _read_file(variable: str, value: object) -> str | ConfigurationError:
+    """Return the one line that the file at *value* holds, or a problem that names variable and path."""
+    path = str(trim(value))
+    shown = shorten(path) if len(path) <= _LONGEST_NAME or Path(path).name != path else "a long name"
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+        text = trim(content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        reason = "is not text in UTF-8"
+    except (OSError, ValueError) as error:
+        reason = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    else:
+        cleaned = clean_text(text)
+        if len(content) <= _LARGEST_FILE and cleaned is not None and cleaned.isprintable():
+            return cleaned
+        reason = "is too large" if len(content) > _LARGEST_FILE else "is empty" if not text else "holds several lines"
+    return ConfigurationError(f"{variable}={shown} {reason}; set it to the path of a file that holds the secret alone")
 
 
 def read_network(url: httpx.URL) -> tuple[httpx.Proxy | None, ssl.SSLContext | None]:
@@ -98,7 +109,7 @@ def read_network(url: httpx.URL) -> tuple[httpx.Proxy | None, ssl.SSLContext | N
 
 def read_redis_url(environ: Mapping[str, str]) -> Secret | None:
     """Return ``TRTC_REDIS_URL``, which may hold a password, if it is set."""
-    url = environ.get(_REDIS_URL)
+    url = trim(environ.get(_REDIS_URL))
     return Secret(url) if url else None
 
 

@@ -16,14 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trtc_records._api.usersig import UserSigClaims, generate_user_sig, read_user_sig, verify_user_sig
+from trtc_records._checks import clean_text
 from trtc_records._errors import ConfigurationError
 
 KEY = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e"
 ISSUED = 1_739_960_242
 
 APP_IDS = st.integers(1, 2**32)
-IDENTIFIERS = st.text(min_size=1, max_size=40).filter(str.strip)
-KEYS = st.text(min_size=1, max_size=64).filter(str.strip)
+IDENTIFIERS = st.text(min_size=1, max_size=40).filter(lambda text: clean_text(text) == text)
+KEYS = st.text(min_size=1, max_size=64).filter(lambda text: str.isprintable(text) and text.strip() == text)
 LIFETIMES = st.integers(1, 10**9)
 TIMES = st.integers(0, 2**33)
 JSON = st.recursive(

@@ -57,8 +57,30 @@ def test_every_problem_has_a_line(run: Run) -> None:
     assert done.returncode == 2
     assert [line[6:] for line in done.stdout.splitlines() if line.startswith("FAIL")] == [
         "configuration  TRTC_IDENTIFIER is not set",
-        "configuration  TRTC_REGION or TRTC_BASE_URL: both are set; unset one of them",
+        "configuration  TRTC_REGION and TRTC_BASE_URL are set: keep one of them",
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem", "remedy"),
+    [
+        ({"TRTC_SDK_APP_ID": "0"}, "TRTC_SDK_APP_ID='0' cannot be used", "set it to the SDKAppID, an integer above 0"),
+        ({"TRTC_SECRET_KEY": "a\nb"}, "TRTC_SECRET_KEY: an empty string", "set it to a non-empty string"),
+        ({"TRTC_BASE_URL": "http://host"}, "TRTC_BASE_URL='http://host' cannot be used", "set it to an https:// URL"),
+        (
+            {"TRTC_BASE_URL": "", "TRTC_REGION": "seoul", "HTTPS_PROXY": "ftp://x"},
+            "HTTPS_PROXY or ALL_PROXY cannot be used",
+            "set it to a URL such as 'http://host:3128'",
+        ),
+    ],
+)
+def test_problem_and_remedy_are_in_the_terms_of_a_shell(
+    run: Run, changes: dict[str, str], problem: str, remedy: str
+) -> None:
+    """A line for the problem and one for the remedy name variables, not arguments."""
+    lines = run("doctor", **changes).stdout.splitlines()
+    assert lines[-2].startswith(f"FAIL  configuration  {problem}")
+    assert lines[-1].strip().startswith(remedy)
 
 
 def test_wrong_key_is_a_credential_matter(run: Run) -> None:

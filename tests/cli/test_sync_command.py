@@ -78,14 +78,14 @@ def test_dataset_is_the_chosen_one(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "explanation"),
     [
-        (["--to", "calls.duckdb"], "--to: not a URL; for a file, write duckdb:/// before its path"),
+        (["--to", "calls.duckdb"], "--to or TRTC_SYNC_TO: not a URL; for a file, write duckdb:/// before its path"),
         (["--to", "ftp://host/calls"], "hint: pass duckdb:///calls.duckdb"),
-        (["--to", "filesystem"], "--to: 'filesystem' cannot merge"),
+        (["--to", "filesystem"], "--to or TRTC_SYNC_TO: 'filesystem' cannot merge"),
         (["--to", "duckdb:///no/such/directory/calls.duckdb"], "/no/such/directory' does not exist"),
         (["--overlap", "yesterday"], "'yesterday' is not a length of time: write 90m, 24h"),
         (["--overlap", "2026-01-31"], "'2026-01-31' is not a length of time"),
         (["--overlap", "2026-01-31T00:00Z"], "'2026-01-31T00:00Z' is not a length of time"),
-        (["--overlap", "8d"], "overlap="),
+        (["--overlap", "8d"], "--overlap is longer than the 7 days"),
         (["--dataset", "calls"], "dataset='calls': DuckDB's file has the same name"),
         (["--dataset", ""], "dataset=''"),
         (["--since", "2999-01-01"], "lies in the future"),

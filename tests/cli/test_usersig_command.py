@@ -34,6 +34,17 @@ def test_user_sig_opens_the_service(run: Run) -> None:
     assert run("export", "-o", "calls.jsonl", TRTC_SECRET_KEY="", TRTC_USER_SIG=user_sig).returncode == 0
 
 
+def test_key_may_come_from_a_file(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    """``TRTC_SECRET_KEY_FILE`` serves ``usersig`` and every other command, ``doctor`` too."""
+    (tmp_path / "key").write_text(f"{sandbox.credentials['secret_key']}\n")
+    account = {"TRTC_SECRET_KEY": "", "TRTC_SECRET_KEY_FILE": "key"}
+    assert run("usersig", "-o", "sig", **account).returncode == 0
+    assert "a secret key" in run("doctor", **account).stdout
+    done = run("doctor", TRTC_SECRET_KEY="", TRTC_USER_SIG_FILE="sig")
+    assert done.returncode == 0
+    assert "a UserSig" in done.stdout
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
 def test_commands_of_the_help_work_as_written(environment: dict[str, str], tmp_path: Path) -> None:
     """After the example's two lines the next command signs in with the UserSig."""
@@ -82,11 +93,18 @@ def test_every_missing_variable_has_a_line(run: Run) -> None:
         (["--print", "--lifetime", "soon"], {}, "'soon' is not a length of time: write 90m, 24h"),
         (["--print", "--lifetime", "2026-01-01"], {}, "is not a length of time"),
         (["--print", "--lifetime", "2026-01-31T00:00Z"], {}, "is not a length of time"),
-        (["--print", "--lifetime", "99999999w"], {}, "lifetime="),
+        (["--print", "--lifetime", "9999w"], {}, "--lifetime is longer than 68 years"),
+        (["--print", "--identifier", "\udcff"], {}, "--identifier '\\udcff' is no user id"),
         (["--print", "--identifier", ""], {}, "--identifier is empty"),
         (["--print", "--lifetime", "0s"], {}, "less than a second"),
         (["--print"], {"TRTC_SECRET_KEY": ""}, "TRTC_SECRET_KEY is not set"),
-        (["--print"], {"TRTC_SDK_APP_ID": "x"}, "TRTC_SDK_APP_ID='x': set it to the SDKAppID"),
+        (["--print"], {"TRTC_SDK_APP_ID": "x"}, "TRTC_SDK_APP_ID='x' cannot be used\nhint: set it to the SDKAppID"),
+        (["--print"], {"TRTC_SECRET_KEY_FILE": "key"}, "TRTC_SECRET_KEY and TRTC_SECRET_KEY_FILE are set: keep one"),
+        (
+            ["--print"],
+            {"TRTC_SECRET_KEY": "", "TRTC_SECRET_KEY_FILE": "no/key"},
+            "TRTC_SECRET_KEY_FILE='no/key' cannot be read: No such file or directory\nhint: set it to the path",
+        ),
         (["--print"], {"TRTC_SDK_APP_ID": "9" * 5_000}, "set it to the SDKAppID"),
         (["-o", "-"], {}, "for stdout, write --print"),
         (["-o", "/dev/stdout"], {}, "for stdout, write --print"),

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import random
 import threading
+import weakref
 from bisect import bisect_left
+from unittest.mock import AsyncMock
 
+import anyio
 import pytest
 from virtual_time import VirtualLoop, run
 
 from trtc_records import ConfigurationError, LocalRateLimiter, RateLimiter
-from trtc_records.quota._local import shared_limiter
+from trtc_records.quota._brake import Brake
+from trtc_records.quota._local import _Permit, _Schedule, adapt, shared_limiter
 
 
 def busiest(times: list[float], window: float = 1.0) -> int:
@@ -139,6 +145,55 @@ def test_threads_share_the_quota() -> None:
     assert busiest(times) <= 30
 
 
+@pytest.mark.parametrize("stall", [0.03, 0.2])
+def test_loops_that_stall_send_no_more_than_the_rate(stall: float) -> None:
+    """Twelve loops that send each request up to *stall* seconds after its permit: a second counts no more than 195."""
+    draw = random.Random(0)
+    schedule = _Schedule(200, 195, Brake(192))
+    loops = [(0.0, _Permit(), False) for _ in range(12)]  # when each is due, its permit, and whether that was given
+    sent = []
+    while len(sent) < 3000:
+        loops.sort(key=lambda loop: loop[0])
+        now, permit, is_given = loops.pop(0)
+        if is_given:
+            sent.append(now)
+            permit.confirm(lambda now=now: now)
+            loops.append((now, _Permit(), False))
+        elif wait := schedule.take(permit, lambda now=now: now):
+            loops.append((now + wait + 1e-6, permit, False))
+        else:
+            loops.append((now + draw.uniform(0, stall) * draw.randint(0, 1), permit, True))
+    assert busiest(sent) <= 195
+    if stall < 0.1:
+        assert len(sent) / (sent[-1] - sent[0]) > 180
+
+
+def test_a_loop_that_died_with_a_permit_holds_no_other_up() -> None:
+    """A permit whose loop never turned again counts as sent a second later."""
+    schedule = _Schedule(1, 1, Brake(1))
+    assert schedule.take(_Permit(), lambda: 10.0) == 0
+    now = 10.0
+    while wait := schedule.take(_Permit(), lambda now=now: now):
+        now += wait
+    assert 12 <= now <= 12.1
+
+
+def test_a_limiter_keeps_no_event_loop_alive() -> None:
+    """Loops in which callers waited are freed while the limiter lives on."""
+    limiter = LocalRateLimiter(1000)
+    loops = []
+
+    async def main() -> None:
+        await take(limiter, 20)
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+
+    for _ in range(5):
+        run(main())
+    gc.collect()
+    assert [loop() for loop in loops] == [None] * 5
+    assert len(limiter._turns) == 0
+
+
 def test_clients_of_one_app_and_endpoint_share_a_limiter() -> None:
     """The registry gives the same limiter as long as somebody holds it, and another for another app."""
     limiter = shared_limiter(1, "https://one")
@@ -153,6 +208,43 @@ def test_limiters_of_others_fit_the_protocol() -> None:
 
     assert isinstance(AsyncLimiter(10, 1), RateLimiter)
     assert isinstance(LocalRateLimiter(), RateLimiter)
+
+
+class Blocking:
+    """A limiter whose wait would stop the event loop."""
+
+    def acquire(self) -> None:
+        """Give a permit at once."""
+
+
+@pytest.mark.parametrize(
+    ("limiter", "reason"),
+    [
+        (asyncio.Semaphore(1000), "release"),
+        (asyncio.BoundedSemaphore(5), "release"),
+        (asyncio.Lock(), "release"),
+        (asyncio.Condition, "a class"),
+        (threading.Semaphore(9), "release"),
+        (threading.Lock(), "release"),
+        (anyio.Semaphore(9), "release"),
+        (anyio.Lock(), "release"),
+        (anyio.CapacityLimiter(9), "release"),
+        (LocalRateLimiter, "a class; pass an instance"),
+        (Blocking(), "async def acquire"),
+        (object(), "async def acquire"),
+        (7, "async def acquire"),
+    ],
+)
+def test_what_limits_no_rate_is_refused(limiter: object, reason: str) -> None:
+    """A semaphore would stand still after its last permit, and a plain function would block."""
+    with pytest.raises(ConfigurationError, match=f"^limiter=.*{reason}"):
+        adapt(limiter)
+
+
+def test_a_mock_may_be_a_limiter() -> None:
+    """A test's stand-in is taken, though it has every attribute."""
+    mock = AsyncMock()
+    assert adapt(mock) is mock
 
 
 @pytest.mark.parametrize("rate", [0, -1, 1.5, True, "200", None])

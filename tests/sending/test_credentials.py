@@ -17,7 +17,8 @@ import pytest
 
 from trtc_records._api.usersig import generate_user_sig, verify_user_sig
 from trtc_records._errors import ConfigurationError
-from trtc_records._sending.credentials import Credential, Secret, hide
+from trtc_records._secret import Secret, hide
+from trtc_records._sending.credentials import Credential
 
 TEXT = "hunter2-the-secret-key"
 DAY = 86_400
@@ -138,13 +139,20 @@ def test_a_secret_is_revealed_on_purpose() -> None:
     assert Secret(TEXT).reveal() == TEXT
 
 
+@pytest.mark.parametrize("value", [TEXT, f" {TEXT}\r\n", f"\ufeff{TEXT}\n", f"\0{TEXT}\xa0"], ids=ascii)
+def test_white_space_around_a_secret_is_cut(value: str) -> None:
+    """A mounted file ends in a line feed, and an editor may begin it with a byte order mark."""
+    cleaned = Secret(value).clean()
+    assert cleaned is not None
+    assert cleaned.reveal() == TEXT
+
+
 @pytest.mark.parametrize(
-    ("value", "is_text"),
-    [(TEXT, True), (" x ", True), ("", False), (" \n", False), (None, False), (b"key", False), (5, False)],
+    "value", ["", " \n", "\ufeff", None, b"key", 5, ["key"], "\ud800", "two\nlines", "a\0b"], ids=ascii
 )
-def test_a_secret_tells_whether_it_is_text(value: object, is_text: bool) -> None:
-    """A caller's value can be checked without being shown."""
-    assert Secret(value).is_text is is_text
+def test_what_cannot_be_sent_is_no_secret(value: object) -> None:
+    """A caller's value is checked without being shown."""
+    assert Secret(value).clean() is None
 
 
 @pytest.mark.parametrize("value", [TEXT, "", b"bytes", 5, ["key"], False], ids=repr)
@@ -340,7 +348,17 @@ async def test_many_requests_renew_once(clock: Clock, mint: Mint) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    ("returned", "kind"), [(None, "NoneType"), ("", "str"), (b"hunter2", "bytes"), (4711, "int"), (["hunter2"], "list")]
+    ("returned", "kind"),
+    [
+        (None, "NoneType"),
+        ("", "str"),
+        (b"hunter2", "bytes"),
+        (4711, "int"),
+        (["hunter2"], "list"),
+        ({"sig": "hunter2"}, "dict"),
+        ("hunter2\ud800", "str"),
+        ("hunter\n2", "str"),
+    ],
 )
 @pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
 async def test_a_provider_that_returns_no_user_sig_is_told_so(returned: Any, kind: str, later: bool) -> None:

@@ -93,6 +93,7 @@ def make_clients(limiter: RateLimiter, transport: httpx.AsyncBaseTransport) -> l
             verify=ssl.create_default_context(),
         ),
         CallRecordsClient.from_env(),
+        CallRecordsClient.from_env(timout=3),  # type: ignore[call-arg]  # a misspelled name is found
         CallRecordsClient.from_env({"TRTC_IDENTIFIER": "administrator"}, limiter=LocalRateLimiter(rate=100)),
     ]
 

@@ -15,12 +15,14 @@ import zlib
 
 import attrs
 
-from trtc_records._checks import check_count, check_sdk_app_id, check_text, is_text
+from trtc_records._checks import check_count, check_sdk_app_id, check_text
 from trtc_records._errors import ConfigurationError, shorten
+from trtc_records._secret import Secret
 
 __all__ = ["UserSigClaims", "generate_user_sig", "read_user_sig", "verify_user_sig"]
 
 DAY = 86_400
+_LATEST = 253_402_300_799  # Unix seconds: the last second of the year 9999
 _TO_URL = str.maketrans("+/=", "*-_")
 _FROM_URL = str.maketrans("*-_", "+/=")
 _CLAIMS_LIMIT = 65_536  # bytes; a UserSig has a few hundred, so more is a decompression bomb
@@ -60,22 +62,24 @@ def generate_user_sig(
     Raises:
         ConfigurationError: An argument cannot be used. The message does not repeat the key.
     """
+    hidden = Secret(secret_key)
+    del secret_key  # error reporters collect the variables of a frame
+    key = hidden.clean()
     issued_at = int(time.time()) if issued_at is None else issued_at
     check_sdk_app_id(sdk_app_id)
-    check_text("identifier", identifier, "pass the user id of an app administrator")
+    identifier = check_text("identifier", identifier, "pass the user id of an app administrator")
     check_count("lifetime", lifetime)
-    if type(issued_at) is not int or issued_at < 0:
+    if type(issued_at) is not int or not 0 <= issued_at <= _LATEST:
         raise ConfigurationError(f"issued_at={shorten(issued_at)}: pass Unix seconds as an int")
-    if not is_text(secret_key):
-        del secret_key  # error reporters collect the variables of a frame
-        raise ConfigurationError("secret_key: pass the app's secret key, a non-empty string")
+    if key is None:
+        raise ConfigurationError("secret_key: pass the app's secret key, a non-empty string without line feeds inside")
     claims = {
         "TLS.ver": "2.0",
         "TLS.identifier": identifier,
         "TLS.sdkappid": sdk_app_id,
         "TLS.expire": lifetime,
         "TLS.time": issued_at,
-        "TLS.sig": _signature(sdk_app_id, identifier, secret_key, issued_at, lifetime),
+        "TLS.sig": _signature(sdk_app_id, identifier, key.reveal(), issued_at, lifetime),
     }
     return base64.b64encode(zlib.compress(json.dumps(claims).encode())).decode().translate(_TO_URL)
 

@@ -14,17 +14,21 @@ from typing import Final
 import httpx
 
 from trtc_records._api.models import REGION_HOSTS, Region
-from trtc_records._checks import check_text
+from trtc_records._checks import clean_text, trim
 from trtc_records._errors import ConfigurationError, shorten
-from trtc_records._sending.credentials import Secret, hide
+from trtc_records._secret import Secret, hide
 
 __all__ = ["check_base_url", "choose_proxy", "find_environment_proxy", "load_environment_trust"]
 
 _HTTPS_PORT: Final = 443
 
 
-def check_base_url(region: Region | str | None, base_url: str | None) -> httpx.URL:
+def check_base_url(region: Region | str | None, base_url: object) -> httpx.URL:
     """Return the URL to send to: that of a region's host, or the caller's.
+
+    Args:
+        region: The region.
+        base_url: The caller's URL, hidden, because a faulty one may hold a password.
 
     Raises:
         ConfigurationError: Neither or both are given, or the one given cannot be used.
@@ -36,27 +40,33 @@ def check_base_url(region: Region | str | None, base_url: str | None) -> httpx.U
         )
     if base_url is None:
         return httpx.URL(f"https://{_check_region(region).host}")
-    check_text("base_url", base_url, "pass a URL such as 'https://host'")
-    try:
-        url = httpx.URL(base_url)
-    except (httpx.InvalidURL, ValueError):
-        url = httpx.URL()
-    if not url.host or url.userinfo or url.query or url.fragment:
-        # The value is not shown: it may contain a password.
+    url = _read_base_url(base_url)
+    if url is None:
         raise ConfigurationError(
             "base_url: not a URL of the form 'https://host', with a port and a path if need be, and no more"
         )
     if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.host)):
+        origin = f"{url.scheme}://{url.netloc.decode()}"
         raise ConfigurationError(
-            f"base_url={shorten(base_url)}: pass an https:// URL, as the credential travels in it "
+            f"base_url={origin!r}: pass an https:// URL, as the credential travels in it "
             "(http:// is for this machine's own addresses only)"
         )
     return url
 
 
+def _read_base_url(base_url: object) -> httpx.URL | None:
+    """Return the URL behind a secret, or ``None`` if it is more or less than an address; see :func:`_read_proxy`."""
+    text = clean_text(base_url.reveal()) if isinstance(base_url, Secret) else None
+    try:
+        url = httpx.URL(text or "")
+    except (httpx.InvalidURL, ValueError):
+        return None
+    return url if url.host and not (url.userinfo or url.query or url.fragment) else None
+
+
 def _check_region(region: object) -> Region:
     if isinstance(region, str):
-        name = region.strip().lower().replace("_", "-").replace(" ", "-")
+        name = str(trim(region)).lower().replace("_", "-").replace(" ", "-")
         if name in set(Region):
             return Region(name)
     raise ConfigurationError(f"region={shorten(region)}: pass one of {REGION_HOSTS}")
@@ -96,13 +106,14 @@ def choose_proxy(url: httpx.URL, proxy: object) -> httpx.Proxy | None:
             "proxy: pass a URL such as 'http://host:3128' or 'socks5://host:1080' (HTTPS_PROXY and ALL_PROXY count too)"
         )
     if checked.url.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
+        del checked  # it holds the password
         raise ConfigurationError("proxy: a SOCKS proxy needs socksio: pip install 'httpx[socks]'")
     return checked
 
 
 def _read_proxy(proxy: object) -> httpx.Proxy | None:
     """Return the proxy behind a secret, or ``None`` if it is none; raising here would show the URL in this frame."""
-    value: object = proxy.reveal() if isinstance(proxy, Secret) else None
+    value: object = trim(proxy.reveal()) if isinstance(proxy, Secret) else None
     if not isinstance(value, str | httpx.URL | httpx.Proxy):
         return None
     try:

@@ -25,10 +25,12 @@ from trtc_records._errors import (
     ResponseDecodeError,
     TransportError,
 )
+from trtc_records._secret import Secret
 from trtc_records._sending.clock import ServiceClock
-from trtc_records._sending.credentials import Credential, Secret, mask_logs
+from trtc_records._sending.credentials import Credential
 from trtc_records._sending.decoding import MOST_BYTES, decode
 from trtc_records._sending.latency import Latency
+from trtc_records._sending.log_mask import mask_logs
 from trtc_records._sending.retry import retry
 from trtc_records._sending.transport import Transport
 from trtc_records._version import __version__
@@ -123,7 +125,7 @@ class Requester:
         )
 
     def check_open(self) -> None:
-        """Check that requests may be sent; from the first time on, in this event loop only.
+        """Check that requests may be sent; from the first time on in this event loop only, and it is to be closed.
 
         Raises:
             ClientClosedError: The requester was stopped, or belongs to another event loop.
@@ -132,6 +134,11 @@ class Requester:
             raise ClientClosedError("the client is closed: make a new one")
         self._check_loop()
         self._loop = asyncio.get_running_loop()
+
+    @property
+    def is_in_use(self) -> bool:
+        """Return whether requests may have been sent, and it was not stopped."""
+        return self._loop is not None and not self._stopped
 
     def _check_loop(self) -> None:
         if self._loop not in {None, asyncio.get_running_loop()}:

@@ -66,7 +66,7 @@ _SHELL_NAMES: Final = {
     "sdk_app_id": "TRTC_SDK_APP_ID",
     "secret_key": "TRTC_SECRET_KEY",
     "start_time": "--since",
-    "to": "--to",
+    "to": "--to or TRTC_SYNC_TO",
     "url": "TRTC_REDIS_URL",
     "user_sig": "TRTC_USER_SIG",
 }
@@ -146,15 +146,15 @@ def explain_configuration(error: ConfigurationError) -> list[tuple[str, str]]:
     problems = []
     for problem in re.split(r"; (?=TRTC_)", str(error)):
         text = re.sub(r": set it, or pass \w+=( or \w+=)?$", "", problem)
-        text, *remedies = re.split(r"[:;] pass ", text, maxsplit=1)
-        if remedies and ": " not in text:
+        text, *remedies = re.split(r"[:;] (?:pass|set it to) ", text, maxsplit=1)
+        if remedies and not re.search(r": | cannot | is | holds ", text):
             text += " cannot be used"
         name = re.match(r"\w*", text)[0]  # type: ignore[index]  # matches everything
         shown = _SHELL_NAMES.get(name, name)
-        verb = "set it to" if shown.startswith("TRTC_") else "pass"
+        verb = "pass" if shown.startswith(("--", "CALL_ID")) else "set it to"
         problems.append((shown + text.removeprefix(name), "".join(f"{verb} {remedy}" for remedy in remedies)))
     last, remedy = problems[-1]
-    if not remedy and "TRTC_" in last:
+    if not remedy and last.startswith("TRTC_"):
         problems[-1] = (last, "trtc-records --help lists the environment variables; export --sandbox needs no account")
     return problems
 

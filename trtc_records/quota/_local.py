@@ -2,25 +2,26 @@
 
 The service's limit is 200 calls per second and SDKAppID (https://trtc.io/document/68931).
 
-At most 195 go in any second, which a log of the last permits ensures for all event loops and threads of the
-process. The other 5 are a margin for requests that bunch up on the way: a server that stalls for 25 ms counts late
-requests in the second after.
+One schedule serves all event loops and threads of the process. At most 195 permits go in any second, which a log of
+the last ones ensures. A permit counts from the time when its request has been written, which a busy loop does late: not
+before the loop has turned a few times after the permit. The other 5 are a margin for requests that bunch up on the way:
+a server that stalls for 25 ms counts late requests in the second after.
 
-Two of aiolimiter's limiters pace each event loop below that bound (one of 200 per second would let 399 through in
-its first, mjpieters/aiolimiter#298). The first allows 192 per second in the long run, and saves up to 20 permits that a
-busy loop could not use, for instance during garbage collection. The second releases these two by two, so that they
-do not become a burst.
+Two buckets pace below that bound (one of 200 per second would let 399 through in its first). The first allows 192 per
+second in the long run, and saves up to 20 permits that a busy loop could not use, for instance during garbage
+collection. The second releases these two by two, so that they do not become a burst.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
+import math
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Protocol, runtime_checkable
-from weakref import WeakKeyDictionary, WeakValueDictionary
-
-from aiolimiter import AsyncLimiter
+from weakref import ReferenceType, WeakKeyDictionary, WeakValueDictionary
 
 from trtc_records._errors import ConfigurationError, shorten
 from trtc_records.quota._brake import Brake
@@ -35,6 +36,7 @@ _SUSTAINED: Final = 0.983  # share of those most permits: the rate in the long r
 _CATCHING_UP: Final = 1.02  # share of those most permits: the rate at which saved permits are released
 _RESERVE: Final = 0.1  # share of the rate: the most saved permits
 _AT_ONCE: Final = 0.01  # share of the rate: the most saved permits released at once
+_LATEST: Final = 1.0  # seconds after its permit at which a request counts as sent, though its loop has not turned
 
 
 @runtime_checkable
@@ -78,10 +80,11 @@ class LocalRateLimiter:
         if type(rate) is not int or rate < 1:
             raise ConfigurationError(f"rate={shorten(rate)}: pass a whole number of calls per second, 1 or more")
         self.rate = rate
-        self._most = max(rate - max(1.0, rate * _DISTANCE), rate / 2)
-        self._brake = Brake(self._most * _SUSTAINED)
-        self._permits = _PermitLog(max(1, int(self._most)))
-        self._pacers: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pacer] = WeakKeyDictionary()
+        most = max(rate - max(1.0, rate * _DISTANCE), rate / 2)
+        self._brake = Brake(most * _SUSTAINED)
+        self._schedule = _Schedule(rate, most, self._brake)
+        # Weak on both sides: a lock with waiters refers to its loop, and nothing here may keep a loop alive.
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, ReferenceType[asyncio.Lock]] = WeakKeyDictionary()
 
     def __repr__(self) -> str:
         return f"LocalRateLimiter(rate={self.rate})"
@@ -89,16 +92,17 @@ class LocalRateLimiter:
     async def acquire(self) -> None:
         """Wait for a permit and take it."""
         loop = asyncio.get_running_loop()
-        pacer = self._pacers.get(loop)
-        if pacer is None:
-            pacer = self._pacers[loop] = _Pacer(self.rate, self._most)
-        async with pacer.turn:
-            await pacer.sustained.acquire()
-            await pacer.catching_up.acquire()
-            while (wait := self._brake.take(loop.time())) > 0:  # noqa: ASYNC110 - it waits for the clock
+        known = self._turns.get(loop)
+        turn = None if known is None else known()
+        if turn is None:
+            turn = asyncio.Lock()
+            self._turns[loop] = ReferenceType(turn)
+        permit = _Permit()
+        async with turn:
+            while (wait := self._schedule.take(permit, loop.time)) > 0:  # noqa: ASYNC110 - it waits for the clock
                 await asyncio.sleep(wait)
-            while (wait := self._permits.take(loop.time())) > 0:  # noqa: ASYNC110 - it waits for the clock
-                await asyncio.sleep(wait)
+        # The request is written within the loop's next two turns.
+        loop.call_soon(loop.call_soon, loop.call_soon, permit.confirm, loop.time)
 
     def slow_down(self) -> None:
         """Pause for a second, go on at half the rate, and recover step by step."""
@@ -131,34 +135,91 @@ class BrakedLimiter:
         self._brake.slow_down(asyncio.get_running_loop().time())
 
 
-def adapt(limiter: RateLimiter) -> AdaptiveRateLimiter:
-    """Return *limiter* if it can slow down, and otherwise a :class:`BrakedLimiter` around it."""
+def adapt(limiter: object) -> AdaptiveRateLimiter:
+    """Return *limiter* if it can slow down, and otherwise a :class:`BrakedLimiter` around it.
+
+    Raises:
+        ConfigurationError: It is no rate limiter.
+    """
+    if inspect.isclass(limiter):
+        raise ConfigurationError(f"limiter={shorten(limiter)}: a class; pass an instance of it")
+    if inspect.getattr_static(limiter, "release", None) is not None:
+        raise ConfigurationError(
+            f"limiter={shorten(limiter)}: it waits for release(), which is never called, as a rate limiter's permits "
+            "come with time; pass a rate limiter such as LocalRateLimiter(100), and max_in_flight= for requests at once"
+        )
+    if not isinstance(limiter, RateLimiter) or _is_sync(limiter.acquire):
+        raise ConfigurationError(f"limiter={shorten(limiter)}: pass an object with 'async def acquire()'")
     return limiter if isinstance(limiter, AdaptiveRateLimiter) else BrakedLimiter(limiter)
 
 
-class _Pacer:
-    """The pace of one event loop; a lock makes waiters take turns, which aiolimiter does not promise."""
-
-    def __init__(self, rate: int, most: float) -> None:
-        self.turn = asyncio.Lock()
-        reserve, at_once = max(1.0, rate * _RESERVE), max(1.0, rate * _AT_ONCE)
-        self.sustained = AsyncLimiter(reserve, reserve / (most * _SUSTAINED))
-        self.catching_up = AsyncLimiter(at_once, at_once / (most * _CATCHING_UP))
+def _is_sync(function: Callable[[], object]) -> bool:
+    """Return whether it is a plain function, which would block the event loop; a mock may be any callable."""
+    return inspect.isroutine(function) and not inspect.iscoroutinefunction(inspect.unwrap(function))
 
 
-class _PermitLog:
-    """The times of the permits given in the last second, for all threads."""
+class _Permit:
+    """A permit, and the latest time at which its request may have been sent."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self) -> None:
+        self._given_at = math.inf
+        self._sent_at: float | None = None
+
+    def give(self, now: float) -> None:
+        """Begin to count."""
+        self._given_at = now
+
+    def confirm(self, clock: Callable[[], float]) -> None:
+        """Take the request for sent by now."""
+        self._sent_at = clock()
+
+    def latest(self, now: float) -> float:
+        """Return the latest time up to *now* at which the request may have been sent."""
+        return min(now, self._given_at + _LATEST) if self._sent_at is None else self._sent_at
+
+
+class _Bucket:
+    """A leaky bucket: *rate* permits per second in the long run, and *burst* at once after a pause."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._interval = 1.0 / rate
+        self._tolerance = (burst - 1.0) * self._interval
+        self._empty_at = 0.0
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until it has room for a permit; 0 or less if it has."""
+        return self._empty_at - self._tolerance - now
+
+    def add(self, now: float) -> None:
+        """Add a permit."""
+        self._empty_at = max(self._empty_at, now) + self._interval
+
+
+class _Schedule:
+    """The order of permits in time, for all threads."""
+
+    def __init__(self, rate: int, most: float, brake: Brake) -> None:
         self._lock = threading.Lock()
-        self._times: deque[float] = deque(maxlen=limit)
+        self._brake = brake
+        self._buckets = (
+            _Bucket(most * _SUSTAINED, max(1.0, rate * _RESERVE)),
+            _Bucket(most * _CATCHING_UP, max(1.0, rate * _AT_ONCE)),
+        )
+        self._last: deque[_Permit] = deque(maxlen=max(1, int(most)))
 
-    def take(self, now: float) -> float:
-        """Take a permit and return 0, or return the seconds to wait before asking again."""
+    def take(self, permit: _Permit, clock: Callable[[], float]) -> float:
+        """Give *permit* and return 0, or return the seconds to wait before asking again."""
         with self._lock:
-            if len(self._times) == self._times.maxlen and now - self._times[0] < 1.0:
-                return self._times[0] + 1.0 - now
-            self._times.append(now)
+            now = clock()  # in here: a thread may have waited for the lock
+            wait = max(bucket.wait(now) for bucket in self._buckets)
+            if len(self._last) == self._last.maxlen:
+                wait = max(wait, self._last[0].latest(now) + 1.0 - now)
+            if wait > 0 or (wait := self._brake.take(now)) > 0:
+                return wait
+            for bucket in self._buckets:
+                bucket.add(now)
+            permit.give(now)
+            self._last.append(permit)
             return 0.0
 
 

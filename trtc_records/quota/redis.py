@@ -37,9 +37,9 @@ import math
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self, TypedDict, Unpack
 
-from trtc_records._checks import check_count, check_sdk_app_id, check_seconds, check_text
+from trtc_records._checks import check_count, check_sdk_app_id, check_seconds, check_text, trim
 from trtc_records._errors import ConfigurationError, LimiterUnavailableError, shorten
 from trtc_records.quota._brake import BACK_OFF, LEAST_SHARE, PAUSE, RECOVERY
 from trtc_records.quota._local import QUOTA, LocalRateLimiter
@@ -122,6 +122,16 @@ return 1
 """
 
 
+class RedisArguments(TypedDict, total=False):
+    """The arguments of a limiter with a connection of its own, for type checkers."""
+
+    rate: int
+    prefix: str
+    on_unavailable: Literal["fail", "local"]
+    local_rate: int | None
+    timeout: float
+
+
 class RedisRateLimiter:
     """One limit of calls in any second for all processes that name the same Redis, prefix and app.
 
@@ -159,7 +169,7 @@ class RedisRateLimiter:
                 f"client: {type(client).__name__} given; pass a redis.asyncio.Redis, or use RedisRateLimiter.from_url()"
             )
         check_sdk_app_id(sdk_app_id)
-        check_text("prefix", prefix, "pass the start of the name of the key in Redis")
+        prefix = check_text("prefix", prefix, "pass the start of the name of the key in Redis")
         if on_unavailable not in ("fail", "local"):
             raise ConfigurationError(f"on_unavailable={shorten(on_unavailable)}: pass 'fail' or 'local'")
         if (local_rate is None) is (on_unavailable == "local"):
@@ -176,7 +186,7 @@ class RedisRateLimiter:
         self._queue: _LocalQueue | None = None
 
     @classmethod
-    def from_url(cls, url: str, *, sdk_app_id: int, **arguments: Any) -> Self:
+    def from_url(cls, url: str, *, sdk_app_id: int, **arguments: Unpack[RedisArguments]) -> Self:
         """Make a limiter with a connection of its own.
 
         Args:
@@ -189,7 +199,7 @@ class RedisRateLimiter:
         Raises:
             ConfigurationError: An argument cannot be used.
         """
-        connect = _connector(url)
+        connect = _connector(trim(url))
         del url
         if connect is None:
             # Neither the value nor the reason is shown: either may hold the password, or a part of it.
@@ -197,7 +207,11 @@ class RedisRateLimiter:
                 "url: not a URL of the form 'redis://user:password@host:6379/0' (or rediss://, valkey://, valkeys://, "
                 "unix://), or its query has a bad parameter; percent-encode special characters in a password"
             )
-        limiter = cls(connect(), sdk_app_id=sdk_app_id, **arguments)
+        try:
+            limiter = cls(connect(), sdk_app_id=sdk_app_id, **arguments)
+        except (ConfigurationError, TypeError) as error:
+            # Without the constructor's frame: the password is in the client there.
+            raise error.with_traceback(None) from None
         limiter._reconnect = connect
         return limiter
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from trtc_records import CallRecordsClient
+from trtc_records._secret import hide_secrets
 from trtc_records.sandbox._server import Sandbox
 
 __all__ = ["SandboxFixture"]
@@ -22,4 +23,5 @@ class SandboxFixture(Sandbox):
         Args:
             **arguments: Arguments of ``CallRecordsClient``; they win over the sandbox's credentials.
         """
-        return CallRecordsClient(**{**self.credentials, **arguments})
+        arguments = hide_secrets({**self.credentials, **arguments})
+        return CallRecordsClient(**arguments)

@@ -74,15 +74,14 @@ def require_kind(name: str, value: object, kind: type, *, remedy: str) -> None:
         raise ValueError(f"{name} cannot be {value!r}: {remedy}")  # noqa: TRY004  (as any argument that is refused)
 
 
-def require_text(name: str, value: object, *, secret: bool = False) -> None:
+def require_text(name: str, value: object) -> None:
     """Refuse a *value* that is not text, or is empty.
 
     Raises:
-        ValueError: It is; the message names the argument, the value, of a secret only its type, and the remedy.
+        ValueError: It is; the message names the argument, the value and the remedy.
     """
     if not isinstance(value, str) or not value:
-        shown = type(value).__name__ if secret else repr(value)
-        raise ValueError(f"{name} must be text that is not empty, got {shown}: leave it out for the default")
+        raise ValueError(f"{name} must be text that is not empty, got {value!r}: leave it out for the default")
 
 
 def _name(instance: object, attribute: attrs.Attribute[Any]) -> str:

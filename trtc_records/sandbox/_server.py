@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 
 from trtc_records._api.models import CallRecord
 from trtc_records._api.wire import record_to_json
+from trtc_records._secret import Secret
 from trtc_records.sandbox._data import make_calls
 from trtc_records.sandbox._drift import Mover
 from trtc_records.sandbox._gateway import Gateway, Stats
@@ -75,6 +76,8 @@ class Sandbox:
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
+        hidden_key, kind = Secret(secret_key), type(secret_key).__name__
+        del secret_key  # error reporters collect the variables of a frame
         require_number("seed", seed, minimum=-sys.maxsize, whole=True, remedy="write an integer")
         if quota is not None:
             require_number(
@@ -86,7 +89,9 @@ class Sandbox:
         require_number("sdk_app_id", sdk_app_id, minimum=1, whole=True, remedy="write an SDKAppID such as 1400000000")
         require_number("port", port, minimum=0, maximum=65_535, whole=True, remedy="write a port, or 0 for a free one")
         require_text("identifier", identifier)
-        require_text("secret_key", secret_key, secret=True)
+        key = hidden_key.clean()
+        if key is None:
+            raise ValueError(f"secret_key must be text that is not empty, got {kind}: leave it out for the default")
         require_text("host", host)
         behaviour = Behaviour() if behaviour is None else behaviour
         faults = Faults() if faults is None else faults
@@ -96,9 +101,9 @@ class Sandbox:
         require_kind("drift", drift, Drift, remedy="write Drift(...), or leave it out")
         self._clock: Callable[[], float] = lambda: time.time() + clock_skew
         calls = make_calls(records, seed=seed, now=int(self._clock())) if isinstance(records, int) else _encode(records)
-        self._app = App(sdk_app_id, identifier, secret_key)
         self._address = (host, port)
         self._store = RecordStore(calls, behaviour, seed=seed)
+        self._app = App(sdk_app_id, identifier, key.reveal())
         mover = Mover(self._store, drift, seed=seed)
         self._service = Service(self._app, self._store, mover, behaviour, clock=self._clock, seed=seed)
         self._gateway = Gateway(self._service, quota=quota, faults=faults, latency=latency, jitter=jitter, seed=seed)

@@ -8,7 +8,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import attrs
 
+from trtc_records._checks import clean_text
 from trtc_records._errors import ConfigurationError
+from trtc_records._secret import Secret, hide
 
 __all__ = ["DEFAULT_TARGET", "Target", "TargetError", "read_target"]
 
@@ -47,28 +49,40 @@ class Target:
 
     name: str
     """Its name in dlt."""
-    credentials: str | None = attrs.field(repr=False)
+    credentials: Secret | None
     """The credentials for dlt; ``None`` for those in dlt's own configuration."""
     shown: str
     """The text for messages and logs."""
-    secrets: tuple[str, ...] = attrs.field(repr=False, default=())
+    secrets: tuple[Secret, ...] = ()
     """The texts that no message may contain."""
 
     def conceal(self, text: str) -> str:
         """Return *text* without the secrets."""
         for secret in self.secrets:
-            text = text.replace(secret, "***")
+            text = text.replace(secret.reveal(), str(secret))
         return text
 
 
-def read_target(text: object) -> Target:
-    """Return the destination that *text* names.
+def read_target(to: object) -> Target:
+    """Return the destination that *to*, a text or a hidden one, names.
 
     Raises:
         TargetError: It names nothing that can be synced to; the message gives examples.
     """
-    if not isinstance(text, str):
-        raise _refuse(f"{type(text).__name__} given, not text")
+    hidden = hide(to)
+    del to  # error reporters collect the variables of a frame
+    try:
+        return _read(hidden.reveal() if isinstance(hidden, Secret) else hidden)
+    except TargetError as error:
+        # Without the frames, and the cause, that hold the password.
+        error.__context__ = None
+        raise error.with_traceback(None) from None
+
+
+def _read(value: object) -> Target:
+    if not isinstance(value, str):
+        raise _refuse(f"{type(value).__name__} given, not text")
+    text = clean_text(value) or ""
     if text == "duckdb":
         raise _refuse("'duckdb' names no file")
     if "://" not in text:
@@ -102,7 +116,7 @@ def read_target(text: object) -> Target:
             credentials = url._replace(netloc=f"{user.removesuffix('@')}:@{url.netloc.rpartition('@')[2]}").geturl()
     password = url.password or ""
     secrets = sorted({password, unquote(password), url.query} - {""}, key=len, reverse=True)
-    return Target(name, credentials, shown, tuple(secrets))
+    return Target(name, Secret(credentials), shown, tuple(map(Secret, secrets)))
 
 
 def _read_file(url: SplitResult) -> Target:
@@ -113,7 +127,7 @@ def _read_file(url: SplitResult) -> Target:
         raise _refuse("the path of a file is missing")
     if not (parent := Path(path).resolve().parent).is_dir():
         raise TargetError(f"the directory '{parent}' does not exist")
-    return Target("duckdb", str(Path(path).resolve()), f"duckdb:///{path}")
+    return Target("duckdb", Secret(str(Path(path).resolve())), f"duckdb:///{path}")
 
 
 def _refuse(reason: str) -> TargetError:

@@ -49,6 +49,7 @@ from trtc_records._errors import (
     RetentionWarning,
     shorten,
 )
+from trtc_records._secret import hide
 from trtc_records._warn import collect_warnings, warn_caller
 from trtc_records.warehouse._bridge import iterate
 from trtc_records.warehouse._targets import DEFAULT_TARGET, Target, TargetError, read_target
@@ -222,9 +223,10 @@ def sync_call_records(
         RetentionWarning: Records have expired since the last sync.
         IncompleteWalkWarning: Records may be missing, or could not be read; the next sync tries them again.
     """
-    target = read_target(to)
-    _check_dataset(dataset, target)
+    hidden = hide(to)
     del to  # from here on no frame of ours, and so no traceback with locals, shows a password
+    target = read_target(hidden)
+    _check_dataset(dataset, target)
     walk = _Walk.prepare(make_client, since, overlap, page_size, on_page)
     with _configured_dlt, TemporaryDirectory(prefix="trtc-records-sync-", ignore_cleanup_errors=True) as directory:
         report = _try_sync(walk, target, dataset, directory)
@@ -324,7 +326,8 @@ def _check_dataset(dataset: str, target: Target) -> None:
     """
     if not isinstance(dataset, str) or not _DATASET_NAME.fullmatch(dataset):
         raise ConfigurationError(f"dataset={shorten(dataset)}: pass lower-case words joined by underscores")
-    if target.name == "duckdb" and Path(target.credentials or "").stem in {dataset, f"{dataset}_staging"}:
+    path = target.credentials.reveal() if target.name == "duckdb" and target.credentials else ""
+    if Path(path).stem in {dataset, f"{dataset}_staging"}:
         raise ConfigurationError(f"dataset={shorten(dataset)}: DuckDB's file has the same name; rename one of them")
 
 
@@ -336,7 +339,7 @@ def _make_destination(target: Target) -> Any:
     """
     if target.name == "sqlalchemy" and find_spec("sqlalchemy") is None:
         raise _missing_driver(target)  # without it, dlt's error does not name the cause
-    options = {} if target.credentials is None else {"credentials": target.credentials}
+    options = {} if target.credentials is None else {"credentials": target.credentials.reveal()}
     try:
         destination = Destination.from_reference(target.name, **options)
     except UnknownDestinationModule:

@@ -99,11 +99,12 @@ async def _examine() -> AsyncGenerator[Finding, None]:
         for problem, remedy in explain_configuration(error):
             yield Finding("configuration", problem, remedy, ExitCode.USAGE)
         return
-    url = _get_url()
-    secret = "a secret key" if os.environ.get("TRTC_SECRET_KEY") else "a UserSig"
+    url = httpx.URL(client.base_url)
+    key = os.environ.get("TRTC_SECRET_KEY", "").strip() or os.environ.get("TRTC_SECRET_KEY_FILE", "").strip()
+    secret = "a secret key" if key else "a UserSig"
     yield Finding(
         "configuration",
-        f"app {os.environ['TRTC_SDK_APP_ID'].strip()}, {os.environ['TRTC_IDENTIFIER']}, {secret}, at {url}",
+        f"app {client.sdk_app_id}, {os.environ['TRTC_IDENTIFIER'].strip()}, {secret}, at {url}",
     )
     async with client:
         reached = False
@@ -217,11 +218,3 @@ async def find_region(make_client: Callable[[Region], CallRecordsClient]) -> Reg
 
     found = await asyncio.gather(*map(answers, Region))
     return next((region for region, answered in zip(Region, found, strict=True) if answered), None)
-
-
-def _get_url() -> httpx.URL:
-    """Return the URL of the service; the client has checked the variables."""
-    if base_url := os.environ.get("TRTC_BASE_URL"):
-        return httpx.URL(base_url)
-    name = os.environ["TRTC_REGION"].strip().lower().replace("_", "-").replace(" ", "-")
-    return httpx.URL(f"https://{Region(name).host}")

@@ -32,6 +32,7 @@ EXAMPLES: Final = (
 )
 
 _DATASET: Final = "trtc_records"
+_KEPT: Final = timedelta(days=7)
 _SANDBOX_DATASET: Final = "trtc_records_sandbox"
 
 
@@ -77,6 +78,8 @@ def sync(
     """
     configure_output(quiet=quiet, log_level=log_level)
     make_window(since, None)
+    if overlap is not None and overlap > _KEPT:
+        raise CommandError("--overlap is longer than the 7 days that the service keeps", "write 24h, or 7d at most")
     sync_call_records = _import_sync()
     options: dict[str, Any] = {"since": since, "page_size": page_size}
     if dataset is None:

@@ -11,11 +11,11 @@ from typing import Annotated, Final
 
 import typer
 
-from trtc_records import generate_user_sig
-from trtc_records._environment import read_sdk_app_id
+from trtc_records import ConfigurationError, generate_user_sig
+from trtc_records._environment import read_environment
 from trtc_records.cli._errors import CommandError, ExitCode, explain_writing
 from trtc_records.cli._options import Log, Quiet, read_length
-from trtc_records.cli._output import configure_output, flatten, note, say
+from trtc_records.cli._output import configure_output, flatten, note
 from trtc_records.cli._streams import is_stdout
 from trtc_records.cli._times import show_time
 from trtc_records.export import replace_file
@@ -29,6 +29,7 @@ EXAMPLES: Final = (
 )
 
 _PRIVATE: Final = 0o600
+_LONGEST: Final = 2**31 - 1  # seconds
 
 
 def usersig(
@@ -54,7 +55,7 @@ def usersig(
     """Sign a UserSig with the app's secret key.
 
     Until it expires, its holder has the user's rights in the app: it is shown only where you ask for it. Needs
-    TRTC_SDK_APP_ID, TRTC_IDENTIFIER and TRTC_SECRET_KEY, and no network.
+    TRTC_SDK_APP_ID, TRTC_IDENTIFIER and TRTC_SECRET_KEY (or TRTC_SECRET_KEY_FILE), and no network.
     """
     configure_output(quiet=quiet, log_level=log_level)
     if to_stdout == (output is not None):
@@ -65,13 +66,21 @@ def usersig(
     seconds = int(lifetime.total_seconds())
     if seconds < 1:
         raise CommandError("--lifetime is less than a second", "write 24h")
+    if seconds > _LONGEST:
+        raise CommandError("--lifetime is longer than 68 years", "write 24h")
     if identifier is not None and not identifier.strip():
         raise CommandError("--identifier is empty", "name the user to sign for")
-    _check_variables("TRTC_SDK_APP_ID", *(["TRTC_IDENTIFIER"] if identifier is None else []), "TRTC_SECRET_KEY")
+    if identifier is not None and not identifier.isprintable():
+        raise CommandError(f"--identifier {identifier!r} is no user id", "name the user to sign for")
+    needed = [("sdk_app_id",), ("identifier",), ("secret_key",)]
+    account = read_environment(os.environ, () if identifier is None else ("identifier",), needed)
+    if isinstance(account, str):
+        raise ConfigurationError(account)
+    who = identifier or account["identifier"]
     issued_at = int(datetime.now(UTC).timestamp())
-    who = os.environ["TRTC_IDENTIFIER"] if identifier is None else identifier
-    app = read_sdk_app_id(os.environ["TRTC_SDK_APP_ID"])
-    user_sig = generate_user_sig(app, who, os.environ["TRTC_SECRET_KEY"], lifetime=seconds, issued_at=issued_at)
+    user_sig = generate_user_sig(
+        account["sdk_app_id"], who, account["secret_key"].reveal(), lifetime=seconds, issued_at=issued_at
+    )
     if output is None:
         print(user_sig)
         sys.stdout.flush()
@@ -79,14 +88,6 @@ def usersig(
         _write(output, user_sig)
     note(f"trtc-records: for {flatten(who)}, expires {show_time(datetime.fromtimestamp(issued_at + seconds, UTC))}")
     return ExitCode.DONE
-
-
-def _check_variables(*names: str) -> None:
-    missing = [f"{name} is not set" for name in names if not os.environ.get(name)]
-    for problem in missing[:-1]:
-        say(problem)
-    if missing:
-        raise CommandError(missing[-1], "set it; the secret key is in Tencent's console")
 
 
 def _write(path: Path, user_sig: str) -> None:
