@@ -523,6 +523,7 @@ def test_the_time_out_counts_connecting_and_answering_but_no_waiting_for_a_permi
         else:
             with pytest.raises(RequestTimeoutError, match="no answer within 1 s from service.example:443"):
                 await client.get_record(call_id(1))
+        await client.aclose()
 
     virtual_time.run(main())
 

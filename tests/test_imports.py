@@ -35,7 +35,7 @@ ROOMS: Final[dict[str, set[str]]] = {
         "_walking",
         "quota",
     },
-    "_environment": {"_checks", "_errors", "_secret", "quota"},
+    "_environment": {"_checks", "_errors", "_secret", "_sending", "quota"},
     "_walking": {"_api", "_errors", "_warn"},
     "_sending": {"_api", "_warn", "_checks", "_errors", "_secret", "_version", "quota"},
     "quota": {"_checks", "_errors"},

@@ -61,6 +61,7 @@ class ClientArguments(TypedDict, total=False):
     attempts: int
     total_timeout: float | None
     max_in_flight: int
+    max_response_bytes: int
     transport: httpx.AsyncBaseTransport | None
 
 

@@ -468,7 +468,7 @@ class _LocalQueue:
 
 def _connector(url: object) -> Callable[[], Redis] | None:
     """Return a function that makes a client for *url*, or ``None`` if the URL cannot be used."""
-    if not isinstance(url, str):
+    if not isinstance(url, str) or "://" not in url:  # redis-py would take all behind "unix:" for a path
         return None
     if url.startswith(("valkey://", "valkeys://")):
         url = url.replace("valkey", "redis", 1)
