@@ -56,9 +56,10 @@ EXCEPTIONS: Final = {
 
 WITHOUT_IO: Final = {"_api", "_checks", "_errors", "_secret"}
 """The rooms that decide, and leave input and output to others."""
-IO: Final = {"anyio", "asyncio", "httpcore", "httpx", "socket", "ssl", "stamina"}
+IO: Final = {"aiolimiter", "anyio", "asyncio", "httpcore", "httpx", "socket", "ssl", "stamina"}
 
 THIRD_PARTIES: Final = {
+    "aiolimiter": {"quota._local"},
     "dlt": {"warehouse.dlt"},
     "h11": {"sandbox._http"},
     "httpcore": {"_sending.lanes", "_sending.requester"},

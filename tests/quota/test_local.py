@@ -15,8 +15,7 @@ import pytest
 from virtual_time import VirtualLoop, run
 
 from trtc_records import ConfigurationError, LocalRateLimiter, RateLimiter
-from trtc_records.quota._brake import Brake
-from trtc_records.quota._local import _Permit, _Schedule, adapt, shared_limiter
+from trtc_records.quota._local import _Permit, _PermitLog, adapt, shared_limiter
 
 
 def busiest(times: list[float], window: float = 1.0) -> int:
@@ -149,7 +148,7 @@ def test_threads_share_the_quota() -> None:
 def test_loops_that_stall_send_no_more_than_the_rate(stall: float) -> None:
     """Twelve loops that send each request up to *stall* seconds after its permit: a second counts no more than 195."""
     draw = random.Random(0)
-    schedule = _Schedule(200, 195, Brake(192))
+    log = _PermitLog(195)
     loops = [(0.0, _Permit(), False) for _ in range(12)]  # when each is due, its permit, and whether that was given
     sent = []
     while len(sent) < 3000:
@@ -159,7 +158,7 @@ def test_loops_that_stall_send_no_more_than_the_rate(stall: float) -> None:
             sent.append(now)
             permit.confirm(lambda now=now: now)
             loops.append((now, _Permit(), False))
-        elif wait := schedule.take(permit, lambda now=now: now):
+        elif wait := log.take(permit, lambda now=now: now):
             loops.append((now + wait + 1e-6, permit, False))
         else:
             loops.append((now + draw.uniform(0, stall) * draw.randint(0, 1), permit, True))
@@ -170,10 +169,10 @@ def test_loops_that_stall_send_no_more_than_the_rate(stall: float) -> None:
 
 def test_a_loop_that_died_with_a_permit_holds_no_other_up() -> None:
     """A permit whose loop never turned again counts as sent a second later."""
-    schedule = _Schedule(1, 1, Brake(1))
-    assert schedule.take(_Permit(), lambda: 10.0) == 0
+    log = _PermitLog(1)
+    assert log.take(_Permit(), lambda: 10.0) == 0
     now = 10.0
-    while wait := schedule.take(_Permit(), lambda now=now: now):
+    while wait := log.take(_Permit(), lambda now=now: now):
         now += wait
     assert 12 <= now <= 12.1
 
@@ -191,7 +190,7 @@ def test_a_limiter_keeps_no_event_loop_alive() -> None:
         run(main())
     gc.collect()
     assert [loop() for loop in loops] == [None] * 5
-    assert len(limiter._turns) == 0
+    assert len(limiter._pacers) == 0
 
 
 def test_clients_of_one_app_and_endpoint_share_a_limiter() -> None:

@@ -111,7 +111,9 @@ def test_http_beyond_this_machine_is_refused(url: str) -> None:
 PARTS_ONLY = "base_url: not a URL of the form 'https://host', with a port and a path if need be, and no more"
 
 
-@pytest.mark.parametrize("url", ["https://[::1", "https://host:port", "https://ho\x00st", "https://" + "a" * 70_000, "", " ", 5])
+@pytest.mark.parametrize(
+    "url", ["https://[::1", "https://host:port", "https://ho\x00st", "https://" + "a" * 70_000, "", " ", 5]
+)
 def test_a_text_that_is_no_url_is_refused(url: Any) -> None:
     """The message shows an example of a URL."""
     with pytest.raises(ConfigurationError, match=exactly(PARTS_ONLY)):

@@ -2,14 +2,15 @@
 
 The service's limit is 200 calls per second and SDKAppID (https://trtc.io/document/68931).
 
-One schedule serves all event loops and threads of the process. At most 195 permits go in any second, which a log of
-the last ones ensures. A permit counts from the time when its request has been written, which a busy loop does late: not
-before the loop has turned a few times after the permit. The other 5 are a margin for requests that bunch up on the way:
-a server that stalls for 25 ms counts late requests in the second after.
+At most 195 permits go in any second, which a log of the last ones ensures for all event loops and threads of the
+process. A permit counts from the time when its request has been written, which a busy loop does late: not before the
+loop has turned a few times after the permit. The other 5 are a margin for requests that bunch up on the way: a server
+that stalls for 25 ms counts late requests in the second after.
 
-Two buckets pace below that bound (one of 200 per second would let 399 through in its first). The first allows 192 per
-second in the long run, and saves up to 20 permits that a busy loop could not use, for instance during garbage
-collection. The second releases these two by two, so that they do not become a burst.
+Two of aiolimiter's limiters pace each event loop below that bound (one of 200 per second would let 399 through in
+its first, mjpieters/aiolimiter#298). The first allows 192 per second in the long run, and saves up to 20 permits that a
+busy loop could not use, for instance during garbage collection. The second releases these two by two, so that they
+do not become a burst.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol, runtime_checkable
 from weakref import ReferenceType, WeakKeyDictionary, WeakValueDictionary
+
+from aiolimiter import AsyncLimiter
 
 from trtc_records._errors import ConfigurationError, shorten
 from trtc_records.quota._brake import Brake
@@ -80,11 +83,11 @@ class LocalRateLimiter:
         if type(rate) is not int or rate < 1:
             raise ConfigurationError(f"rate={shorten(rate)}: pass a whole number of calls per second, 1 or more")
         self.rate = rate
-        most = max(rate - max(1.0, rate * _DISTANCE), rate / 2)
-        self._brake = Brake(most * _SUSTAINED)
-        self._schedule = _Schedule(rate, most, self._brake)
-        # Weak on both sides: a lock with waiters refers to its loop, and nothing here may keep a loop alive.
-        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, ReferenceType[asyncio.Lock]] = WeakKeyDictionary()
+        self._most = max(rate - max(1.0, rate * _DISTANCE), rate / 2)
+        self._brake = Brake(self._most * _SUSTAINED)
+        self._permits = _PermitLog(max(1, int(self._most)))
+        # Weak on both sides: a pacer refers to its loop, and nothing here may keep a loop alive.
+        self._pacers: WeakKeyDictionary[asyncio.AbstractEventLoop, ReferenceType[_Pacer]] = WeakKeyDictionary()
 
     def __repr__(self) -> str:
         return f"LocalRateLimiter(rate={self.rate})"
@@ -92,21 +95,30 @@ class LocalRateLimiter:
     async def acquire(self) -> None:
         """Wait for a permit and take it."""
         loop = asyncio.get_running_loop()
-        known = self._turns.get(loop)
-        turn = None if known is None else known()
-        if turn is None:
-            turn = asyncio.Lock()
-            self._turns[loop] = ReferenceType(turn)
         permit = _Permit()
-        async with turn:
-            while (wait := self._schedule.take(permit, loop.time)) > 0:  # noqa: ASYNC110 - it waits for the clock
+        pacer = self._get_pacer(loop)
+        async with pacer.turn:
+            await pacer.sustained.acquire()
+            await pacer.catching_up.acquire()
+            while (wait := self._brake.take(loop.time())) > 0:  # noqa: ASYNC110 - it waits for the clock
                 await asyncio.sleep(wait)
+            while (wait := self._permits.take(permit, loop.time)) > 0:  # noqa: ASYNC110 - it waits for the clock
+                await asyncio.sleep(wait)
+            pacer.keep(loop)
         # The request is written within the loop's next two turns.
         loop.call_soon(loop.call_soon, loop.call_soon, permit.confirm, loop.time)
 
     def slow_down(self) -> None:
         """Pause for a second, go on at half the rate, and recover step by step."""
         self._brake.slow_down(asyncio.get_running_loop().time())
+
+    def _get_pacer(self, loop: asyncio.AbstractEventLoop) -> _Pacer:
+        known = self._pacers.get(loop)
+        pacer = None if known is None else known()
+        if pacer is None:
+            pacer = _Pacer(self.rate, self._most)
+            self._pacers[loop] = ReferenceType(pacer)
+        return pacer
 
 
 class BrakedLimiter:
@@ -178,46 +190,44 @@ class _Permit:
         return min(now, self._given_at + _LATEST) if self._sent_at is None else self._sent_at
 
 
-class _Bucket:
-    """A leaky bucket: *rate* permits per second in the long run, and *burst* at once after a pause."""
+class _Pacer:
+    """The pace of one event loop; a lock makes waiters take turns, which aiolimiter does not promise."""
 
-    def __init__(self, rate: float, burst: float) -> None:
-        self._interval = 1.0 / rate
-        self._tolerance = (burst - 1.0) * self._interval
-        self._empty_at = 0.0
+    def __init__(self, rate: int, most: float) -> None:
+        self.turn = asyncio.Lock()
+        reserve, at_once = max(1.0, rate * _RESERVE), max(1.0, rate * _AT_ONCE)
+        self.sustained = AsyncLimiter(reserve, reserve / (most * _SUSTAINED))
+        self.catching_up = AsyncLimiter(at_once, at_once / (most * _CATCHING_UP))
+        self._memory = max(self.sustained.time_period, self.catching_up.time_period)
+        self._kept_until = 0.0
+        self._is_kept = False
 
-    def wait(self, now: float) -> float:
-        """Return the seconds until it has room for a permit; 0 or less if it has."""
-        return self._empty_at - self._tolerance - now
+    def keep(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have the loop keep this object until it is as good as new: until its limiters have no permit to remember."""
+        self._kept_until = loop.time() + self._memory
+        if not self._is_kept:
+            self._is_kept = True
+            loop.call_at(self._kept_until, self._keep_on, loop)
 
-    def add(self, now: float) -> None:
-        """Add a permit."""
-        self._empty_at = max(self._empty_at, now) + self._interval
+    def _keep_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._is_kept = loop.time() < self._kept_until
+        if self._is_kept:
+            loop.call_at(self._kept_until, self._keep_on, loop)
 
 
-class _Schedule:
-    """The order of permits in time, for all threads."""
+class _PermitLog:
+    """The permits given in the last second, for all threads."""
 
-    def __init__(self, rate: int, most: float, brake: Brake) -> None:
+    def __init__(self, limit: int) -> None:
         self._lock = threading.Lock()
-        self._brake = brake
-        self._buckets = (
-            _Bucket(most * _SUSTAINED, max(1.0, rate * _RESERVE)),
-            _Bucket(most * _CATCHING_UP, max(1.0, rate * _AT_ONCE)),
-        )
-        self._last: deque[_Permit] = deque(maxlen=max(1, int(most)))
+        self._last: deque[_Permit] = deque(maxlen=limit)
 
     def take(self, permit: _Permit, clock: Callable[[], float]) -> float:
         """Give *permit* and return 0, or return the seconds to wait before asking again."""
         with self._lock:
             now = clock()  # in here: a thread may have waited for the lock
-            wait = max(bucket.wait(now) for bucket in self._buckets)
-            if len(self._last) == self._last.maxlen:
-                wait = max(wait, self._last[0].latest(now) + 1.0 - now)
-            if wait > 0 or (wait := self._brake.take(now)) > 0:
+            if len(self._last) == self._last.maxlen and (wait := self._last[0].latest(now) + 1.0 - now) > 0:
                 return wait
-            for bucket in self._buckets:
-                bucket.add(now)
             permit.give(now)
             self._last.append(permit)
             return 0.0
