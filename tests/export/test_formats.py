@@ -27,6 +27,8 @@ every_format = pytest.mark.parametrize(
 ODD = [
     make_record("unanswered", accept_time=None, callees=()),
     make_record("new values", call_result="Forwarded", call_type="Conference", media_type="Screen", room_id_type=7),
+    make_record("no end", end_time=None),
+    make_record("no answer and no end", accept_time=None, end_time=None),
     make_record("numbers", call_result=3, room_id_type=2**70, extra={"Big": 2**70}),
     make_record("text for a number", room_id_type="string"),
     make_record(

@@ -646,7 +646,7 @@ def test_postgresql_holds_each_record_once(postgres: str) -> None:
         postgres, "SELECT call_id, callees::jsonb, start_time, accept_time, talk_seconds FROM twice.call_records"
     )
     assert {call_id: (tuple(callees), start, accept, talk) for call_id, callees, start, accept, talk in rows} == {
-        call_id: (record.callees, record.start_time, record.accept_time, record.talk_time.seconds)
+        call_id: (record.callees, record.start_time, record.accept_time, make_row(record)["talk_seconds"])
         for call_id, record in records.items()
     }
     assert len(rows) == 700

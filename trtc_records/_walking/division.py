@@ -13,10 +13,11 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from trtc_records._api.models import CallRecord, CallRecordPage
+from trtc_records._api.models import CallRecordPage
 from trtc_records._api.query import Query
 from trtc_records._walking.ledger import Ledger, key_of
 from trtc_records._walking.listing import ListWalk, Shortfall, ShortfallKind
+from trtc_records._walking.meaning import span_of
 from trtc_records._walking.prefetch import PagedList, Prefetcher
 from trtc_records._walking.slices import Division, DivisionKind, Slice, divide
 
@@ -43,7 +44,7 @@ class Known:
 
     def __init__(self) -> None:
         self._digests: set[int] = set()
-        self._ahead: dict[str, tuple[int, int]] = {}
+        self._ahead: dict[str, tuple[float, float]] = {}
 
     def __contains__(self, key: object) -> bool:
         return hash(key) in self._digests or key in self._ahead
@@ -56,7 +57,7 @@ class Known:
         """Remember the records on *page* that touch one of *windows*."""
         self._digests.update(hash(key_of(entry)) for entry in page.invalid)
         for record in page.records:
-            span = _span_of(record)
+            span = span_of(record)
             if _touches(span, windows):
                 self._ahead[record.call_id] = span
 
@@ -309,12 +310,7 @@ class DividedWalk:
                 self._prefetcher.close(pages)
 
 
-def _span_of(record: CallRecord) -> tuple[int, int]:
-    start, end = int(record.start_time.timestamp()), int(record.end_time.timestamp())
-    return min(start, end), max(start, end)
-
-
-def _touches(span: tuple[int, int], windows: Windows) -> bool:
+def _touches(span: tuple[float, float], windows: Windows) -> bool:
     return any(span[1] >= start and span[0] <= end for start, end in windows)
 
 

@@ -72,7 +72,8 @@ def _read_row(record: CallRecord) -> dict[str, Any]:
     """Return the values of *record* by column, each of them one that its column can hold."""
     row = dict(zip(_NAMES, _get_values(record), strict=True))
     for name in _SECONDS_COLUMNS:
-        row[name] = int(row[name].total_seconds())
+        if row[name] is not None:
+            row[name] = int(row[name].total_seconds())
     return row if _fits(row) else _fit(row)
 
 
