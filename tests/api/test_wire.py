@@ -303,6 +303,13 @@ def test_a_time_is_written_to_the_second_whatever_its_zone(start_time: datetime)
     assert timedelta() <= start_time - written < timedelta(seconds=1)
 
 
+def test_a_time_of_another_class_is_written() -> None:
+    """A record made by hand may hold pendulum's times."""
+    pendulum = pytest.importorskip("pendulum", reason="pendulum comes with dlt")
+    record = attrs.evolve(RECORD, end_time=pendulum.instance(RECORD.end_time).in_timezone("Asia/Tokyo"))
+    assert record_to_json(record) == RAW
+
+
 # -- Invalid records ---------------------------------------------------------------------------------
 
 STRING, INTEGER, ARRAY = "expected a string", "expected an integer", "expected an array"

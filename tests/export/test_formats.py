@@ -95,6 +95,15 @@ def test_times_are_utc(name: str) -> None:
 
 
 @every_format
+def test_times_of_another_class_are_written(name: str) -> None:
+    """A record made by hand may hold pendulum's times, and its durations are pendulum's then."""
+    pendulum = pytest.importorskip("pendulum", reason="pendulum comes with dlt")
+    names = ("start_time", "accept_time", "end_time")
+    times = {each: pendulum.instance(getattr(make_record(), each)).in_timezone("Asia/Tokyo") for each in names}
+    assert write([make_record(**times)], name) == write([make_record()], name)
+
+
+@every_format
 def test_error_leaves_the_older_file(name: str, tmp_path: Path) -> None:
     """A walk that fails leaves the file as it was, and nothing beside it."""
     path = tmp_path / f"calls.{name}"

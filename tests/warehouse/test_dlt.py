@@ -422,6 +422,16 @@ def test_dlt_speaks_if_it_is_asked_to(to: str, level: str | None) -> None:
     assert bool(done.stderr) is (level is not None)
 
 
+def test_overlap_may_be_a_duration_of_pendulum(to: str) -> None:
+    """Any subclass of timedelta works."""
+    pendulum = pytest.importorskip("pendulum", reason="pendulum comes with dlt")
+    with Sandbox(records=1) as sandbox:
+        assert (
+            sync_call_records(to, client_of(sandbox), overlap=pendulum.duration(hours=1), since=pendulum.now()).read
+            == 0
+        )
+
+
 @pytest.mark.parametrize("overlap", [timedelta(seconds=-1), timedelta(days=8), "24h", 24, None])
 def test_overlap_has_bounds(to: str, overlap: Any) -> None:
     """No overlap is negative, or longer than the service keeps records, or something else than a timedelta."""

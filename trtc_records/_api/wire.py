@@ -18,6 +18,7 @@ from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn_from_attrs, make_dict_unstructure_fn, override
 
 from trtc_records._api.models import CallRecord, CallResult, CallType, InvalidRecord, MediaType, RoomIdType
+from trtc_records._api.times import since_epoch
 from trtc_records._errors import ResponseDecodeError
 
 __all__ = ["read_integer", "record_from_json", "record_to_json", "records_from_json"]
@@ -26,7 +27,6 @@ _DEEPEST: Final = 100
 """Levels of an unknown field: Python's own limit is some 1,000 calls."""
 _CONTAINERS: Final = frozenset({dict, list})
 _TOO_DEEP: Final = f"nested more than {_DEEPEST} levels deep"
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST: Final = 253_402_300_799  # the last second of the year 9999
 _OUT_OF_RANGE: Final = "expected Unix seconds within the years 1970 to 9999; are these milliseconds?"
 _SECOND: Final = timedelta(seconds=1)
@@ -242,7 +242,7 @@ def _read_room_id_type(value: object, _: object) -> RoomIdType | int | str:
 
 
 def _to_seconds(time: datetime | None) -> int:
-    return (time - _EPOCH) // _SECOND if time else 0  # whole numbers all the way: a float would round
+    return since_epoch(time) // _SECOND if time else 0  # whole numbers all the way: a float would round
 
 
 def _to_plain(value: object) -> object:

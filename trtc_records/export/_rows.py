@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 from trtc_records._api.models import CallRecord
+from trtc_records._api.times import to_utc
 from trtc_records.export._columns import COLUMNS, Kind, names_of
 from trtc_records.export._json import dump_json
 
@@ -65,7 +66,7 @@ def keep_exact(extra: Mapping[str, Any], exact: Mapping[str, Any]) -> dict[str, 
 
 
 def _show_time(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return to_utc(time).isoformat().replace("+00:00", "Z")
 
 
 def _read_row(record: CallRecord) -> dict[str, Any]:
@@ -74,6 +75,9 @@ def _read_row(record: CallRecord) -> dict[str, Any]:
     for name in _SECONDS_COLUMNS:
         if row[name] is not None:
             row[name] = int(row[name].total_seconds())
+    for name in _TIME_COLUMNS:
+        if row[name] is not None and type(row[name]) is not datetime:
+            row[name] = to_utc(row[name])
     return row if _fits(row) else _fit(row)
 
 

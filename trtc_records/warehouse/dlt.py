@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import re
 import socket
@@ -409,9 +410,10 @@ class _Walk:
             ConfigurationError: One cannot be used.
         """
         query = check_query(start_time=since, end_time=None, call_result=None, call_type=None, page_size=page_size)
-        if not isinstance(overlap, timedelta) or not timedelta() <= overlap <= timedelta(seconds=RETENTION):
+        seconds = overlap.total_seconds() if isinstance(overlap, timedelta) else math.nan
+        if not 0 <= seconds <= RETENTION:
             raise ConfigurationError(f"overlap={shorten(overlap)}: pass a timedelta from 0 to 7 days")
-        return cls(make_client, query.start_time, int(overlap.total_seconds()), page_size, on_page)
+        return cls(make_client, query.start_time, int(seconds), page_size, on_page)
 
     @property
     def complete(self) -> bool:
