@@ -20,7 +20,7 @@ PACKAGE: Final = "trtc_records"
 
 ROOMS: Final[dict[str, set[str]]] = {
     "cli": {"", "_environment", "export", "sandbox", "summary", "warehouse"},
-    "warehouse": {"_api", "_client", "_errors", "_warn", "export"},
+    "warehouse": {"_api", "_checks", "_client", "_errors", "_warn", "export"},
     "sandbox": {"_api"},
     "summary": {"_api"},
     "export": {"_api", "_errors", "_warn"},

@@ -182,7 +182,7 @@ class CallRecordsClient:
         on_invalid: OnInvalid | None = None,
         on_incomplete: OnIncomplete | None = None,
     ) -> AsyncGenerator[CallRecord, None]:
-        """Walk over all records that match, each once.
+        """Walk over all records that match, each once: a record that equals an earlier one in all fields is a repeat.
 
         Both ends of the window are fixed when the walk starts. Pages are fetched ahead. Where the service limits page
         numbers or its count, the window is divided until every part can be read.
@@ -210,6 +210,7 @@ class CallRecordsClient:
         Warns:
             RetentionWarning: The window begins, or even ends, before the service's retention.
             IncompleteWalkWarning: Records may be missing; not with *on_incomplete*.
+            CallRecordsWarning: Records have no call id, or share one.
             ClockSkewWarning: This machine's clock is wrong by a minute or more, and was corrected.
         """
         pages = self.iter_pages(

@@ -31,6 +31,7 @@ from trtc_records import (
     CallRecord,
     CallRecordPage,
     CallRecordsClient,
+    CallRecordsWarning,
     ConfigurationError,
     IncompleteWalkWarning,
     RetentionWarning,
@@ -234,6 +235,25 @@ def check_nul(rows: dict[str, dict[str, Any]]) -> None:
     assert json.loads(rows["all"]["extra"]) == {"x": "\0", "_exact": exact}
     assert json.loads(rows["ours"]["extra"]) == {"_exact": "theirs", "__exact": {"caller": '"\\u0000"'}}
     assert (rows["none"]["caller"], rows["none"]["extra"]) == ("a", "{}")
+
+
+def test_records_without_an_id_of_their_own_have_a_row_each(to: str, path: Path) -> None:
+    """Blank ids, one id for several calls, ids that databases change: no row replaces that of another call."""
+    ids = ["", "", " ", "same", "same", "a\0", "a\ufffd", "\ud800", "\udfff", "\ufffd"]
+    calls = [attrs.evolve(each, call_id=value) for each, value in zip(make_records(len(ids)), ids, strict=True)]
+    changed = [attrs.evolve(calls[3], call_result="Interrupt"), *calls[4:]]
+    week = timedelta(days=7)
+    with Sandbox(records=calls) as sandbox, pytest.warns(CallRecordsWarning, match="share it with another record"):
+        sync_call_records(to, client_of(sandbox))
+        again = sync_call_records(to, client_of(sandbox), overlap=week)
+    with Sandbox(records=changed) as sandbox, pytest.warns(CallRecordsWarning, match="share it with another record"):
+        sync_call_records(to, client_of(sandbox), overlap=week)
+    rows = read_table(path)
+    exact = [json.loads(row["extra"]).get("_exact", {}).get("call_id", json.dumps(row["call_id"])) for row in rows]
+    assert sorted(map(json.loads, exact)) == sorted(ids)
+    assert sum(row["call_id"].startswith("no id ") for row in rows) == 6
+    assert [row["call_result"] for row in rows if row["start_time"] == calls[3].start_time] == ["Interrupt"]
+    assert (again.read, again.added, again.complete) == (len(ids), 0, True)
 
 
 def test_incomplete_walk_keeps_the_mark_where_it_was(to: str, path: Path) -> None:

@@ -40,14 +40,14 @@ divided down to its last second while the first slice is read."""
 
 
 class Known:
-    """Ids of records that were yielded and that a later slice may give again."""
+    """Keys of records that were yielded and that a later slice may give again."""
 
     def __init__(self) -> None:
         self._digests: set[int] = set()
-        self._ahead: dict[str, tuple[float, float]] = {}
+        self._ahead: dict[int, tuple[float, float]] = {}
 
     def __contains__(self, key: object) -> bool:
-        return hash(key) in self._digests or key in self._ahead
+        return key in self._digests or key in self._ahead
 
     def add_list(self, ledger: Ledger) -> None:
         """Remember all records of a list whose window is read again."""
@@ -55,11 +55,11 @@ class Known:
 
     def add(self, page: CallRecordPage, windows: Windows) -> None:
         """Remember the records on *page* that touch one of *windows*."""
-        self._digests.update(hash(key_of(entry)) for entry in page.invalid)
+        self._digests.update(map(key_of, page.invalid))
         for record in page.records:
             span = span_of(record)
             if _touches(span, windows):
-                self._ahead[record.call_id] = span
+                self._ahead[key_of(record)] = span
 
     def forget_outside(self, windows: Windows) -> None:
         """Forget the records that touch none of *windows*."""
@@ -72,7 +72,7 @@ class DividedWalk:
     Args:
         prefetcher: Where the pages come from.
         query: The conditions, with both ends of the window.
-        known: Ids that were yielded before.
+        known: Keys of records that were yielded before.
         most_records: The greatest TotalNum of a slice.
         is_proven: Whether a list of so many records is known to work.
         capped_total: The greatest TotalNum that the service gives, if one was noticed.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Final
 
 import attrs
@@ -24,6 +25,8 @@ _MARGIN: Final = 1
 
 _SHORTEST: Final = 2 * _MARGIN + 1
 """Seconds that a call must last, so that neither search holds the whole of it."""
+
+_identify: Final = attrgetter("call_id", "caller", "start_time")
 
 _TRIES: Final = 3
 """Calls tried: so many others may lie in the same seconds that one is not on the first page."""
@@ -88,7 +91,7 @@ async def _is_found(prefetcher: Prefetcher, query: Query, call: CallRecord, mome
     """Tell whether *call* is found by the seconds around *moment*; ``None`` where the first page does not show it."""
     around = attrs.evolve(query, start_time=max(moment - margin, 0), end_time=moment + margin)
     page = await result_of(prefetcher.request(around))
-    if any(record.call_id == call.call_id for record in page.records):
+    if _identify(call) in map(_identify, page.records):
         return True
     is_whole = page.total_num is not None and page.total_num <= page.size
     return False if is_whole or not page.size else None

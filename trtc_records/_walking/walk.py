@@ -67,6 +67,8 @@ class Walk:
         """TotalNum of the window; ``None`` where the service does not count so far."""
         self.doubts: list[str] = []
         """Reasons why records may be missing."""
+        self.without_own_id = 0
+        """Records without an id, or with that of another one on their page."""
         self._prefetcher = prefetcher
         self._query = query
         self._root = root
@@ -282,6 +284,8 @@ class Walk:
     def _count(self, page: CallRecordPage) -> CallRecordPage:
         """Count a page that is yielded, and number it."""
         self._sample.add(page)
+        ids = {record.call_id for record in page.records}
+        self.without_own_id += len(page.records) - sum(map(bool, map(str.strip, ids)))
         self.yielded += page.size
         self._pages += 1
         if self._slices is None:

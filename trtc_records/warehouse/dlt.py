@@ -8,7 +8,9 @@ or in a pipeline of your own: ``pipeline.run(call_records_source())``.
 
 The records go to one table, ``call_records``, whose columns are those of every other format; ``callees`` is JSON as
 text, since not every destination has lists, or takes JSON from Arrow. A record that is there already is replaced by
-itself (``call_id`` is the primary key).
+itself, or by its newer form: dlt merges by ``call_id``, ``caller`` and ``start_time``, which tell calls apart even if
+the service gives several the same id. A record whose id is blank, or no text that every destination holds, gets one
+that is made of its content, or of its id.
 
 The destination keeps the end of the last sync, per SDKAppID, and commits it together with the records. So a run that
 is killed changes nothing, and another machine can continue. The next run starts an overlap before that end, since a
@@ -18,6 +20,7 @@ leaves the stored end unchanged.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import math
@@ -39,6 +42,8 @@ import attrs
 
 from trtc_records._api.models import CallRecord, CallRecordPage
 from trtc_records._api.query import RETENTION, check_query
+from trtc_records._api.wire import record_to_json
+from trtc_records._checks import is_text
 from trtc_records._client import PAGE_SIZE, CallRecordsClient
 from trtc_records._errors import (
     CallRecordsError,
@@ -84,6 +89,9 @@ of 100,000 calls is 1,000 requests, five seconds of the quota."""
 DATASET: Final = "trtc_records"
 """The schema of the database; some destinations call it a dataset."""
 
+_KEY: Final = ("call_id", "caller", "start_time")
+"""The columns that tell two calls apart."""
+
 _NAME: Final = "trtc_records"
 """The name of the source and of the pipeline, under which the destination stores its state."""
 _TABLE: Final = "call_records"
@@ -108,9 +116,7 @@ _REPLACEMENT: Final = "\ufffd"
 _SCHEMA: Final = pa.schema(
     [
         # dlt warns about a key that may be null.
-        field.with_nullable(field.name != "call_id").with_type(
-            pa.string() if field.name in LIST_COLUMNS else field.type
-        )
+        field.with_nullable(field.name not in _KEY).with_type(pa.string() if field.name in LIST_COLUMNS else field.type)
         for field in ARROW_SCHEMA
     ]
 )
@@ -163,8 +169,8 @@ def call_records_source(
 ) -> DltSource:
     """Return a dlt source with one resource, ``call_records``, for a pipeline of your own.
 
-    It yields Arrow tables and is merged by ``call_id``. It warns while dlt extracts; its errors reach you as the
-    cause of dlt's.
+    It yields Arrow tables and is merged by ``call_id``, ``caller`` and ``start_time``. It warns while dlt extracts; its
+    errors reach you as the cause of dlt's.
 
     Args:
         make_client: Returns the client to read with, which is closed at the end.
@@ -429,7 +435,7 @@ class _Walk:
                 self.warn()
 
         # dlt sees no parameters, so none is filled from its configuration or from the environment.
-        resource = dlt.resource(call_records, name=_TABLE, primary_key="call_id", write_disposition="merge")
+        resource = dlt.resource(call_records, name=_TABLE, primary_key=_KEY, write_disposition="merge")
         return dlt.source(lambda: resource, name=_NAME)()
 
     def warn(self) -> None:
@@ -504,7 +510,7 @@ class _Walk:
 
 def _make_table(records: list[CallRecord]) -> pa.Table:
     """Return the table of every other format, but with lists as JSON text."""
-    table = to_arrow(map(_replace_nul, records))
+    table = to_arrow(map(_fit, records))
     columns = table.columns
     for name in LIST_COLUMNS:
         place = table.schema.get_field_index(name)
@@ -512,8 +518,11 @@ def _make_table(records: list[CallRecord]) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=_SCHEMA)
 
 
-def _replace_nul(record: CallRecord) -> CallRecord:
-    """Return *record* without U+0000, which PostgreSQL's texts do not hold; ``extra`` keeps the exact value."""
+def _fit(record: CallRecord) -> CallRecord:
+    """Return *record* with an id of its own, and without U+0000, which PostgreSQL's texts do not hold.
+
+    ``extra`` keeps the exact values.
+    """
     exact = {name: getattr(record, name) for name in TEXT_COLUMNS if _NUL in str(getattr(record, name))}
     replaced: dict[str, Any] = {name: text.replace(_NUL, _REPLACEMENT) for name, text in exact.items()}
     for name in LIST_COLUMNS:
@@ -521,7 +530,15 @@ def _replace_nul(record: CallRecord) -> CallRecord:
         if any(_NUL in text for text in texts):
             exact[name] = texts
             replaced[name] = tuple(text.replace(_NUL, _REPLACEMENT) for text in texts)
+    if "call_id" in exact or not is_text(record.call_id):
+        exact["call_id"], replaced["call_id"] = record.call_id, _make_id(record)
     return attrs.evolve(record, extra=keep_exact(record.extra, exact), **replaced) if exact else record
+
+
+def _make_id(record: CallRecord) -> str:
+    """Return an id for a record whose own one is blank, or another one once the destination has it."""
+    content = record.call_id if record.call_id.strip() else record_to_json(record)
+    return f"no id {hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]}"
 
 
 def _to_datetime(seconds: int | None) -> datetime | None:
