@@ -30,6 +30,8 @@ ODD = [
     make_record("no end", end_time=None),
     make_record("no answer and no end", accept_time=None, end_time=None),
     make_record("numbers", call_result=3, room_id_type=2**70, extra={"Big": 2**70}),
+    make_record("a number that no float holds", extra={"Big": 10**400, "Deep": [-(10**400), 10**300]}),
+    make_record("many digits", extra={"Big": 10**305, "Text": "9" * 400}),
     make_record("text for a number", room_id_type="string"),
     make_record(
         "half\ud800", caller="\udfff", callees=("\ud800", "小明"), room_id="\ud900", extra={"\ud800": "\udc00"}

@@ -231,8 +231,13 @@ def check_nul(rows: dict[str, dict[str, Any]]) -> None:
     """Check the rows of these calls."""
     assert [rows["all"][name] for name in ("caller", "room_id")] == ["a\ufffdb", "\ufffd"]
     assert json.loads(rows["all"]["callees"]) == ["c", "\ufffdd"]
-    exact = {"caller": '"a\\u0000b"', "room_id": '"\\u0000"', "callees": '["c", "\\u0000d"]'}
-    assert json.loads(rows["all"]["extra"]) == {"x": "\0", "_exact": exact}
+    exact = {
+        "caller": '"a\\u0000b"',
+        "room_id": '"\\u0000"',
+        "callees": '["c", "\\u0000d"]',
+        "extra": '{"x": "\\u0000"}',
+    }
+    assert json.loads(rows["all"]["extra"]) == {"x": "\ufffd", "_exact": exact}
     assert json.loads(rows["ours"]["extra"]) == {"_exact": "theirs", "__exact": {"caller": '"\\u0000"'}}
     assert (rows["none"]["caller"], rows["none"]["extra"]) == ("a", "{}")
 

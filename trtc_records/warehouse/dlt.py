@@ -77,6 +77,7 @@ except ModuleNotFoundError as _error:
         raise
     raise ImportError(f'syncing needs {_missing}, which is not installed: pip install ".[dlt]"') from _error
 
+from trtc_records.export._json import HALF_PAIR, clean
 from trtc_records.export._rows import LIST_COLUMNS, TEXT_COLUMNS, keep_exact
 from trtc_records.export.arrow import ARROW_SCHEMA, to_arrow
 
@@ -111,6 +112,7 @@ _CONFIGURATION: Final = {
 _LOG_LEVEL: Final = "RUNTIME__LOG_LEVEL"
 _NETWORK_ERRORS: Final = (ConnectionError, TimeoutError, socket.gaierror)
 _NUL: Final = "\0"
+_UNFIT: Final = re.compile(f"{_NUL}|{HALF_PAIR.pattern}")
 _REPLACEMENT: Final = "\ufffd"
 
 _SCHEMA: Final = pa.schema(
@@ -519,7 +521,7 @@ def _make_table(records: list[CallRecord]) -> pa.Table:
 
 
 def _fit(record: CallRecord) -> CallRecord:
-    """Return *record* with an id of its own, and without U+0000, which PostgreSQL's texts do not hold.
+    """Return *record* with an id of its own, and without U+0000, which PostgreSQL's texts and JSON do not hold.
 
     ``extra`` keeps the exact values.
     """
@@ -532,7 +534,10 @@ def _fit(record: CallRecord) -> CallRecord:
             replaced[name] = tuple(text.replace(_NUL, _REPLACEMENT) for text in texts)
     if "call_id" in exact or not is_text(record.call_id):
         exact["call_id"], replaced["call_id"] = record.call_id, _make_id(record)
-    return attrs.evolve(record, extra=keep_exact(record.extra, exact), **replaced) if exact else record
+    extra = clean(record.extra, _UNFIT) if record.extra else {}
+    if extra != record.extra:
+        exact["extra"] = record.extra
+    return attrs.evolve(record, extra=keep_exact(extra, exact), **replaced) if exact else record
 
 
 def _make_id(record: CallRecord) -> str:
