@@ -201,9 +201,7 @@ class Ledger:
         elif len(recent) >= _GENERATION:
             self._memory = [page_1, recent, recent := set()]
         recent.update(unique)
-        recent.update(
-            _rough_key_of(entry) for entry in unique.values() if isinstance(entry, CallRecord) and entry.extra
-        )
+        recent.update([hash(record) for record in page.records if record.extra])
 
 
 def _entries(page: CallRecordPage) -> dict[int, CallRecord | InvalidRecord]:
