@@ -48,9 +48,13 @@ def expected_row(record: CallRecord) -> dict[str, Any]:
     """Return *record* as every format has it: each of its fields, and two durations."""
     return {
         **{field.name: _make_plain(getattr(record, field.name)) for field in attrs.fields(CallRecord)},
-        "ring_seconds": ((record.accept_time or record.end_time) - record.start_time).seconds,
-        "talk_seconds": (record.end_time - record.accept_time).seconds if record.accept_time else 0,
+        "ring_seconds": _count_seconds(record.start_time, record.accept_time or record.end_time),
+        "talk_seconds": _count_seconds(record.accept_time, record.end_time) if record.accept_time else 0,
     }
+
+
+def _count_seconds(start: datetime, end: datetime | None) -> int | None:
+    return None if end is None else (end - start).seconds
 
 
 def _make_plain(value: object) -> object:
@@ -84,7 +88,8 @@ def _read_csv(content: bytes) -> list[dict[str, Any]]:
     for row in rows:
         assert None not in row
         row["callees"] = json.loads(row["callees"])
-        row["accept_time"] = row["accept_time"] or None
+        for name in ("accept_time", "end_time"):
+            row[name] = row[name] or None
         for name in ("ring_seconds", "talk_seconds", "room_id_type"):
             row[name] = int(row[name]) if row[name] else None
     return rows

@@ -24,10 +24,12 @@ from records import ENDINGS, call_id, envelope, page_answer, raw_record
 
 from trtc_records import (
     AuthenticationError,
+    CallRecordsWarning,
     RateLimitError,
     ResponseDecodeError,
     ServerError,
     TransportError,
+    record_from_json,
 )
 
 pytestmark = pytest.mark.anyio
@@ -339,9 +341,39 @@ async def test_a_record_that_cannot_be_read_is_an_error_with_its_path(make_clien
     assert len(server.requests) == 1
 
 
+async def test_records_without_an_id_of_their_own_are_pointed_out(make_client: MakeClient) -> None:
+    """Each is yielded, and a warning gives their number: whoever keys them by id would lose some."""
+    records = [raw_record(number, CallId=each) for number, each in enumerate(["a", "", " ", "b", "b", "c", ""])]
+
+    async def handle(request: Request) -> Any:
+        return page_answer(records, request.page, len(records)) if request.page == 1 else ENDINGS["Page 0"]
+
+    async with serve(handle) as server, make_client(base_url=server.base_url) as client:
+        with pytest.warns(CallRecordsWarning, match="^records that have no call id, or share it .*: 4\\. "):
+            found = [record async for record in client.iter_records()]
+    assert found == [record_from_json(raw) for raw in records]
+
+
+async def test_a_record_nested_too_deeply_costs_no_other(make_client: MakeClient) -> None:
+    """It goes to on_invalid, as any record does that cannot be read; none of its levels costs a RecursionError."""
+    deep: Any = 1
+    for _ in range(900):
+        deep = [deep]
+    records = [raw_record(0), raw_record(1, New=deep), raw_record(2)]
+    rejected: list[ResponseDecodeError] = []
+
+    async def handle(request: Request) -> Any:
+        return page_answer(records, request.page, len(records)) if request.page == 1 else ENDINGS["Page 0"]
+
+    async with serve(handle) as server, make_client(base_url=server.base_url) as client:
+        walk = client.iter_records(on_invalid=lambda _, error: rejected.append(error))
+        assert [record.call_id async for record in walk] == [call_id(0), call_id(2)]
+    assert [error.path for error in rejected] == ["$.Response.CallRecordList[1].New"]
+
+
 async def test_on_invalid_lets_a_walk_carry_on(make_client: MakeClient) -> None:
     """Each bad record goes there once, even from pages of nothing else, and every good one is yielded."""
-    records = [raw_record(number) if number % 3 else raw_record(number, EndTime=None) for number in range(40)]
+    records = [raw_record(number) if number % 3 else raw_record(number, EndTime="never") for number in range(40)]
     records[10:20] = ["nonsense"] * 10  # a whole page of one and the same
     rejected: list[tuple[Any, ResponseDecodeError]] = []
 
@@ -356,7 +388,7 @@ async def test_on_invalid_lets_a_walk_carry_on(make_client: MakeClient) -> None:
         ]
     good = [number for number in range(40) if number % 3 and not 10 <= number < 20]
     assert found == [call_id(number) for number in good]
-    bad = [record for record in records if isinstance(record, dict) and record["EndTime"] is None]
+    bad = [record for record in records if isinstance(record, dict) and record["EndTime"] == "never"]
     assert [raw for raw, _ in rejected] == [*bad[:4], "nonsense", *bad[4:]]
     assert rejected[0][1].path == "$.Response.CallRecordList[0].EndTime"
 

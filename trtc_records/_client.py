@@ -221,7 +221,7 @@ class CallRecordsClient:
         on_invalid: OnInvalid | None = None,
         on_incomplete: OnIncomplete | None = None,
     ) -> AsyncGenerator[CallRecord, None]:
-        """Walk over all records that match, each once.
+        """Walk over all records that match, each once: a record that equals an earlier one in all fields is a repeat.
 
         A cancellation or a time-out of a single step ends the walk, as it ends any async generator: the next step then
         looks like the end of the records. Put a time limit around the whole walk.
@@ -252,6 +252,7 @@ class CallRecordsClient:
         Warns:
             RetentionWarning: The window begins, or even ends, before the service's retention.
             IncompleteWalkWarning: Records may be missing; not with *on_incomplete*.
+            CallRecordsWarning: Records have no call id, or share one.
             ClockSkewWarning: This machine's clock is wrong by a minute or more, and was corrected.
         """
         pages = self.iter_pages(

@@ -54,6 +54,24 @@ def test_a_record_derives_times(accepted_after: int | None, answered: bool, ring
     )
 
 
+@pytest.mark.parametrize(
+    ("fields", "ring_time", "talk_time"),
+    [
+        pytest.param({"end_time": None}, timedelta(seconds=2), None, id="answered, no end"),
+        pytest.param({"accept_time": None, "end_time": None}, None, timedelta(), id="never answered, no end"),
+        pytest.param({"accept_time": START - timedelta(1)}, None, timedelta(1, 5), id="answered before the start"),
+        pytest.param({"end_time": START}, timedelta(seconds=2), None, id="ended before it was answered"),
+        pytest.param({"extra": {"StartTime": 0}}, None, timedelta(seconds=3), id="no start"),
+    ],
+)
+def test_a_duration_that_is_not_known_is_none(
+    fields: dict[str, Any], ring_time: timedelta | None, talk_time: timedelta | None
+) -> None:
+    """No duration is made up where a time is not set, and none is negative."""
+    record = make_record(**fields)
+    assert (record.ring_time, record.talk_time) == (ring_time, talk_time)
+
+
 def test_only_the_fields_that_the_service_may_leave_out_have_defaults() -> None:
     """Only fields that every answer has are required."""
     record = CallRecord(

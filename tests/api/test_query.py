@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from enum import Enum
 from typing import Any
 
@@ -33,6 +33,23 @@ def exactly(message: str) -> str:
     return f"^{re.escape(message)}$"
 
 
+class OddDatetime(datetime):
+    """A subclass whose arithmetic is not that of ``datetime``, as pendulum's, pandas' and freezegun's are not."""
+
+    def __sub__(self, other: object) -> Any:
+        return self
+
+    def astimezone(self, tz: object = None) -> Any:
+        return None
+
+
+class BrokenZone(tzinfo):
+    """A time zone that fails, and has the shape of ``pandas.NaT``, a datetime without a time."""
+
+    def utcoffset(self, _: datetime | None) -> timedelta:
+        raise ValueError("no offset")
+
+
 # -- Which call --------------------------------------------------------------------------------------
 
 
@@ -46,6 +63,31 @@ def test_an_empty_call_id_is_refused(value: object) -> None:
 def test_a_call_id_is_taken_as_it_is() -> None:
     """Ids are the service's, so their form is not judged."""
     assert check_call_id("04c9a0ac-8e38") == "04c9a0ac-8e38"
+
+
+# -- Times --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("offset", [timedelta(), timedelta(hours=8), timedelta(hours=-9, minutes=-30)], ids=str)
+def test_a_subclass_of_datetime_is_read_whatever_its_arithmetic(offset: timedelta) -> None:
+    """Its calendar and its offset say which moment it is."""
+    moment = OddDatetime(2026, 11, 25, 23, 30, 1, 999_999, timezone(offset))
+    plain = datetime(2026, 11, 25, 23, 30, 1, 999_999, timezone(offset))
+    assert query_of(start_time=moment).start_time == int(plain.timestamp())
+
+
+def test_times_of_pendulum_are_read() -> None:
+    """Airflow hands them out."""
+    pendulum = pytest.importorskip("pendulum", reason="pendulum comes with dlt")
+    moment = pendulum.datetime(2026, 10, 25, 2, 30, tz="Europe/Berlin", fold=0)
+    query = query_of(start_time=moment, end_time=moment.add(hours=1))
+    assert (query.start_time, query.end_time) == (int(moment.timestamp()), int(moment.timestamp()) + 3600)
+
+
+def test_a_datetime_without_a_moment_is_refused() -> None:
+    """Whatever its time zone raises, the error is one of ours and names the argument."""
+    with pytest.raises(ConfigurationError, match=r"^end_time=.*: it cannot be read \(ValueError\); pass an aware"):
+        query_of(end_time=datetime(2026, 11, 25, tzinfo=BrokenZone()))
 
 
 # -- A query -----------------------------------------------------------------------------------------

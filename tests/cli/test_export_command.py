@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -155,7 +156,7 @@ def test_control_characters_do_not_reach_a_terminal(environment: dict[str, str],
 
 
 def test_records_that_cannot_be_read_are_kept_aside(run: Run, tmp_path: Path) -> None:
-    """Invalid records go unchanged to a file of their own, are counted, and make exit code 4."""
+    """Invalid records go to a file of their own, are counted, and make exit code 4."""
     bad: list[Any] = [raw_record(2, StartTime="soon", Secret="\ud800", Big=math.inf), "no record"]
     with scripted_service(lambda body: page_of(body, [raw_record(1), *bad, raw_record(3)])) as environment:
         done = run("export", "-o", "calls.csv", **environment)
@@ -166,7 +167,8 @@ def test_records_that_cannot_be_read_are_kept_aside(run: Run, tmp_path: Path) ->
         call_id(3),
     ]
     rejects = read_lines((tmp_path / "calls.csv.rejects.jsonl").read_text())
-    assert [reject["raw"] for reject in rejects] == [{**bad[0], "Big": "Infinity"}, bad[1]]
+    assert [reject["raw"] for reject in rejects] == [{**bad[0], "Secret": "\ufffd", "Big": "Infinity"}, bad[1]]
+    assert json.loads(rejects[0]["_exact"]["raw"]) == {**bad[0], "Big": "Infinity"}
     assert rejects[0]["path"] == "$.Response.CallRecordList[1].StartTime"
     assert rejects[0]["request_id"] == "Id-test-O-Seq-1"
     assert rejects[0]["reason"]
@@ -180,6 +182,37 @@ def test_records_that_cannot_be_read_are_counted_on_stdout(run: Run, tmp_path: P
     assert len(read_lines(done.stdout)) == 1
     assert "1 record could not be read and is left out" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rejects_can_be_read_whatever_is_in_them(run: Run, tmp_path: Path) -> None:
+    """Half a surrogate pair, an endless number, a thousand levels: readers take the file, and nothing is lost."""
+    deep: Any = 1
+    for _ in range(600):
+        deep = [deep]
+    bad: list[Any] = [
+        raw_record(1, StartTime="\ud800", New={"\udfff": ["\udc00"]}),
+        {"\ud800": 1, "a\ud801": 2, "Big": 10**400},
+        "\ud800",
+        raw_record(2, New=deep),
+        raw_record(3, EndTime="never"),
+    ]
+
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        return {**page_answer(bad, 1, 5), "RequestId": "\ud800"} if body["Page"] == 1 else envelope()
+
+    with scripted_service(answer) as environment:
+        done = run("export", "-o", "calls.csv", **environment)
+    assert done.returncode == 4
+    path = tmp_path / "calls.csv.rejects.jsonl"
+    assert not re.search(r"(?<!\\)\\u[dD][89a-fA-F]", path.read_text())
+    if find_spec("duckdb") is not None:
+        import duckdb
+
+        with duckdb.connect() as connection:
+            assert connection.execute(f"SELECT count(*) FROM read_json('{path}')").fetchall() == [(5,)]
+    rejects = read_lines(path.read_text())
+    assert [json.loads(each["_exact"]["raw"]) if "_exact" in each else each["raw"] for each in rejects] == bad
+    assert ["_exact" in each for each in rejects] == [True, True, True, True, False]
 
 
 def test_failed_export_leaves_no_rejects(run: Run, tmp_path: Path) -> None:

@@ -27,7 +27,11 @@ every_format = pytest.mark.parametrize(
 ODD = [
     make_record("unanswered", accept_time=None, callees=()),
     make_record("new values", call_result="Forwarded", call_type="Conference", media_type="Screen", room_id_type=7),
+    make_record("no end", end_time=None),
+    make_record("no answer and no end", accept_time=None, end_time=None),
     make_record("numbers", call_result=3, room_id_type=2**70, extra={"Big": 2**70}),
+    make_record("a number that no float holds", extra={"Big": 10**400, "Deep": [-(10**400), 10**300]}),
+    make_record("many digits", extra={"Big": 10**305, "Text": "9" * 400}),
     make_record("text for a number", room_id_type="string"),
     make_record(
         "half\ud800", caller="\udfff", callees=("\ud800", "小明"), room_id="\ud900", extra={"\ud800": "\udc00"}
@@ -90,6 +94,15 @@ def test_times_are_utc(name: str) -> None:
     there = datetime(2025, 2, 19, 8, 0, tzinfo=timezone(timedelta(hours=8)))
     (row,) = read_rows(write([make_record(start_time=there)], name), name)
     assert row["start_time"] == "2025-02-19T00:00:00Z"
+
+
+@every_format
+def test_times_of_another_class_are_written(name: str) -> None:
+    """A record made by hand may hold pendulum's times, and its durations are pendulum's then."""
+    pendulum = pytest.importorskip("pendulum", reason="pendulum comes with dlt")
+    names = ("start_time", "accept_time", "end_time")
+    times = {each: pendulum.instance(getattr(make_record(), each)).in_timezone("Asia/Tokyo") for each in names}
+    assert write([make_record(**times)], name) == write([make_record()], name)
 
 
 @every_format

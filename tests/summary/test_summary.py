@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from statistics import median_low
 from zoneinfo import ZoneInfo
 
+import attrs
 import pytest
 from exported import make_record
 from hypothesis import given
@@ -158,9 +159,11 @@ def test_callers_are_named_by_their_calls() -> None:
     assert (result.callers, result.callers_error) == (4, 0)
 
 
-def test_clock_that_goes_back_does_no_harm() -> None:
-    """A call that ends before it begins counts as one of no length."""
-    assert sum_up(call(ring=-5, talk=None)).result.ring_time.longest == timedelta()
+def test_an_unknown_duration_is_not_counted() -> None:
+    """A call that ends before it begins, or whose end is not set, counts as a call, and its durations do not."""
+    result = sum_up(call(ring=-5, talk=None), attrs.evolve(call(ring=5), end_time=None)).result
+    assert (result.calls, result.answered, result.ring_time.count, result.talk_time.count) == (2, 1, 1, 0)
+    assert result.ring_time.total == timedelta(seconds=5)
 
 
 def test_result_may_be_asked_for_at_any_time() -> None:

@@ -139,9 +139,10 @@ def read_record(record: CallRecord) -> None:
     assert_type(record.room_id_type, RoomIdType | int | str)
     assert_type(record.start_time, datetime)
     assert_type(record.accept_time, datetime | None)
+    assert_type(record.end_time, datetime | None)
     assert_type(record.answered, bool)
-    assert_type(record.ring_time, timedelta)
-    assert_type(record.talk_time, timedelta)
+    assert_type(record.ring_time, timedelta | None)
+    assert_type(record.talk_time, timedelta | None)
     assert_type(record.extra, dict[str, Any])
     assert_type(record_from_json(record_to_json(record)), CallRecord)
 

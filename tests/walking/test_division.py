@@ -84,6 +84,21 @@ def test_every_record_is_read_however_deep_pages_are_refused(refusal: str, total
             assert (case, outcome.doubts) == (case, [])
 
 
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("order", ORDERS)
+def test_times_that_are_not_set_or_absurd_do_no_harm(meaning: str, order: str) -> None:
+    """Records without an end, or with one before the start or thousands of years on, are each read once."""
+    ends = itertools.cycle(((), (0,), (), (None,), (WINDOW_START - 10**6,), (253_402_300_799,)))
+    calls = [
+        make_call(number, number * WEEK // 500, 50, **dict.fromkeys(("EndTime",), *end) if end else {})
+        for number, end in zip(range(500), ends, strict=False)
+    ]
+    outcome = run(
+        collect(MovingService(calls, deepest=128, meaning=meaning, order=order), width=WEEK, page_size=16, depth=8)
+    )
+    assert (sorted(outcome.ids), outcome.doubts) == (ids_of(calls), [])
+
+
 @attrs.frozen
 class Case:
     """A service, and the way in which it is read."""

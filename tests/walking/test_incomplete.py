@@ -23,6 +23,7 @@ class EndedWalk:
     doubts: list[str]
     yielded: int = 20
     expected: int | None = 50
+    without_own_id: int = 0
 
 
 def test_a_function_is_called_once_with_all_reasons() -> None:

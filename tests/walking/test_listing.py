@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
@@ -417,6 +418,80 @@ def test_nothing_is_requested_beyond_the_planned_end() -> None:
     service = make_service(range(95), latency=lambda: 0.1)
     run(collect(service, width=WIDTH, depth=50))
     assert sorted(pages_of(service)) == [1, *range(1, 12)]
+
+
+def same_id(numbers: Iterable[int], value: str) -> list[Stored]:
+    """Return calls that all have one id."""
+    return [make_call(number, number, 18, CallId=value) for number in numbers]
+
+
+@pytest.mark.parametrize("value", ["", "  ", "unknown"])
+def test_records_with_one_id_are_all_yielded(value: str) -> None:
+    """Only a record that equals another in all fields is a repeat; nothing else is dropped."""
+    calls = same_id(range(95), value)
+    outcome = read(MovingService(calls, order="insertion"))
+    assert (outcome.records, outcome.doubts) == ([call.record for call in calls], [])
+
+
+@pytest.mark.parametrize("value", ["", "unknown"])
+def test_records_with_one_id_come_once_where_pages_move(value: str) -> None:
+    """Arrivals push records to later pages: those that come again are the same records."""
+    arriving = iter(same_id(range(1000, 1005), value))
+
+    def arrive(calls: list[Stored]) -> None:
+        calls[:0] = itertools.islice(arriving, 1)
+
+    calls = same_id(range(95), value)
+    outcome = read(MovingService(calls, order="insertion", change=arrive), depth=1)
+    found = [record for record in outcome.records if record.start_time.timestamp() < WINDOW_START + 1000]
+    assert found == [call.record for call in calls]
+
+
+def test_both_forms_of_a_record_that_changes_are_yielded() -> None:
+    """A record that comes again with another end is not the same record."""
+    longer = make_call(0, 0, 30)
+
+    def change(calls: list[Stored]) -> None:
+        calls[0] = longer
+
+    service = make_service(range(30), change=change)
+    outcome = read(service, depth=1)
+    assert [record.end_time for record in outcome.records if record.call_id == call_id(0)] == [
+        call(0).record.end_time,
+        longer.record.end_time,
+    ]
+    assert outcome.doubts == []
+
+
+def test_a_repeating_service_is_found_out_by_the_known_fields() -> None:
+    """The walk ends, and yields each record, where an unknown field is another one in each answer."""
+    answers = itertools.count()
+
+    class Repeating(MovingService):
+        def answer(self, query: Query, page: int) -> CallRecordPage:
+            answer = super().answer(query, 1)
+            extra = {"Served": next(answers)}
+            return attrs.evolve(answer, records=tuple(attrs.evolve(each, extra=extra) for each in answer.records))
+
+    service = Repeating(map(call, range(30)), order="insertion")
+    assert set(read(service).ids) == set(ids(range(30)))
+    assert len(service.requested) < 100
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "are_one"),
+    [
+        ({"a": 1, "b": [1, {"c": None, "d": 2}]}, {"b": [1, {"d": 2, "c": None}], "a": 1}, True),
+        ({"a": float("nan")}, {"a": float("nan")}, True),
+        ({"a": 1}, {"a": True}, False),
+        ({"a": -1}, {"a": -2}, False),
+        ({"a": [1], "b": 2}, {"a": [1, "b", 2]}, False),
+    ],
+)
+def test_unknown_fields_tell_records_apart(one: dict[str, object], other: dict[str, object], are_one: bool) -> None:
+    """Their values count, the order of their names does not."""
+    records = tuple(attrs.evolve(call(0).record, extra=extra) for extra in (one, other))
+    assert Ledger().take(CallRecordPage(records=records, page=1)).size == (1 if are_one else 2)
 
 
 def test_a_ledger_remembers_no_more_than_it_needs() -> None:

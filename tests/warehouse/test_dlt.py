@@ -32,6 +32,7 @@ from trtc_records import (
     CallRecord,
     CallRecordPage,
     CallRecordsClient,
+    CallRecordsWarning,
     ClockSkewWarning,
     ConfigurationError,
     IncompleteWalkWarning,
@@ -241,10 +242,34 @@ def check_nul(rows: dict[str, dict[str, Any]]) -> None:
     """Check the rows of these calls."""
     assert [rows["all"][name] for name in ("caller", "room_id")] == ["a\ufffdb", "\ufffd"]
     assert json.loads(rows["all"]["callees"]) == ["c", "\ufffdd"]
-    exact = {"caller": '"a\\u0000b"', "room_id": '"\\u0000"', "callees": '["c", "\\u0000d"]'}
-    assert json.loads(rows["all"]["extra"]) == {"x": "\0", "_exact": exact}
+    exact = {
+        "caller": '"a\\u0000b"',
+        "room_id": '"\\u0000"',
+        "callees": '["c", "\\u0000d"]',
+        "extra": '{"x": "\\u0000"}',
+    }
+    assert json.loads(rows["all"]["extra"]) == {"x": "\ufffd", "_exact": exact}
     assert json.loads(rows["ours"]["extra"]) == {"_exact": "theirs", "__exact": {"caller": '"\\u0000"'}}
     assert (rows["none"]["caller"], rows["none"]["extra"]) == ("a", "{}")
+
+
+def test_records_without_an_id_of_their_own_have_a_row_each(to: str, path: Path) -> None:
+    """Blank ids, one id for several calls, ids that databases change: no row replaces that of another call."""
+    ids = ["", "", " ", "same", "same", "a\0", "a\ufffd", "\ud800", "\udfff", "\ufffd"]
+    calls = [attrs.evolve(each, call_id=value) for each, value in zip(make_records(len(ids)), ids, strict=True)]
+    changed = [attrs.evolve(calls[3], call_result="Interrupt"), *calls[4:]]
+    week = timedelta(days=7)
+    with Sandbox(records=calls) as sandbox, pytest.warns(CallRecordsWarning, match="share it with another record"):
+        sync_call_records(to, client_of(sandbox))
+        again = sync_call_records(to, client_of(sandbox), overlap=week)
+    with Sandbox(records=changed) as sandbox, pytest.warns(CallRecordsWarning, match="share it with another record"):
+        sync_call_records(to, client_of(sandbox), overlap=week)
+    rows = read_table(path)
+    exact = [json.loads(row["extra"]).get("_exact", {}).get("call_id", json.dumps(row["call_id"])) for row in rows]
+    assert sorted(map(json.loads, exact)) == sorted(ids)
+    assert sum(row["call_id"].startswith("no id ") for row in rows) == 6
+    assert [row["call_result"] for row in rows if row["start_time"] == calls[3].start_time] == ["Interrupt"]
+    assert (again.read, again.added, again.complete) == (len(ids), 0, True)
 
 
 def test_incomplete_walk_keeps_the_mark_where_it_was(to: str, path: Path) -> None:
@@ -499,6 +524,16 @@ def test_dlt_speaks_if_it_is_asked_to(to: str, level: str | None) -> None:
     assert bool(done.stderr) is (level is not None)
 
 
+def test_overlap_may_be_a_duration_of_pendulum(to: str) -> None:
+    """Any subclass of timedelta works."""
+    pendulum = pytest.importorskip("pendulum", reason="pendulum comes with dlt")
+    with Sandbox(records=1) as sandbox:
+        assert (
+            sync_call_records(to, client_of(sandbox), overlap=pendulum.duration(hours=1), since=pendulum.now()).read
+            == 0
+        )
+
+
 @pytest.mark.parametrize("overlap", [timedelta(seconds=-1), timedelta(days=8), "24h", 24, None])
 def test_overlap_has_bounds(to: str, overlap: Any) -> None:
     """No overlap is negative, or longer than the service keeps records, or something else than a timedelta."""
@@ -723,7 +758,7 @@ def test_postgresql_holds_each_record_once(postgres: str) -> None:
         postgres, "SELECT call_id, callees::jsonb, start_time, accept_time, talk_seconds FROM twice.call_records"
     )
     assert {call_id: (tuple(callees), start, accept, talk) for call_id, callees, start, accept, talk in rows} == {
-        call_id: (record.callees, record.start_time, record.accept_time, record.talk_time.seconds)
+        call_id: (record.callees, record.start_time, record.accept_time, make_row(record)["talk_seconds"])
         for call_id, record in records.items()
     }
     assert len(rows) == 700

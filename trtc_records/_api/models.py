@@ -110,16 +110,17 @@ class CallRecord:
     call_type: CallType | str
     call_result: CallResult | str | int
     start_time: datetime
-    """When the call was initiated."""
+    """When the call was initiated; where the service did not set that, when it connected or ended, and ``extra`` has a
+    ``StartTime``."""
     accept_time: datetime | None = None
     """When the call connected; ``None`` for a call that was never answered."""
-    end_time: datetime
-    """When the call ended."""
+    end_time: datetime | None
+    """When the call ended; ``None`` where the service did not set it."""
     room_id: str = ""
     """The TRTC room; empty if the call has none."""
     room_id_type: RoomIdType | int | str = RoomIdType.NONE
     extra: dict[str, Any] = attrs.field(factory=dict, hash=False)
-    """Fields that this version does not know, as the service sent them."""
+    """Fields that this version does not know, as the service sent them, and a StartTime that is not set."""
 
     @property
     def answered(self) -> bool:
@@ -127,14 +128,24 @@ class CallRecord:
         return self.accept_time is not None
 
     @property
-    def ring_time(self) -> timedelta:
-        """Return how long the call rang, until it connected or ended unanswered."""
-        return (self.accept_time or self.end_time) - self.start_time
+    def ring_time(self) -> timedelta | None:
+        """Return how long the call rang, until it connected or ended unanswered.
+
+        ``None`` where a time that it takes is not set, or is earlier than the start.
+        """
+        return None if "StartTime" in self.extra else _measure(self.start_time, self.accept_time or self.end_time)
 
     @property
-    def talk_time(self) -> timedelta:
-        """Return how long the call was connected; zero for a call that was never answered."""
-        return timedelta() if self.accept_time is None else self.end_time - self.accept_time
+    def talk_time(self) -> timedelta | None:
+        """Return how long the call was connected; zero for a call that was never answered.
+
+        ``None`` where the end is not set, or is earlier than the answer.
+        """
+        return timedelta() if self.accept_time is None else _measure(self.accept_time, self.end_time)
+
+
+def _measure(start: datetime, end: datetime | None) -> timedelta | None:
+    return None if end is None or end < start else end - start
 
 
 @attrs.frozen

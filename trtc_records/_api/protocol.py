@@ -40,6 +40,8 @@ SERVICE_PATH: Final = "/v4/call_record_http_srv"
 _RETRYABLE_STATUSES: Final = frozenset({408, 425, 429})
 _SHOWN_BODY: Final = 200  # characters of a body that is not JSON
 _LONGEST_NUMBER: Final = 15  # digits of the seconds in a Retry-After
+_LARGEST_COUNT: Final = 2**53  # the largest integer up to which every float is exact
+_MOST_DIGITS: Final = 640  # the smallest limit on integers that Python can be set to
 
 
 @attrs.frozen
@@ -94,7 +96,8 @@ def build_target(path: str, *, sdk_app_id: int, identifier: str, user_sig: str) 
 def read_page(response: Response, requested: int, *, keep_invalid: bool = False) -> CallRecordPage:
     """Read the response to :func:`page_request`; a page without records ends a walk.
 
-    Tencent documents ``Page`` 0 as the end. An empty or absent list and the error 101050 mean the same.
+    Tencent documents ``Page`` 0 as the end. An empty or absent list and the error 101050 mean the same. An empty map
+    is an empty list, and an empty list an empty map: some languages do not tell them apart.
 
     Raises:
         APIError: The service answered with another error code.
@@ -106,11 +109,11 @@ def read_page(response: Response, requested: int, *, keep_invalid: bool = False)
     except CallRecordNotFoundError as error:
         return CallRecordPage(records=(), page=0, request_id=error.request_id)
     raw_records = result.get("CallRecordList")
-    if raw_records is None:
+    if raw_records is None or raw_records == {}:
         raw_records = []
     if not isinstance(raw_records, list):
         raise ResponseDecodeError("expected an array", "$.Response.CallRecordList", raw_records, request_id)
-    number = _read_number(result, "Page", request_id)
+    number = _read_count(result, "Page", request_id)
     if number is None:
         number = requested if raw_records else 0
     records, invalid = records_from_json(
@@ -120,7 +123,7 @@ def read_page(response: Response, requested: int, *, keep_invalid: bool = False)
         records=records,
         invalid=invalid,
         page=number,
-        total_num=_read_number(result, "TotalNum", request_id),
+        total_num=_read_count(result, "TotalNum", request_id),
         request_id=request_id,
     )
 
@@ -140,7 +143,7 @@ def read_record(response: Response, requested: str | None = None) -> CallRecord:
     """
     result, request_id = _read_result(response)
     raw = result.get("CallRecord")
-    if raw is None:
+    if raw is None or raw in ({}, []):
         raise error_from_code(NO_RECORDS, "the answer holds no record", request_id)
     record = record_from_json(raw, path="$.Response.CallRecord", request_id=request_id)
     if requested is not None and record.call_id.casefold() != requested.strip().casefold():
@@ -185,7 +188,7 @@ def _read_result(response: Response) -> tuple[dict[str, Any], str]:
     if code:
         raise error_from_code(code, _read_info(envelope), request_id)
     result = envelope.get("Response")
-    if result is None:
+    if result is None or result == []:
         return {}, request_id
     if not isinstance(result, dict):
         raise ResponseDecodeError("expected an object", "$.Response", result, request_id)
@@ -196,7 +199,7 @@ def _read_envelope(response: Response) -> dict[str, Any]:
     if response.status != 200:
         raise _error_from_status(response)
     try:
-        envelope = json.loads(response.content)
+        envelope = _load(response.content)
     except (ValueError, RecursionError) as error:
         reason = f"not JSON ({type(error).__name__})"
     else:
@@ -206,6 +209,25 @@ def _read_envelope(response: Response) -> dict[str, Any]:
     # A gateway, or a cut connection, wrote this: the next try may get a whole response.
     shown = response.content[:_SHOWN_BODY].decode(errors="replace")
     raise ResponseDecodeError(reason, "$", shown, retryable=True)
+
+
+def _load(content: bytes) -> Any:
+    """Return the JSON value *content*; an integer that Python finds too long stays a text.
+
+    Raises:
+        ValueError: It is not JSON.
+        RecursionError: It is nested too deeply.
+    """
+    try:
+        return json.loads(content)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise
+    except ValueError:
+        return json.loads(content, parse_int=_read_long)
+
+
+def _read_long(digits: str) -> int | str:
+    return int(digits) if len(digits) < _MOST_DIGITS else digits
 
 
 def _error_from_status(response: Response) -> TransportError:
@@ -222,13 +244,21 @@ def _error_from_status(response: Response) -> TransportError:
 
 
 def _read_code(envelope: dict[str, Any], request_id: str) -> int:
-    code = _read_number(envelope, "ErrorCode", request_id, parent_path="$")
+    code = _read_number(envelope, "ErrorCode", "$", request_id)
     if code is None:
         raise ResponseDecodeError("is missing", "$.ErrorCode", None, request_id)
     return code
 
 
-def _read_number(parent: dict[str, Any], name: str, request_id: str, *, parent_path: str = "$.Response") -> int | None:
+def _read_count(result: dict[str, Any], name: str, request_id: str) -> int | None:
+    count = _read_number(result, name, "$.Response", request_id)
+    if count is not None and not 0 <= count <= _LARGEST_COUNT:
+        reason = f"expected an integer from 0 to {_LARGEST_COUNT}"
+        raise ResponseDecodeError(reason, f"$.Response.{name}", result[name], request_id)
+    return count
+
+
+def _read_number(parent: dict[str, Any], name: str, parent_path: str, request_id: str) -> int | None:
     value = parent.get(name)
     if value is None:
         return None

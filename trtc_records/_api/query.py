@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final, Literal, get_args
 
 import attrs
 
 from trtc_records._api.models import CallResult, CallType
+from trtc_records._api.times import since_epoch
 from trtc_records._checks import check_count, check_text
 from trtc_records._errors import ConfigurationError, shorten
 
@@ -20,7 +21,6 @@ Order = Literal["service", "time"]
 RETENTION: Final = 7 * 86_400
 """Seconds for which the service keeps a record."""
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGEST_TIME: Final = 253_402_300_799  # the last second of the year 9999
 
 
@@ -87,16 +87,24 @@ def _check_time(name: str, value: object) -> int | None:
     if value is None:
         return None
     if isinstance(value, datetime):
-        if value.utcoffset() is None:
-            raise ConfigurationError(
-                f"{name}={shorten(value)}: a naive datetime; give it a time zone, such as datetime.now(UTC)"
-            )
-        value = max((value - _EPOCH) // timedelta(seconds=1), 0)
+        value = _to_seconds(name, value)
     if type(value) is int and 0 <= value <= _LARGEST_TIME:
         return value
     if type(value) is int:
         raise ConfigurationError(f"{name}={shorten(value)}: out of range for Unix seconds; are these milliseconds?")
     raise ConfigurationError(f"{name}={shorten(value)}: pass an aware datetime or Unix seconds as an int")
+
+
+def _to_seconds(name: str, value: datetime) -> int:
+    """Return Unix seconds, 0 for a time before 1970."""
+    try:
+        if value.utcoffset() is not None:
+            return max(since_epoch(value) // timedelta(seconds=1), 0)
+    except Exception as error:  # noqa: BLE001 - pandas.NaT is a datetime without a time; a time zone may be anyone's
+        reason = f"it cannot be read ({type(error).__name__}); pass an aware datetime or Unix seconds as an int"
+    else:
+        reason = "a naive datetime; give it a time zone, such as datetime.now(UTC)"
+    raise ConfigurationError(f"{name}={shorten(value)}: {reason}")
 
 
 def _check_choice(name: str, value: object, known: type[CallResult | CallType]) -> str | None:

@@ -1,7 +1,8 @@
 """The conversion between a call record and Tencent's JSON, by a cattrs converter of our own.
 
 The first conversion runs without cattrs' detailed validation. Only a record that fails is converted again
-with it, to find the path of the bad value.
+with it, to find the path of the bad value. The records of a page have few sets of field names: the fields that are
+left out or unknown are found out once for each set.
 """
 
 from __future__ import annotations
@@ -17,11 +18,17 @@ from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn_from_attrs, make_dict_unstructure_fn, override
 
 from trtc_records._api.models import CallRecord, CallResult, CallType, InvalidRecord, MediaType, RoomIdType
+from trtc_records._api.times import since_epoch
 from trtc_records._errors import ResponseDecodeError
 
 __all__ = ["read_integer", "record_from_json", "record_to_json", "records_from_json"]
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DEEPEST: Final = 100
+"""Levels of an unknown field: Python's own limit is some 1,000 calls."""
+_CONTAINERS: Final = frozenset({dict, list})
+_TOO_DEEP: Final = f"nested more than {_DEEPEST} levels deep"
+_LATEST: Final = 253_402_300_799  # the last second of the year 9999
+_OUT_OF_RANGE: Final = "expected Unix seconds within the years 1970 to 9999; are these milliseconds?"
 _SECOND: Final = timedelta(seconds=1)
 _from_timestamp: Final = datetime.fromtimestamp
 _INTEGER: Final = re.compile(r"\s*[+-]?[0-9]{1,20}\s*", re.ASCII)
@@ -29,6 +36,9 @@ _INTEGER: Final = re.compile(r"\s*[+-]?[0-9]{1,20}\s*", re.ASCII)
 
 def record_from_json(raw: object, *, path: str = "$", request_id: str = "") -> CallRecord:
     """Read a call record as the service writes it.
+
+    A time of 0 or less counts as not set, as null does. Where StartTime is not set, another time of the call takes its
+    place, and ``extra`` keeps the StartTime of the service.
 
     Args:
         raw: The decoded JSON object.
@@ -40,12 +50,15 @@ def record_from_json(raw: object, *, path: str = "$", request_id: str = "") -> C
     """
     if not isinstance(raw, dict):
         raise ResponseDecodeError("expected an object", path, raw, request_id)
+    start = _find_start(raw)
     try:
-        record: CallRecord = _structure({**_DEFAULTS, **raw}, CallRecord)
+        record = _read(raw if start is None else {**raw, "StartTime": start}, {})
     except Exception:  # noqa: BLE001 - the second conversion finds the reason
-        steps, reason = _locate(raw)
+        steps, reason = _locate(raw, start)
     else:
-        return attrs.evolve(record, extra={name: raw[name] for name in raw if name not in _KNOWN_NAMES})
+        if start is not None:
+            record.extra["StartTime"] = raw.get("StartTime")
+        return record
     value: Any = raw
     for step in steps:
         path += f"[{step}]" if isinstance(step, int) else f".{step}"
@@ -63,13 +76,11 @@ def records_from_json(
     """
     records: list[CallRecord] = []
     invalid: list[InvalidRecord] = []
+    shapes: _Shapes = {}
     for raw in raws:
         try:
-            # A record with every known field, and as many fields as are known, has no other.
-            record: CallRecord | None = _structure(raw, CallRecord) if len(raw) == _FIELD_COUNT else None
-        except Exception:  # noqa: BLE001 - it may lack an optional field, or be no record at all
-            record = None
-        if record is None:
+            record = _read(raw, shapes)
+        except Exception:  # noqa: BLE001 - the second reading finds the reason
             try:
                 place = f"{path}[{len(records) + len(invalid)}]"
                 record = record_from_json(raw, path=place, request_id=request_id)
@@ -82,10 +93,63 @@ def records_from_json(
     return tuple(records), tuple(invalid)
 
 
+def _read(raw: dict[str, Any], shapes: _Shapes) -> CallRecord:
+    """Read a record whose StartTime is set.
+
+    Args:
+        raw: The record.
+        shapes: By the names of a record's fields: those left out, with their defaults, and the unknown ones.
+
+    Raises:
+        Exception: It is not a call record.
+    """
+    names = tuple(raw)
+    shape = shapes.get(names)
+    if shape is None:
+        left_out = {name: default for name, default in _DEFAULTS.items() if name not in raw}
+        shape = shapes[names] = left_out, [name for name in names if name not in _KNOWN_NAMES]
+    left_out, unknown = shape
+    record: CallRecord = _structure(raw | left_out if left_out else raw, CallRecord)
+    extra = record.extra
+    for name in unknown:
+        extra[name] = value = raw[name]
+        if type(value) in _CONTAINERS and _is_deep(value):
+            raise ValueError(_TOO_DEEP)
+    return record
+
+
+def _find_start(raw: dict[str, Any]) -> object:
+    """Return the time of a call that takes the place of its StartTime; ``None`` if that is set, or no other time is."""
+    if not _is_unset(raw.get("StartTime")):
+        return None
+    return next((raw[name] for name in ("AcceptTime", "EndTime") if not _is_unset(raw.get(name))), None)
+
+
+def _is_unset(value: object) -> bool:
+    try:
+        return value is None or read_integer(value) <= 0
+    except ValueError:
+        return False
+
+
+def _is_deep(container: dict[str, Any] | list[Any]) -> bool:
+    """Tell whether *container* is nested so deeply that code which follows its levels by calls may fail."""
+    level = [container]
+    for _ in range(_DEEPEST):
+        inside: list[Any] = []
+        for each in level:
+            values = each.values() if type(each) is dict else each
+            inside += [value for value in values if type(value) in _CONTAINERS]
+        if not inside:
+            return False
+        level = inside
+    return True
+
+
 def record_to_json(record: CallRecord) -> dict[str, Any]:
     """Return *record* as the service writes it; :func:`record_from_json` reads the same record from it.
 
-    ``accept_time=None`` becomes 0, one of the three ways in which the service may write it.
+    A time that is ``None`` becomes 0, one of the three ways in which the service may write it.
     """
     return {**_converter.unstructure(record), **record.extra}
 
@@ -119,20 +183,19 @@ def _read_optional_text(value: object, _: object = None) -> str:
 
 def _read_time(value: object, _: object = None) -> datetime:
     seconds = value if type(value) is int else read_integer(value)
-    try:
+    if 0 < seconds <= _LATEST:
         return _from_timestamp(seconds, UTC)
-    except (OverflowError, OSError, ValueError):
-        raise ValueError("expected Unix seconds within the years 1 to 9999") from None
+    raise ValueError(_OUT_OF_RANGE if seconds > 0 else "is not set")
 
 
-def _read_accept_time(value: object, _: object = None) -> datetime | None:
-    if type(value) is int and value:
-        return _read_time(value)
-    return None if value is None or read_integer(value) == 0 else _read_time(value)
+def _read_optional_time(value: object, _: object = None) -> datetime | None:
+    if type(value) is int and 0 < value <= _LATEST:
+        return _from_timestamp(value, UTC)
+    return None if _is_unset(value) else _read_time(value)
 
 
 def _read_callees(value: object, _: object = None) -> tuple[str, ...]:
-    if value is None:
+    if value is None or value == {}:
         return ()
     if type(value) is not list:
         raise ValueError("expected an array")
@@ -179,7 +242,7 @@ def _read_room_id_type(value: object, _: object) -> RoomIdType | int | str:
 
 
 def _to_seconds(time: datetime | None) -> int:
-    return (time - _EPOCH) // _SECOND if time else 0  # whole numbers all the way: a float would round
+    return since_epoch(time) // _SECOND if time else 0  # whole numbers all the way: a float would round
 
 
 def _to_plain(value: object) -> object:
@@ -188,6 +251,7 @@ def _to_plain(value: object) -> object:
 
 _Read = Callable[[Any, Any], object]
 _Write = Callable[[Any], object]
+_Shapes = dict[tuple[str, ...], tuple[dict[str, Any], list[str]]]
 
 _KIND_NAMES: Final = {str: "a string", int: "an integer"}
 _ROOM_ID_TYPES: Final = {member.value: member for member in RoomIdType}
@@ -199,14 +263,13 @@ _FIELDS: Final[dict[str, tuple[str, _Read, _Write]]] = {
     "call_type": ("CallType", _keep_unknown(CallType, str), _to_plain),
     "call_result": ("CallResult", _keep_unknown(CallResult, str, int), _to_plain),
     "start_time": ("StartTime", _read_time, _to_seconds),
-    "accept_time": ("AcceptTime", _read_accept_time, _to_seconds),
-    "end_time": ("EndTime", _read_time, _to_seconds),
+    "accept_time": ("AcceptTime", _read_optional_time, _to_seconds),
+    "end_time": ("EndTime", _read_optional_time, _to_seconds),
     "room_id": ("RoomId", _read_optional_text, str),
     "room_id_type": ("RoomIdType", _read_room_id_type, _to_plain),
 }
 _KNOWN_NAMES: Final = frozenset(name for name, _, _ in _FIELDS.values())
-_FIELD_COUNT: Final = len(_FIELDS)
-_DEFAULTS: Final = {"CalleeList_Account": None, "AcceptTime": None, "RoomId": None, "RoomIdType": None}
+_DEFAULTS: Final = dict.fromkeys(("CalleeList_Account", "AcceptTime", "EndTime", "RoomId", "RoomIdType"))
 """Fields that the service may leave out, under the names that it gives them."""
 
 
@@ -234,14 +297,17 @@ _structure: Final = _converter.get_structure_hook(CallRecord)
 _structure_detailed: Final = _make_converter(detailed=True).get_structure_hook(CallRecord)
 
 
-def _locate(raw: dict[str, Any]) -> tuple[list[str | int], str]:
-    """Return the steps into *raw* to the bad value, and the reason."""
+def _locate(raw: dict[str, Any], start: object) -> tuple[list[str | int], str]:
+    """Return the steps into *raw* to the bad value, and the reason; *start* takes the place of a StartTime not set."""
     try:
-        _structure_detailed({**_DEFAULTS, **raw}, CallRecord)
+        _structure_detailed({**_DEFAULTS, **raw, **({} if start is None else {"StartTime": start})}, CallRecord)
     except ClassValidationError as error:
         for cause, note in error.group_exceptions()[0]:
             steps: list[str | int] = [_FIELDS[note.name][0]]
             if isinstance(cause, _ItemError):
                 steps.append(cause.index)
             return steps, "is missing" if isinstance(cause, KeyError) else str(cause)
+    for name, value in raw.items():
+        if name not in _KNOWN_NAMES and type(value) in _CONTAINERS and _is_deep(value):
+            return [name], _TOO_DEEP
     return [], "cannot be read as a call record"

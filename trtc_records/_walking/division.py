@@ -13,10 +13,11 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from trtc_records._api.models import CallRecord, CallRecordPage
+from trtc_records._api.models import CallRecordPage
 from trtc_records._api.query import Query
 from trtc_records._walking.ledger import Ledger, key_of
 from trtc_records._walking.listing import ListWalk, Shortfall, ShortfallKind
+from trtc_records._walking.meaning import span_of
 from trtc_records._walking.prefetch import PagedList, Prefetcher
 from trtc_records._walking.slices import Division, DivisionKind, Slice, divide
 
@@ -39,14 +40,14 @@ divided down to its last second while the first slice is read."""
 
 
 class Known:
-    """Ids of records that were yielded and that a later slice may give again."""
+    """Keys of records that were yielded and that a later slice may give again."""
 
     def __init__(self) -> None:
         self._digests: set[int] = set()
-        self._ahead: dict[str, tuple[int, int]] = {}
+        self._ahead: dict[int, tuple[float, float]] = {}
 
     def __contains__(self, key: object) -> bool:
-        return hash(key) in self._digests or key in self._ahead
+        return key in self._digests or key in self._ahead
 
     def add_list(self, ledger: Ledger) -> None:
         """Remember all records of a list whose window is read again."""
@@ -54,11 +55,11 @@ class Known:
 
     def add(self, page: CallRecordPage, windows: Windows) -> None:
         """Remember the records on *page* that touch one of *windows*."""
-        self._digests.update(hash(key_of(entry)) for entry in page.invalid)
+        self._digests.update(map(key_of, page.invalid))
         for record in page.records:
-            span = _span_of(record)
+            span = span_of(record)
             if _touches(span, windows):
-                self._ahead[record.call_id] = span
+                self._ahead[key_of(record)] = span
 
     def forget_outside(self, windows: Windows) -> None:
         """Forget the records that touch none of *windows*."""
@@ -71,7 +72,7 @@ class DividedWalk:
     Args:
         prefetcher: Where the pages come from.
         query: The conditions, with both ends of the window.
-        known: Ids that were yielded before.
+        known: Keys of records that were yielded before.
         most_records: The greatest TotalNum of a slice.
         is_proven: Whether a list of so many records is known to work.
         capped_total: The greatest TotalNum that the service gives, if one was noticed.
@@ -309,12 +310,7 @@ class DividedWalk:
                 self._prefetcher.close(pages)
 
 
-def _span_of(record: CallRecord) -> tuple[int, int]:
-    start, end = int(record.start_time.timestamp()), int(record.end_time.timestamp())
-    return min(start, end), max(start, end)
-
-
-def _touches(span: tuple[int, int], windows: Windows) -> bool:
+def _touches(span: tuple[float, float], windows: Windows) -> bool:
     return any(span[1] >= start and span[0] <= end for start, end in windows)
 
 

@@ -1,4 +1,4 @@
-"""Say that a walk may have missed records: to the caller's function, or by a warning."""
+"""Say that a walk may have missed records, to the caller's function or by a warning, or that ids are unusable."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import attrs
 
 from trtc_records._api.query import Query
-from trtc_records._errors import IncompleteWalkWarning
+from trtc_records._errors import CallRecordsWarning, IncompleteWalkWarning
 from trtc_records._walking.walk import Walk
 from trtc_records._warn import warn_caller
 
@@ -35,7 +35,7 @@ OnIncomplete = Callable[[IncompleteWalk], object]
 
 
 def report(walk: Walk, query: Query, on_incomplete: OnIncomplete | None) -> None:
-    """Call *on_incomplete*, or warn, if *walk* has reasons to doubt that it yielded all records.
+    """Call *on_incomplete*, or warn, if *walk* has reasons to doubt that it yielded all records; warn of unusable ids.
 
     Args:
         walk: A walk that has ended.
@@ -44,7 +44,14 @@ def report(walk: Walk, query: Query, on_incomplete: OnIncomplete | None) -> None
 
     Warns:
         IncompleteWalkWarning: Records may be missing; all others were yielded.
+        CallRecordsWarning: Records have no id of their own.
     """
+    if walk.without_own_id:
+        warn_caller(
+            f"records that have no call id, or share it with another record: {walk.without_own_id:,}. Each was "
+            "yielded; do not tell records apart by call_id alone",
+            CallRecordsWarning,
+        )
     if not walk.doubts:
         return
     reason = "; ".join(dict.fromkeys(walk.doubts))

@@ -2,17 +2,20 @@
 
 State: everything seen on the pages of one list. All that touches it is in this file. Its size does not depend on how
 many records there are.
+
+Records are told apart by keys: hashes of all their fields, since two records may share an id, or have none. Whether a
+page brings news, or a record left, is decided without the fields that this version does not know: one of them may be
+another in each answer.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from array import array
 from collections.abc import Container, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain, islice
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -21,21 +24,21 @@ from trtc_records._api.models import CallRecord, CallRecordPage, InvalidRecord
 __all__ = ["Ledger", "hold_the_same", "key_of", "total_fell"]
 
 _GENERATION: Final = 20_000
-"""Ids in each of two generations that are remembered: pages drift by some records, not by 20,000."""
+"""Keys in each of two generations that are remembered: pages drift by some records, not by 20,000."""
 
 _MOST_DIGESTS: Final = 200_000
-"""Digests of yielded ids that are kept, 8 bytes each, for the case that the window must be divided."""
+"""Keys of yielded records that are kept, 8 bytes each, for the case that the window must be divided."""
 
 
 class Ledger:
     """Account of one list.
 
     Args:
-        elsewhere: Ids of records that other lists of the same walk have given: they are not yielded
+        elsewhere: Keys of records that other lists of the same walk have given: they are not yielded
             again. None by default.
     """
 
-    def __init__(self, elsewhere: Container[str] | None = None) -> None:
+    def __init__(self, elsewhere: Container[int] | None = None) -> None:
         self.pages = 0
         """Pages with records that were taken."""
         self.yielded = 0
@@ -43,7 +46,7 @@ class Ledger:
         self.stale_pages = 0
         """Pages in a row that brought nothing new."""
         self.digests = array("q")
-        """Hashes of the ids that this list gave, up to a bound: see :attr:`remembers_all`."""
+        """Keys of the records that this list gave, up to a bound: see :attr:`remembers_all`."""
         self._elsewhere = elsewhere
         self._repeated = 0
         self._given_elsewhere = 0
@@ -53,9 +56,9 @@ class Ledger:
         self._first_total: int | None = None
         self._last_total: int | None = None
         self._edge_total = 0
-        self._first_page: tuple[str, ...] = ()
-        # The ids of page 1 for good, then an older and a recent generation.
-        self._memory: list[set[str]] = [set(), set(), set()]
+        self._first_page: tuple[str | int, ...] = ()
+        # The keys of page 1 for good, then an older and a recent generation.
+        self._memory: list[set[int]] = [set(), set(), set()]
 
     @property
     def found(self) -> int:
@@ -89,11 +92,11 @@ class Ledger:
 
     def knows_start(self, page: CallRecordPage) -> bool:
         """Tell whether the first record on *page* is known."""
-        return any(self._knows_id(key_of(entry)) for entry in islice(_on_page(page), 1))
+        return any(self._knows(_rough_key_of(entry)) for entry in islice(_on_page(page), 1))
 
     def has_news(self, page: CallRecordPage) -> bool:
         """Tell whether *page* holds a record that this list has not given."""
-        return any(not self._knows_id(key_of(entry)) for entry in _on_page(page))
+        return any(not self._knows(_rough_key_of(entry)) for entry in _on_page(page))
 
     def fell(self, reads: Sequence[CallRecordPage]) -> bool:
         """Tell whether every read of a page gives a smaller TotalNum than the page before it.
@@ -132,12 +135,12 @@ class Ledger:
         self.pages += page.size > 0
         unique = _entries(page)
         if not all(known.isdisjoint(unique) for known in self._memory):
-            unique = {key: entry for key, entry in unique.items() if not self._knows_id(key)}
+            unique = {key: entry for key, entry in unique.items() if not self._knows(key)}
         if len(unique) != page.size:
             self._repeated += sum(key_of(entry) in unique for entry in _on_page(page)) - len(unique)
         if unique:
             self.stale_pages = 0
-        self._remember(unique)
+        self._remember(page, unique)
         if self._elsewhere is not None:
             found = len(unique)
             unique = {key: entry for key, entry in unique.items() if key not in self._elsewhere}
@@ -175,8 +178,8 @@ class Ledger:
     def _growth(self, looks: Sequence[CallRecordPage]) -> int:
         return (looks[-1].total_num or 0) - (self._first_total or 0)
 
-    def _knows_id(self, call_id: str) -> bool:
-        return any(call_id in known for known in self._memory)
+    def _knows(self, key: int) -> bool:
+        return any(key in known for known in self._memory)
 
     def _note_total(self, page: CallRecordPage) -> None:
         total = page.total_num
@@ -188,26 +191,29 @@ class Ledger:
         self.greatest_total = max(self.greatest_total, total)
         self._last_total = total
 
-    def _remember(self, call_ids: Iterable[str]) -> None:
+    def _remember(self, page: CallRecordPage, unique: dict[int, CallRecord | InvalidRecord]) -> None:
         if self.found < _MOST_DIGESTS:
-            self.digests.extend(map(hash, call_ids))
+            self.digests.extend(unique)
         page_1, _, recent = self._memory
         if not page_1:
-            self._first_page = tuple(call_ids)
-            page_1.update(self._first_page)
-            return
-        if len(recent) >= _GENERATION:
+            self._first_page = tuple(_ids_on([page]))
+            recent = page_1
+        elif len(recent) >= _GENERATION:
             self._memory = [page_1, recent, recent := set()]
-        recent.update(call_ids)
+        recent.update(unique)
+        recent.update([hash(record) for record in page.records if record.extra])
 
 
-def _entries(page: CallRecordPage) -> dict[str, CallRecord | InvalidRecord]:
+def _entries(page: CallRecordPage) -> dict[int, CallRecord | InvalidRecord]:
     """Return the records on *page*, each under its key."""
     return {key_of(entry): entry for entry in _on_page(page)}
 
 
-def _ids_on(pages: Iterable[CallRecordPage]) -> list[str]:
-    return list(dict.fromkeys(chain.from_iterable(map(_entries, pages))))
+def _ids_on(pages: Iterable[CallRecordPage]) -> list[str | int]:
+    """Return the ids of the records on *pages*; where a record has none, its key."""
+    entries = list(chain.from_iterable(map(_on_page, pages)))
+    ids = (entry.call_id.strip() if isinstance(entry, CallRecord) else "" for entry in entries)
+    return list(dict.fromkeys(each or _rough_key_of(entry) for each, entry in zip(ids, entries, strict=True)))
 
 
 def _on_page(page: CallRecordPage) -> Iterable[CallRecord | InvalidRecord]:
@@ -215,12 +221,35 @@ def _on_page(page: CallRecordPage) -> Iterable[CallRecord | InvalidRecord]:
     return chain(page.records, page.invalid)
 
 
-def key_of(entry: CallRecord | InvalidRecord) -> str:
-    """Return the id of a record, or the whole of one that could not be read."""
-    return entry.call_id if isinstance(entry, CallRecord) else f"invalid {json.dumps(entry.raw, sort_keys=True)}"
+def key_of(entry: CallRecord | InvalidRecord) -> int:
+    """Return a hash of all fields of a record, or of the whole of one that could not be read."""
+    rough = _rough_key_of(entry)
+    return hash((rough, _hash_json(entry.extra))) if isinstance(entry, CallRecord) and entry.extra else rough
 
 
-def _count_strangers(call_ids: Sequence[str], kept: AbstractSet[str]) -> int:
+def _rough_key_of(entry: CallRecord | InvalidRecord) -> int:
+    """Return the key of an entry, but for the fields that this version does not know."""
+    return hash(entry) if isinstance(entry, CallRecord) else _hash_json(entry.raw)
+
+
+def _hash_json(value: Any) -> int:
+    """Return a hash of a JSON value, however deeply it is nested; the order of names does not matter."""
+    rest, parts = [value], []
+    while rest:
+        value = rest.pop()
+        if isinstance(value, dict):
+            parts.append(f"object of {len(value)}")
+            for name in sorted(value):
+                rest += (value[name], name)
+        elif isinstance(value, list):
+            parts.append(f"array of {len(value)}")
+            rest += value
+        else:
+            parts.append(repr(value))  # 1, True and "1" are not the same
+    return hash(tuple(parts))
+
+
+def _count_strangers(call_ids: Sequence[str | int], kept: AbstractSet[str | int]) -> int:
     """Return how many ids that are not in *kept* stand before the last one that is."""
     last = max(index for index, call_id in enumerate(call_ids) if call_id in kept)
     return last + 1 - len(kept)
@@ -228,7 +257,7 @@ def _count_strangers(call_ids: Sequence[str], kept: AbstractSet[str]) -> int:
 
 def hold_the_same(one: CallRecordPage, other: CallRecordPage) -> bool:
     """Tell whether two pages hold the same records, in whatever order."""
-    return _entries(one).keys() == _entries(other).keys()
+    return set(map(_rough_key_of, _on_page(one))) == set(map(_rough_key_of, _on_page(other)))
 
 
 def total_fell(earlier: CallRecordPage, later: CallRecordPage) -> bool:

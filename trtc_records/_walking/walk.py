@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import attrs
@@ -20,7 +20,7 @@ from trtc_records._walking.division import DividedWalk, Known
 from trtc_records._walking.facts import Meaning, ServiceFacts, looks_capped
 from trtc_records._walking.ledger import Ledger
 from trtc_records._walking.listing import ListWalk, Shortfall, ShortfallKind
-from trtc_records._walking.meaning import find_meaning, ignores_window, lie_outside
+from trtc_records._walking.meaning import find_meaning, ignores_window, length_of, lie_outside
 from trtc_records._walking.prefetch import PagedList, Prefetcher, result_of
 from trtc_records._walking.slices import Slice, divide
 
@@ -67,6 +67,8 @@ class Walk:
         """TotalNum of the window; ``None`` where the service does not count so far."""
         self.doubts: list[str] = []
         """Reasons why records may be missing."""
+        self.without_own_id = 0
+        """Records without an id, or with that of another one on their page."""
         self._prefetcher = prefetcher
         self._query = query
         self._root = root
@@ -282,6 +284,8 @@ class Walk:
     def _count(self, page: CallRecordPage) -> CallRecordPage:
         """Count a page that is yielded, and number it."""
         self._sample.add(page)
+        ids = {record.call_id for record in page.records}
+        self.without_own_id += len(page.records) - sum(map(bool, map(str.strip, ids)))
         self.yielded += page.size
         self._pages += 1
         if self._slices is None:
@@ -296,7 +300,8 @@ class _Sample:
         self.page_length = 0
         self.calls: list[CallRecord] = []
         """The longest call of each of the first pages."""
-        self._longest_call = timedelta()
+        self.longest_call = 0
+        """The seconds of the longest call."""
         self._first_start: datetime | None = None
         self._last_start: datetime | None = None
         self._ascends = self._descends = True
@@ -306,8 +311,8 @@ class _Sample:
         self.page_length = max(self.page_length, page.size)
         if not page.records:
             return
-        longest = max(page.records, key=_length)
-        self._longest_call = max(self._longest_call, _length(longest))
+        longest = max(page.records, key=length_of)
+        self.longest_call = max(self.longest_call, length_of(longest))
         if len(self.calls) < _MOST_CALLS:
             self.calls.append(longest)
         if self._ascends or self._descends:
@@ -319,11 +324,6 @@ class _Sample:
             self._descends &= starts == rising[::-1]
         self._first_start = self._first_start or page.records[0].start_time
         self._last_start = page.records[-1].start_time
-
-    @property
-    def longest_call(self) -> int:
-        """Return the seconds of the longest call."""
-        return int(self._longest_call.total_seconds())
 
     @property
     def ascends(self) -> bool:
@@ -339,10 +339,6 @@ class _Sample:
     def last_start(self) -> int:
         """Return the start of the last record, in Unix seconds."""
         return 0 if self._last_start is None else int(self._last_start.timestamp())
-
-
-def _length(record: CallRecord) -> timedelta:
-    return record.end_time - record.start_time
 
 
 def _describe_early_end(found: int, expected: int | None) -> str:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["dump_json"]
+__all__ = ["HALF_PAIR", "clean", "dump_json"]
+
+HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
+"""Half a surrogate pair, which UTF-8 cannot encode, and JSON readers refuse."""
+_REPLACEMENT: Final = "\ufffd"
+_LONGEST_INTEGER: Final = 1024
+"""Bits of an integer that every float can hold: some readers refuse a longer one."""
+_DEEPEST: Final = 101
+"""Levels of ``extra`` at the most; DuckDB reads 128."""
 
 
 def dump_json(value: Any, **options: Any) -> str:
@@ -26,6 +35,30 @@ def dump_json(value: Any, **options: Any) -> str:
         return encode(value)
     except ValueError:
         return encode(_spell_out(value))
+
+
+def clean(value: Any, unfit: re.Pattern[str] = HALF_PAIR, *, depth: int = 0) -> Any:
+    """Return *value*, read from JSON, as common readers of JSON take it.
+
+    Args:
+        value: The value.
+        unfit: The characters that become U+FFFD; by default halves of surrogate pairs. An integer of more than 1,024
+            bits becomes a text, and values nested too deeply a note.
+        depth: The level of *value*.
+    """
+    match value:
+        case str():
+            return unfit.sub(_REPLACEMENT, value)
+        case int() if value.bit_length() >= _LONGEST_INTEGER:
+            return str(value)
+        case dict() | list() if depth == _DEEPEST:
+            return "(nested too deeply)"
+        case dict():
+            return {unfit.sub(_REPLACEMENT, name): clean(each, unfit, depth=depth + 1) for name, each in value.items()}
+        case list():
+            return [clean(each, unfit, depth=depth + 1) for each in value]
+        case _:
+            return value
 
 
 @cache  # a new encoder costs as much as encoding a small value

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 from trtc_records._api.models import CallRecord
+from trtc_records._api.times import to_utc
 from trtc_records.export._columns import COLUMNS, Kind, names_of
-from trtc_records.export._json import dump_json
+from trtc_records.export._json import clean, dump_json
 
 __all__ = ["LIST_COLUMNS", "TEXT_COLUMNS", "keep_exact", "make_row", "make_typed_row"]
 
@@ -30,8 +31,7 @@ _get_values: Final = attrgetter(*(column.source for column in COLUMNS))
 _get_texts: Final = itemgetter(*TEXT_COLUMNS)
 
 _EXACT: Final = "_exact"
-_HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
-_REPLACEMENT: Final = "\ufffd"
+_LONG_NUMBER: Final = re.compile("[0-9]{300}")
 _SMALLEST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**63 - 1
 
 
@@ -65,14 +65,18 @@ def keep_exact(extra: Mapping[str, Any], exact: Mapping[str, Any]) -> dict[str, 
 
 
 def _show_time(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return to_utc(time).isoformat().replace("+00:00", "Z")
 
 
 def _read_row(record: CallRecord) -> dict[str, Any]:
     """Return the values of *record* by column, each of them one that its column can hold."""
     row = dict(zip(_NAMES, _get_values(record), strict=True))
     for name in _SECONDS_COLUMNS:
-        row[name] = int(row[name].total_seconds())
+        if row[name] is not None:
+            row[name] = int(row[name].total_seconds())
+    for name in _TIME_COLUMNS:
+        if row[name] is not None and type(row[name]) is not datetime:
+            row[name] = to_utc(row[name])
     return row if _fits(row) else _fit(row)
 
 
@@ -83,7 +87,10 @@ def _fits(row: Mapping[str, Any]) -> bool:
         for name in LIST_COLUMNS:
             "".join(row[name]).encode()
         if row["extra"]:
-            dump_json(row["extra"], ensure_ascii=False).encode()
+            extra = dump_json(row["extra"], ensure_ascii=False)
+            extra.encode()
+            if _LONG_NUMBER.search(extra):
+                return False
     except (TypeError, UnicodeEncodeError):
         return False
     return all(_is_integer(row[name]) for name in _INTEGER_COLUMNS)
@@ -95,22 +102,9 @@ def _is_integer(value: object) -> bool:
 
 def _fit(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return *row* with values that its columns can hold, and the exact ones in ``extra``."""
-    fitted: dict[str, Any] = {name: _clean(str(row[name])) for name in TEXT_COLUMNS}
-    fitted |= {name: tuple(map(_clean, row[name])) for name in LIST_COLUMNS}
+    fitted: dict[str, Any] = {name: clean(str(row[name])) for name in TEXT_COLUMNS}
+    fitted |= {name: tuple(map(clean, row[name])) for name in LIST_COLUMNS}
     fitted |= {name: row[name] if _is_integer(row[name]) else None for name in _INTEGER_COLUMNS}
-    fitted["extra"] = _clean(row["extra"])
+    fitted["extra"] = clean(row["extra"])
     exact = {name: row[name] for name, value in fitted.items() if value != row[name]}
-    return {**row, **fitted, "extra": keep_exact(fitted["extra"], exact)}
-
-
-def _clean(value: Any) -> Any:
-    """Return *value*, read from JSON, with U+FFFD for each half of a surrogate pair."""
-    match value:
-        case str():
-            return _HALF_PAIR.sub(_REPLACEMENT, value)
-        case dict():
-            return {_clean(name): _clean(each) for name, each in value.items()}
-        case list():
-            return [_clean(each) for each in value]
-        case _:
-            return value
+    return {**row, **fitted, "extra": keep_exact(fitted["extra"], exact)} if exact else dict(row)

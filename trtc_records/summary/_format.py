@@ -36,8 +36,10 @@ def name_value(value: str) -> str:
     return _NAMES.get(value, value)
 
 
-def show_length(length: timedelta) -> str:
+def show_length(length: timedelta | None) -> str:
     """Return a duration in two units at most, such as ``4 min 05 s``."""
+    if length is None:
+        return "an unknown time"
     seconds = round(length.total_seconds())
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)

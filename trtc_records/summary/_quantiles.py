@@ -22,7 +22,7 @@ _LAST: Final = int(math.log(10 * 365) / _LOG_WIDTH)
 
 
 class DurationHistogram:
-    """Counts of durations in seconds; a negative one, from clocks that disagree, counts as zero.
+    """Counts of durations in seconds, none of them negative.
 
     Args:
         edges: The lower ends of ranges whose durations are counted, in ascending order from 0; each range ends where
@@ -42,7 +42,6 @@ class DurationHistogram:
 
     def add(self, seconds: float) -> None:
         """Count one duration."""
-        seconds = max(seconds, 0.0)
         if seconds < _DAY:
             second = int(seconds)
             if second >= len(self._seconds):

@@ -62,9 +62,9 @@ class SummaryResult:
     call_types: dict[str, int]
     media_types: dict[str, int]
     ring_time: Durations
-    """Ring times of all calls, until they connected or ended unanswered."""
+    """Ring times of all calls, until they connected or ended unanswered; unknown ones are not counted."""
     talk_time: Durations
-    """Talk times of the answered calls."""
+    """Talk times of the answered calls; unknown ones are not counted."""
     week: tuple[tuple[int, ...], ...]
     """Calls started on each weekday, Monday first, in each of its 24 hours."""
     top_callers: tuple[Caller, ...]

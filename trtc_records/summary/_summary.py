@@ -84,9 +84,10 @@ class Summary:
         self._call_types.add(str(record.call_type))
         self._media_types.add(str(record.media_type))
         self._callers.add(record.caller)
-        self._ring_time.add(record.ring_time.total_seconds())
-        if record.answered:
-            self._answered += 1
+        self._answered += record.answered
+        if record.ring_time is not None:
+            self._ring_time.add(record.ring_time.total_seconds())
+        if record.answered and record.talk_time is not None:
             self._talk_time.add(record.talk_time.total_seconds())
 
     @property

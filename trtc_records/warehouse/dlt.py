@@ -8,7 +8,9 @@ or in a pipeline of your own: ``pipeline.run(call_records_source())``.
 
 The records go to one table, ``call_records``, whose columns are those of every other format; ``callees`` is JSON as
 text, since not every destination has lists, or takes JSON from Arrow. A record that is there already is replaced by
-itself: rows are merged by ``call_id``, which most destinations get no constraint for.
+itself, or by its newer form: dlt merges by ``call_id``, ``caller`` and ``start_time``, which tell calls apart even if
+the service gives several the same id; most destinations get no constraint for them. A record whose id is blank, or no
+text that every destination holds, gets one that is made of its content, or of its id.
 
 The destination keeps the end of the last sync, per SDKAppID, and commits it together with the records. So a run that
 is killed changes nothing, and another machine can continue. The next run starts an overlap before that end, since a
@@ -18,8 +20,10 @@ leaves the stored end unchanged.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import math
 import os
 import re
 import socket
@@ -39,6 +43,8 @@ import attrs
 
 from trtc_records._api.models import CallRecord, CallRecordPage
 from trtc_records._api.query import RETENTION, check_query
+from trtc_records._api.wire import record_to_json
+from trtc_records._checks import clean_text
 from trtc_records._client import PAGE_SIZE, CallRecordsClient
 from trtc_records._errors import (
     CallRecordsError,
@@ -73,6 +79,7 @@ except ModuleNotFoundError as _error:
         raise
     raise ImportError(f'syncing needs {_missing}, which is not installed: pip install ".[dlt]"') from _error
 
+from trtc_records.export._json import HALF_PAIR, clean
 from trtc_records.export._rows import LIST_COLUMNS, TEXT_COLUMNS, keep_exact
 from trtc_records.export.arrow import ARROW_SCHEMA, to_arrow
 
@@ -84,6 +91,9 @@ of 100,000 calls is 1,000 requests, five seconds of the quota."""
 
 DATASET: Final = "trtc_records"
 """The schema of the database; some destinations call it a dataset."""
+
+_KEY: Final = ("call_id", "caller", "start_time")
+"""The columns that tell two calls apart."""
 
 _NAME: Final = "trtc_records"
 """The name of the source and of the pipeline, under which the destination stores its state."""
@@ -106,14 +116,13 @@ _CONFIGURATION: Final = {
 _LOG_LEVEL: Final = "RUNTIME__LOG_LEVEL"
 _NETWORK_ERRORS: Final = (ConnectionError, TimeoutError, socket.gaierror)
 _NUL: Final = "\0"
+_UNFIT: Final = re.compile(f"{_NUL}|{HALF_PAIR.pattern}")
 _REPLACEMENT: Final = "\ufffd"
 
 _SCHEMA: Final = pa.schema(
     [
         # dlt warns about a key that may be null.
-        field.with_nullable(field.name != "call_id").with_type(
-            pa.string() if field.name in LIST_COLUMNS else field.type
-        )
+        field.with_nullable(field.name not in _KEY).with_type(pa.string() if field.name in LIST_COLUMNS else field.type)
         for field in ARROW_SCHEMA
     ]
 )
@@ -170,8 +179,8 @@ def call_records_source(
 ) -> DltSource:
     """Return a dlt source with one resource, ``call_records``, for a pipeline of your own.
 
-    It yields Arrow tables and is merged by ``call_id``. It warns while dlt extracts; its errors reach you as the
-    cause of dlt's.
+    It yields Arrow tables and is merged by ``call_id``, ``caller`` and ``start_time``. It warns while dlt extracts; its
+    errors reach you as the cause of dlt's.
 
     Args:
         make_client: Returns the client to read with, which is closed at the end.
@@ -473,9 +482,10 @@ class _Walk:
             ConfigurationError: One cannot be used.
         """
         query = check_query(start_time=since, end_time=None, call_result=None, call_type=None, page_size=page_size)
-        if not isinstance(overlap, timedelta) or not timedelta() <= overlap <= timedelta(seconds=RETENTION):
+        seconds = overlap.total_seconds() if isinstance(overlap, timedelta) else math.nan
+        if not 0 <= seconds <= RETENTION:
             raise ConfigurationError(f"overlap={shorten(overlap)}: pass a timedelta from 0 to 7 days")
-        return cls(make_client, query.start_time, int(overlap.total_seconds()), page_size, on_page)
+        return cls(make_client, query.start_time, int(seconds), page_size, on_page)
 
     @property
     def complete(self) -> bool:
@@ -491,7 +501,7 @@ class _Walk:
                 self.warn()
 
         # dlt sees no parameters, so none is filled from its configuration or from the environment.
-        resource = dlt.resource(call_records, name=_TABLE, primary_key="call_id", write_disposition="merge")
+        resource = dlt.resource(call_records, name=_TABLE, primary_key=_KEY, write_disposition="merge")
         return dlt.source(lambda: resource, name=_NAME)()
 
     def warn(self) -> None:
@@ -567,7 +577,7 @@ class _Walk:
 
 def _make_table(records: list[CallRecord]) -> pa.Table:
     """Return the table of every other format, but with lists as JSON text."""
-    table = to_arrow(map(_replace_nul, records))
+    table = to_arrow(map(_fit, records))
     columns = table.columns
     for name in LIST_COLUMNS:
         place = table.schema.get_field_index(name)
@@ -575,8 +585,11 @@ def _make_table(records: list[CallRecord]) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=_SCHEMA)
 
 
-def _replace_nul(record: CallRecord) -> CallRecord:
-    """Return *record* without U+0000, which PostgreSQL's texts do not hold; ``extra`` keeps the exact value."""
+def _fit(record: CallRecord) -> CallRecord:
+    """Return *record* with an id of its own, and without U+0000, which PostgreSQL's texts and JSON do not hold.
+
+    ``extra`` keeps the exact values.
+    """
     exact = {name: getattr(record, name) for name in TEXT_COLUMNS if _NUL in str(getattr(record, name))}
     replaced: dict[str, Any] = {name: text.replace(_NUL, _REPLACEMENT) for name, text in exact.items()}
     for name in LIST_COLUMNS:
@@ -584,7 +597,18 @@ def _replace_nul(record: CallRecord) -> CallRecord:
         if any(_NUL in text for text in texts):
             exact[name] = texts
             replaced[name] = tuple(text.replace(_NUL, _REPLACEMENT) for text in texts)
-    return attrs.evolve(record, extra=keep_exact(record.extra, exact), **replaced) if exact else record
+    if "call_id" in exact or clean_text(record.call_id) is None:
+        exact["call_id"], replaced["call_id"] = record.call_id, _make_id(record)
+    extra = clean(record.extra, _UNFIT) if record.extra else {}
+    if extra != record.extra:
+        exact["extra"] = record.extra
+    return attrs.evolve(record, extra=keep_exact(extra, exact), **replaced) if exact else record
+
+
+def _make_id(record: CallRecord) -> str:
+    """Return an id for a record whose own one is blank, or another one once the destination has it."""
+    content = record.call_id if record.call_id.strip() else record_to_json(record)
+    return f"no id {hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]}"
 
 
 def _to_datetime(seconds: int | None) -> datetime | None:

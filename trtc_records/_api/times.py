@@ -1,0 +1,27 @@
+"""Moments of any subclass of ``datetime``: pendulum's, for example, have an arithmetic of their own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+__all__ = ["since_epoch", "to_utc"]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def since_epoch(moment: datetime) -> timedelta:
+    """Return the time from the start of 1970 to *moment*, an aware datetime."""
+    if type(moment) is datetime:
+        return moment - _EPOCH
+    offset = moment.utcoffset()
+    if offset is None:
+        raise TypeError("a naive datetime")
+    time = moment.hour, moment.minute, moment.second, moment.microsecond
+    wall = datetime(moment.year, moment.month, moment.day, *time, tzinfo=UTC)
+    return wall - _EPOCH - timedelta(days=offset.days, seconds=offset.seconds, microseconds=offset.microseconds)
+
+
+def to_utc(moment: datetime) -> datetime:
+    """Return *moment*, an aware datetime, as a plain one in UTC."""
+    return _EPOCH + since_epoch(moment)
