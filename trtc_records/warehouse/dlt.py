@@ -375,7 +375,7 @@ def _lock(pipeline: dlt.Pipeline, target: Target, dataset: str) -> Iterator[Call
         DestinationError: Another sync is running.
     """
     with ExitStack() as stack:
-        sync = target, dataset
+        sync = target.shown, dataset
         with _running_lock:
             if sync in _running:
                 raise _refuse_second(target, dataset)
@@ -394,7 +394,7 @@ def _lock(pipeline: dlt.Pipeline, target: Target, dataset: str) -> Iterator[Call
         yield lambda: connection.execute_sql("SELECT 1")
 
 
-_running: Final[set[tuple[Target, str]]] = set()
+_running: Final[set[tuple[str, str]]] = set()
 """This process's syncs: DuckDB's lock keeps out other processes only."""
 _running_lock: Final = threading.Lock()
 
