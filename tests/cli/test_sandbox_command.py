@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import re
 import shlex
@@ -16,6 +17,7 @@ from typing import Any, get_args, get_type_hints
 import attrs
 import pytest
 from cli_process import Run, clean_environment, is_short, start
+from http_server import Request, serve
 
 import trtc_records.sandbox
 from trtc_records.cli import main
@@ -129,6 +131,24 @@ def test_defaults_and_choices_are_those_of_the_sandbox() -> None:
     known |= {f"webhook_{field.name}": field.default for field in attrs.fields(Webhooks)}
     assert {name: parameters[name].default for name in known} == known
     assert parameters.keys() - known.keys() == {"fault", "quiet", "log_level"}
+
+
+@pytest.mark.anyio
+async def test_callbacks_of_live_calls_are_posted() -> None:
+    """With --live and --webhook-url a receiver gets the callbacks of calls as they start and end."""
+    done = asyncio.Event()
+    wanted = {"Call.CallbackAfterStartCall", "Call.CallbackAfterEndCall"}
+
+    async def answer(request: Request) -> dict[str, Any]:
+        wanted.discard(request.body["CallbackCommand"])
+        if not wanted:
+            done.set()
+        return {"ActionStatus": "OK", "ErrorInfo": "", "ErrorCode": 0}
+
+    async with serve(answer) as receiver:
+        with running("--live", "100/s", "--call-seconds", "0-1", "--webhook-url", f"{receiver.base_url}/callback"):
+            await asyncio.wait_for(done.wait(), 30)
+    assert receiver.requests[0].path == "/callback"
 
 
 def test_help_names_every_fault(run: Run) -> None:

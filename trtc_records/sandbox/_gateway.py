@@ -44,9 +44,9 @@ class Stats:
     faults: dict[str, int]
     """Requests with a fault, by its name in ``Faults``."""
     webhooks: dict[str, int]
-    """Callbacks by what became of them: ``posted``, repeated and forged ones included; ``failed``, posted without an
-    answer that has status 200 and ErrorCode 0; ``lost``, ``repeated`` and ``forged`` by the options; ``withheld``,
-    because their URL is not one of this machine."""
+    """The number of callbacks that were ``posted``, repeated and forged ones included; that ``failed``, as no
+    answer had status 200 and ErrorCode 0; that were ``lost``, ``repeated`` and ``forged`` by the options; and that were
+    ``withheld``, because their URL is not one of this machine."""
 
 
 class Gateway:

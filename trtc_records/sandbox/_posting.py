@@ -23,6 +23,7 @@ _TICK: Final = 0.02  # seconds; no sleep until the next event, as the clock may 
 _TIMEOUT: Final = 2.0  # seconds, as of Chat's webhooks; that of Call's is undocumented
 _PRINTABLE: Final = string.punctuation  # characters of a URL that stay as they are
 _CONNECTIONS: Final = 20  # at once
+_COUNTED: Final = ("posted", "failed", "lost", "repeated", "forged", "withheld")
 
 
 def is_on_this_machine(url: str) -> bool:
@@ -82,7 +83,8 @@ class Poster:
 
     def get_counts(self) -> dict[str, int]:
         """Return the callbacks so far by what became of them; safe from another thread."""
-        return {**self._callbacks.counts, **self._counts}
+        counts = self._callbacks.counts + self._counts
+        return {name: counts[name] for name in _COUNTED}
 
     async def run(self) -> None:
         """Send each callback when it is due, until cancelled; no request goes on after that."""
