@@ -1,6 +1,7 @@
 """Calls that start and end while a sandbox runs, on a clock that goes on when the test says so."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
@@ -191,6 +192,21 @@ def test_a_stopped_sandbox_keeps_its_last_records(clock):
         records, ended = sandbox.records, sandbox.ended_records
     clock.now += 60
     assert (sandbox.records, sandbox.ended_records) == (records, ended)
+
+
+def test_records_may_be_read_during_queries(connect):
+    """While a client queries in real time, another thread reads all ended calls, each once, and loses none."""
+    with Sandbox(records=50, quota=None, live="500/s", call_seconds=(0, 0.1)) as sandbox, ThreadPoolExecutor() as pool:
+        caller = connect(sandbox)
+        queries = pool.submit(lambda: [caller.query() for _ in range(100)])
+        known = set()
+        while not queries.done():
+            ids = [record.call_id for record in sandbox.ended_records]
+            assert len(ids) == len(set(ids))
+            assert known <= set(ids)
+            known = set(ids)
+        assert len(queries.result()) == 100
+    assert len(known) > 50
 
 
 def test_calls_end_in_real_time(connect):

@@ -40,14 +40,11 @@ def _find_target(url: str, query: str) -> Target | None:
         return None
     if parts.scheme not in {"http", "https"} or not _is_loopback(host):
         return None
-    is_secure = parts.scheme == "https"
+    tls = _trust_all() if parts.scheme == "https" else None
+    if port is None:
+        port = 443 if tls else 80
     address = f"{parts.path or '/'}?{'&'.join(filter(None, (parts.query, query)))}"
-    return Target(
-        host,
-        port or (443 if is_secure else 80),
-        quote(address, safe=_PRINTABLE).encode(),
-        _trust_all() if is_secure else None,
-    )
+    return Target(host, port, quote(address, safe=_PRINTABLE).encode(), tls)
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -61,7 +62,7 @@ class Service:
         self._store = store
         self._mover = mover
         self._live = live
-        self._lock = threading.Lock()  # an answer, and whoever reads the records in another thread, lets calls go on
+        self._lock = threading.Lock()  # calls go on before an answer, and when another thread reads the records
         self.webhook = webhook
         """The receiver of callbacks, or ``None``."""
         self._behaviour = behaviour
@@ -86,9 +87,9 @@ class Service:
     def get_ended(self) -> list[CallRecord]:
         """Return the records of all calls that have ended, by their end; safe from another thread."""
         with self._lock:
-            unreadable = [record_from_json(self._store.dress(call)) for call in self._live.get_unreadable()]
-            records = self._store.get_all()
-        return sorted([*records, *unreadable], key=lambda record: record.end_time)
+            bodies, unreadable = self._store.get_bodies(), self._live.get_unreadable()
+        calls = [*map(json.loads, bodies), *map(self._store.dress, unreadable)]
+        return sorted(map(record_from_json, calls), key=lambda record: record.end_time)
 
     def answer(self, respond: Callable[[bytes], bytes | None], method: str, query_string: bytes, body: bytes) -> bytes:
         """Answer one request within the quota by *respond*, a method of this object."""

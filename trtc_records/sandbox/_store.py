@@ -173,11 +173,12 @@ class RecordStore:
 
     def get_records(self, now: int) -> list[CallRecord]:
         """Return the service's records by start time, as a correct client reads them; safe from another thread."""
-        return [record for record in self.get_all() if record.start_time.timestamp() >= now - RETENTION]
+        records = [record_from_json(json.loads(body)) for body in self.get_bodies()]
+        return [record for record in records if record.start_time.timestamp() >= now - RETENTION]
 
-    def get_all(self) -> list[CallRecord]:
-        """Return all records by start time, even if they are too old to be served; safe from another thread."""
-        return [record_from_json(json.loads(body)) for body in list(self._all.bodies)]
+    def get_bodies(self) -> list[bytes]:
+        """Return all encoded records by start time, even if they are too old to be served."""
+        return list(self._all.bodies)
 
     def find_newest(self, query: Query, now: int) -> int | None:
         """Return the last StartTime among the records that match *query*, or ``None`` if none does."""
