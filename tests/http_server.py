@@ -28,11 +28,13 @@ class Request:
 
     @property
     def body(self) -> dict[str, Any]:
-        return json.loads(self.content)
+        body: dict[str, Any] = json.loads(self.content)
+        return body
 
     @property
     def page(self) -> int:
-        return self.body["Page"]
+        page: int = self.body["Page"]
+        return page
 
 
 @attrs.frozen

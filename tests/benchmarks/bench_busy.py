@@ -22,7 +22,7 @@ import attrs
 from service import describe_machine, service, show_table
 
 from trtc_records import CallRecord, CallRecordsClient
-from trtc_records.sandbox import Behaviour, Drift, make_records
+from trtc_records.sandbox import Behaviour, make_records
 
 HOUR: Final = 3_600
 RECORDS: Final = 36_000
@@ -79,8 +79,8 @@ def measure(rate: int, latency: float, jitter: float, behaviour: Behaviour) -> l
     now = int(time.time())
     records = make_hour(now)
     there = {record.call_id for record in records}
-    drift = Drift(arrivals_per_second=rate)
-    options = {"latency": latency, "jitter": jitter, "drift": drift, "behaviour": behaviour, "quota": None}
+    live = {"live": rate, "call_seconds": 55}
+    options = {"latency": latency, "jitter": jitter, "behaviour": behaviour, "quota": None, **live}
     runs = []
     with service(records=records, **options) as server:
         before = server.requests()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import re
 import shlex
@@ -16,11 +17,12 @@ from typing import Any, get_args, get_type_hints
 import attrs
 import pytest
 from cli_process import Run, clean_environment, is_short, start
+from http_server import Request, serve
 
 import trtc_records.sandbox
 from trtc_records.cli import main
 from trtc_records.cli.commands.sandbox import sandbox
-from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox
+from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox, Webhooks
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -70,7 +72,8 @@ def test_port_in_use_is_explained(run: Run) -> None:
 OPTIONS = (
     "--records=500", "--quota=0", "--latency=0.01", "--jitter=0.01", "--clock-skew=-90000", "--fault=http_502=0.25",
     "--fault=slow=0.75", "--slow-seconds=0.01", "--retry-after=2", "--arrivals=0.5", "--expiries=0.5", "--anywhere",
-    "--arrivals-per-second=2", "--call-seconds=30", "--replica-lag=0.5", "--end=null", "--order=random",
+    "--live=30/min", "--call-seconds=1-12", "--webhook-url=http://[::1]/", "--webhook-loss=0.1", "--webhook-delay=3",
+    "--webhook-repetition=0.2", "--webhook-forgery=0.3", "--replica-lag=0.5", "--end=null", "--order=random",
     "--page-cap=9", "--deepest=90", "--beyond=repeat", "--total-cap=80", "--window=overlap", "--half-open",
     "--unanswered=absent", "--room-id-type-as-text", "--extra-fields", "--new-enum-values", "--quota-code=60018",
     "--seed=3",
@@ -104,10 +107,13 @@ def test_every_option_reaches_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> No
         new_enum_values=True,
         quota_code=60018,
     )
-    drift = Drift(arrivals=0.5, expiries=0.5, anywhere=True, arrivals_per_second=2, call_seconds=30, replica_lag=0.5)
+    drift = Drift(arrivals=0.5, expiries=0.5, anywhere=True, replica_lag=0.5)
     faults = Faults(http_502=0.25, slow=0.75, slow_seconds=0.01, retry_after=2)
+    webhooks = Webhooks(loss=0.1, repetition=0.2, delay=3, forgery=0.3)
     expected = {"port": 0, "records": 500, "seed": 3, "quota": None, "latency": 0.01, "jitter": 0.01}
-    assert made == [{**expected, "clock_skew": -90_000, "behaviour": behaviour, "drift": drift, "faults": faults}]
+    live = {"live": "30/min", "call_seconds": (1, 12), "webhook_url": "http://[::1]/", "webhooks": webhooks}
+    drifting = {"clock_skew": -90_000, "behaviour": behaviour, "drift": drift, "faults": faults}
+    assert made == [{**expected, **live, **drifting}]
 
 
 def test_defaults_and_choices_are_those_of_the_sandbox() -> None:
@@ -122,8 +128,27 @@ def test_defaults_and_choices_are_those_of_the_sandbox() -> None:
             choices = get_args(get_args(parameters[name].annotation)[0])
             assert choices == get_args(hints[name]) or name == "quota_code"
             known[name] = field.default
+    known |= {f"webhook_{field.name}": field.default for field in attrs.fields(Webhooks)}
     assert {name: parameters[name].default for name in known} == known
     assert parameters.keys() - known.keys() == {"fault", "quiet", "log_level"}
+
+
+@pytest.mark.anyio
+async def test_callbacks_of_live_calls_are_posted() -> None:
+    """With --live and --webhook-url a receiver gets the callbacks of calls as they start and end."""
+    done = asyncio.Event()
+    wanted = {"Call.CallbackAfterStartCall", "Call.CallbackAfterEndCall"}
+
+    async def answer(request: Request) -> dict[str, Any]:
+        wanted.discard(request.body["CallbackCommand"])
+        if not wanted:
+            done.set()
+        return {"ActionStatus": "OK", "ErrorInfo": "", "ErrorCode": 0}
+
+    async with serve(answer) as receiver:
+        with running("--live", "100/s", "--call-seconds", "0-1", "--webhook-url", f"{receiver.base_url}/callback"):
+            await asyncio.wait_for(done.wait(), 30)
+    assert receiver.requests[0].path == "/callback"
 
 
 def test_help_names_every_fault(run: Run) -> None:
@@ -145,6 +170,12 @@ def test_help_names_every_fault(run: Run) -> None:
         ("--end stop", "'stop' is not one of"),
         ("--arrivals nan", "'--arrivals'"),
         ("--deepest 0", "'--deepest'"),
+        ("--live 30", "live cannot be '30': write 30/min"),
+        ("--live 5000/s", "live must be a number from 0 to 1000, got 5000.0"),
+        ("--call-seconds 1-x", "'1-x' is no length of calls"),
+        ("--call-seconds 12-1", "call_seconds must be a number from 12 to"),
+        ("--webhook-url http://example.com/", "webhook_url cannot be 'http://example.com/'"),
+        ("--webhook-loss 2", "'--webhook-loss'"),
         ("--clock-skew 1e12", "clock_skew must be a number from -1e+09 to 1e+09"),
     ],
 )

@@ -49,6 +49,12 @@ class Caller:
         assert answer.status_code == 200
         return answer.json()
 
+    def configure(self, call: str, **fields: Any) -> dict[str, Any]:
+        """Send a body of *fields* to a call about callbacks and return the decoded answer."""
+        answer = self.http.post(f"/v4/call_config/{call}", params=self.parameters(), json=fields)
+        assert answer.status_code == 200
+        return answer.json()
+
     def query(self, **fields: Any) -> dict[str, Any]:
         """Return the Response of a query that succeeds."""
         answer = self.ask(**fields)
@@ -77,6 +83,20 @@ def connect() -> Iterator[Callable[[Sandbox], Caller]]:
     yield connect
     for client in clients:
         client.close()
+
+
+class Clock:
+    """The clock of a sandbox, which goes on when a test says so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1_780_000_000.0
+        monkeypatch.setattr("trtc_records.sandbox._server.time.time", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Return a clock for sandboxes that are made after it."""
+    return Clock(monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,6 @@
 """Changes of the records during a walk."""
 
 import time
-from itertools import pairwise
-
-import pytest
 
 from trtc_records.sandbox import Behaviour, Drift, Sandbox, make_records
 
@@ -116,67 +113,6 @@ def move(connect, seed):
 def test_drift_follows_the_seed(connect):
     """The same seed moves records the same way."""
     assert move(connect, 1) == move(connect, 1) != move(connect, 2)
-
-
-class Clock:
-    """The clock of a sandbox, which goes on when a test says so."""
-
-    def __init__(self, monkeypatch):
-        self.now = 1_780_000_000.0
-        monkeypatch.setattr("trtc_records.sandbox._server.time.time", lambda: self.now)
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """Return a clock for sandboxes that are made after it."""
-    return Clock(monkeypatch)
-
-
-def arrive(connect, clock, seed):
-    """Return the starts and ends of calls that arrive in 1,000 seconds, asked for every 10."""
-    seen = []
-    with Sandbox(records=0, seed=seed, quota=None, drift=Drift(arrivals_per_second=0.5)) as sandbox:
-        caller = connect(sandbox)
-        for _ in range(101):
-            known = {call["CallId"] for _, call in seen}
-            page = caller.query(NumberPerPage=1_000)["CallRecordList"]
-            seen += [(clock.now, call) for call in page if call["CallId"] not in known]
-            clock.now += 10
-    return seen
-
-
-def test_calls_end_while_time_passes(connect, clock):
-    """As many as chosen on average, with a record soon after each end, among records of later starts."""
-    seen = arrive(connect, clock, 1)
-    assert 400 < len(seen) < 600
-    assert all(5 <= at - call["EndTime"] <= 16 for at, call in seen)
-    lengths = [at - call["StartTime"] for at, call in seen]
-    assert all(30 <= length <= 101 for length in lengths)
-    assert 60 < sum(lengths) / len(lengths) < 70
-    starts = [call["StartTime"] for _, call in seen]
-    assert sum(later < earlier for earlier, later in pairwise(starts)) > 50
-
-
-def test_arrivals_by_time_follow_the_seed(connect, clock):
-    """The same seed and clock bring the same calls."""
-    begun = clock.now
-    walks = []
-    for seed in (1, 1, 2):
-        clock.now = begun
-        walks.append(arrive(connect, clock, seed))
-    assert walks[0] == walks[1] != walks[2]
-
-
-def test_a_lookup_lets_time_pass_too(connect, clock):
-    """A call that has just ended is found by its id, without a query in between."""
-    with Sandbox(records=5, drift=Drift(arrivals_per_second=1)) as sandbox:
-        caller = connect(sandbox)
-        caller.query()
-        clock.now += 100
-        caller.ask("get_record_by_callid", CallId="none")
-        newest = sandbox.records[-1].call_id
-        assert caller.ask("get_record_by_callid", CallId=newest)["ErrorCode"] == 0
-        assert caller.query(NumberPerPage=500, CallResult="NormalEnd")["TotalNum"] > 10
 
 
 def test_a_replica_may_lack_the_newest_record(connect):

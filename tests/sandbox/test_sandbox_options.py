@@ -2,7 +2,7 @@
 
 import pytest
 
-from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox, make_records
+from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox, Webhooks, make_records
 
 
 @pytest.mark.parametrize(
@@ -27,10 +27,11 @@ from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox, make_records
         (Faults, "retry_after", 0.5, "whole seconds"),
         (Drift, "arrivals", 2, "0.05 for one in twenty"),
         (Drift, "expiries", 1.01, "0.05 for one in twenty"),
-        (Drift, "arrivals_per_second", -1, "calls end per second"),
-        (Drift, "arrivals_per_second", 5_000, "calls end per second"),
-        (Drift, "call_seconds", 0, "seconds"),
         (Drift, "replica_lag", 1.5, "0.05 for one in twenty"),
+        (Webhooks, "loss", 1.5, "0.05 for one in twenty"),
+        (Webhooks, "repetition", -0.1, "0.05 for one in twenty"),
+        (Webhooks, "forgery", "often", "0.05 for one in twenty"),
+        (Webhooks, "delay", -1, "seconds"),
         (Sandbox, "records", -1, "how many records"),
         (Sandbox, "records", True, "how many records"),
         (Sandbox, "records", None, "a list of CallRecord"),
@@ -39,6 +40,22 @@ from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox, make_records
         (Sandbox, "faults", {}, "Faults(...)"),
         (Sandbox, "faults", {"reset": 0.1}, "Faults(...)"),
         (Sandbox, "drift", 0.1, "Drift(...)"),
+        (Sandbox, "webhooks", {"loss": 0.1}, "Webhooks(...)"),
+        (Sandbox, "live", -1, "30/min"),
+        (Sandbox, "live", 5_000, "1000 at most"),
+        (Sandbox, "live", "2", "30/min"),
+        (Sandbox, "live", "many/min", "30/min"),
+        (Sandbox, "live", True, "30/min"),
+        (Sandbox, "call_seconds", -1, "seconds on average"),
+        (Sandbox, "call_seconds", 604_800, "seconds on average"),
+        (Sandbox, "call_seconds", "60", "seconds on average"),
+        (Sandbox, "call_seconds", (1, 2, 3), "(1, 12)"),
+        (Sandbox, "webhook_url", "http://192.0.2.1/", "a URL of this machine"),
+        (Sandbox, "webhook_url", "http://localhost.example.com/", "a URL of this machine"),
+        (Sandbox, "webhook_url", "http://127.0.0.1@example.com/", "a URL of this machine"),
+        (Sandbox, "webhook_url", "ftp://127.0.0.1/", "a URL of this machine"),
+        (Sandbox, "webhook_url", "http://127.0.0.1:x/", "a URL of this machine"),
+        (Sandbox, "webhook_url", 8000, "a URL of this machine"),
         (Sandbox, "seed", "x", "an integer"),
         (Sandbox, "quota", 0, "None for no limit"),
         (Sandbox, "latency", -0.5, "seconds"),
@@ -77,6 +94,19 @@ def test_a_wrong_key_is_not_shown():
     assert "xxx" not in str(caught.value)
 
 
+@pytest.mark.parametrize("lengths", [(12, 1), (1, "x"), (1, 604_801)])
+def test_a_wrong_bound_of_lengths_is_named(lengths):
+    """Each of two bounds is checked."""
+    with pytest.raises(ValueError, match=r"call_seconds must be .*\(1, 12\)"):
+        Sandbox(call_seconds=lengths)
+
+
+def test_too_many_calls_under_way_are_refused():
+    """A rate and lengths that need too much memory are refused before any call is made."""
+    with pytest.raises(ValueError, match="live and call_seconds mean 8,640,000 calls under way at once"):
+        Sandbox(live=100, call_seconds=(86_400, 86_400))
+
+
 def test_probabilities_do_not_exceed_one():
     """A request has at most one fault."""
     with pytest.raises(ValueError, match=r"add up to 1\.2: lower them"):
@@ -90,7 +120,7 @@ def test_records_need_a_number_and_days(arguments, name):
         make_records(**arguments)
 
 
-@pytest.mark.parametrize("options", [Behaviour(), Faults(), Drift()])
+@pytest.mark.parametrize("options", [Behaviour(), Faults(), Drift(), Webhooks()])
 def test_options_do_not_change(options):
     """Options are immutable, so tests can share them."""
     with pytest.raises(AttributeError):

@@ -33,7 +33,7 @@ from trtc_records import (
     record_to_json,
 )
 from trtc_records.export import JsonLinesWriter
-from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox
+from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox, Webhooks
 
 
 class SharedLimiter:
@@ -166,8 +166,11 @@ def read_error(error: CallRecordsError) -> object:
 
 def run_sandbox() -> CallRecordsClient:
     """Use the sandbox."""
+    live = Sandbox(live="30/min", call_seconds=(1, 12), webhook_url="http://localhost/", webhooks=Webhooks(loss=0.1))
+    assert_type(live.ended_records, list[CallRecord])
     with Sandbox(records=100, behaviour=Behaviour(), faults=Faults(), drift=Drift()) as sandbox:
         assert_type(sandbox.records, list[CallRecord])
+        assert_type(sandbox.stats.webhooks, dict[str, int])
         return CallRecordsClient(**sandbox.credentials)
 
 

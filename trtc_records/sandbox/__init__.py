@@ -12,7 +12,7 @@ It is as strict as the service and keeps its quota. Options cover the answers th
 from trtc_records.sandbox._data import make_records
 from trtc_records.sandbox._fixture import SandboxFixture
 from trtc_records.sandbox._gateway import Stats
-from trtc_records.sandbox._options import Behaviour, Drift, Faults
+from trtc_records.sandbox._options import Behaviour, Drift, Faults, Webhooks
 from trtc_records.sandbox._server import Sandbox, serve
 
-__all__ = ["Behaviour", "Drift", "Faults", "Sandbox", "SandboxFixture", "Stats", "make_records", "serve"]
+__all__ = ["Behaviour", "Drift", "Faults", "Sandbox", "SandboxFixture", "Stats", "Webhooks", "make_records", "serve"]

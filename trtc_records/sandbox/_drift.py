@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any, Final
+from typing import Final
 
 from trtc_records._api.query import RETENTION
 from trtc_records.sandbox._data import Calls
@@ -13,7 +13,6 @@ from trtc_records.sandbox._store import Query, RecordStore
 __all__ = ["Mover"]
 
 _USERS: Final = 50
-_PROCESSING: Final = 5  # seconds from the end of a call until its record can be read: https://trtc.io/document/68940
 
 
 class Mover:
@@ -21,7 +20,7 @@ class Mover:
 
     Args:
         store: The store to change.
-        drift: The kinds of change, with their probabilities and rates.
+        drift: The kinds of change, with their probabilities.
         seed: The same seed and queries make the same changes.
     """
 
@@ -31,33 +30,11 @@ class Mover:
         self._rng = random.Random(f"drift:{seed}")
         self._calls = Calls(f"drift:{seed}", users=_USERS)
         self._previous_queries = False
-        self._clock_rng = random.Random(f"arrivals:{seed}")
-        self._next_arrival: float | None = None
         self._replica_rng = random.Random(f"replica:{seed}")
 
     def draw_lag(self) -> bool:
         """Draw whether the next answer comes from a replica that lags behind."""
         return self._replica_rng.random() < self._drift.replica_lag
-
-    def catch_up(self, now: float) -> None:
-        """Add the records that appear by *now* at the drift's rate, which counts from the first call on.
-
-        Args:
-            now: Unix seconds.
-        """
-        rate = self._drift.arrivals_per_second
-        if not rate:
-            return
-        if self._next_arrival is None:
-            self._next_arrival = now + self._clock_rng.expovariate(rate)
-        while self._next_arrival <= now:
-            self._store.add(self._make_ended_call(self._next_arrival))
-            self._next_arrival += self._clock_rng.expovariate(rate)
-
-    def _make_ended_call(self, appearance: float) -> dict[str, Any]:
-        start = int(appearance - self._drift.call_seconds * (0.5 + self._clock_rng.random()))
-        end = max(start, int(appearance) - _PROCESSING)
-        return self._calls.make(start, latest=end) | {"EndTime": end}
 
     def move(self, query: Query, now: int) -> None:
         """Let a record that matches *query* appear or go away, or neither; the first query changes nothing.

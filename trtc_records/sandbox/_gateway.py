@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -19,7 +20,7 @@ from trtc_records.sandbox._service import Service
 
 __all__ = ["Gateway", "Stats"]
 
-
+_CONFIG_PATH: Final = "/v4/call_config"
 _PAGE: Final = b"<html><head><title>%b</title></head><body><center><h1>%b</h1></center></body></html>\r\n"
 _BAD_GATEWAY: Final = _PAGE % ((b"502 Bad Gateway",) * 2)
 _TOO_MANY_REQUESTS: Final = _PAGE % ((b"429 Too Many Requests",) * 2)
@@ -31,7 +32,7 @@ class Stats:
     """Counts of the requests to a sandbox so far."""
 
     requests: int
-    """Requests to either call of the API, with any answer."""
+    """Requests to the calls of the API, with any answer."""
     refused: int
     """Requests over the quota."""
     busiest_second: int
@@ -42,6 +43,10 @@ class Stats:
     """The Page of each query that the service understood, in the order of its answers."""
     faults: dict[str, int]
     """Requests with a fault, by its name in ``Faults``."""
+    webhooks: dict[str, int]
+    """The number of callbacks that were ``posted``, repeated and forged ones included; that ``failed``, as no
+    answer had status 200 and ErrorCode 0; that were ``lost``, ``repeated`` and ``forged`` by the options; and that were
+    ``withheld``, because their URL is not one of this machine."""
 
 
 class Gateway:
@@ -67,13 +72,16 @@ class Gateway:
         self._jitter = jitter
         self._rng = random.Random(f"jitter:{seed}")
         self._clients: set[tuple[str, int]] = set()
-        self._calls = {
+        self._calls: dict[str, Callable[[bytes], bytes | None]] = {
             f"{SERVICE_PATH}/get_record_by_filter": service.get_record_by_filter,
             f"{SERVICE_PATH}/get_record_by_callid": service.get_record_by_callid,
+            f"{_CONFIG_PATH}/set_callback": service.set_callback,
+            f"{_CONFIG_PATH}/get_callback": service.get_callback,
+            f"{_CONFIG_PATH}/delete_callback": service.delete_callback,
         }
 
-    def make_stats(self) -> Stats:
-        """Return the counts so far; safe from another thread."""
+    def make_stats(self, webhooks: dict[str, int]) -> Stats:
+        """Return the counts so far, with those of callbacks; safe from another thread."""
         return Stats(
             requests=self._quota.counted,
             refused=self._quota.refused,
@@ -81,6 +89,7 @@ class Gateway:
             connections=len(self._clients),
             pages=tuple(self._service.pages),
             faults=dict(self._draw.drawn),
+            webhooks=webhooks,
         )
 
     async def answer(self, request: Request) -> Answer:
@@ -105,7 +114,8 @@ class Gateway:
             case "not_json":
                 answer = Answer(_MAINTENANCE, HTML)
             case "internal_error":
-                answer = Answer(self._service.refuse(RefusedError(101001, "internal error")))
+                code = 100001 if request.path.startswith(_CONFIG_PATH) else 101001
+                answer = Answer(self._service.refuse(RefusedError(code, "internal error")))
             case "rate_limited":
                 answer = Answer(self._service.refuse_frequency())
             case "reset":

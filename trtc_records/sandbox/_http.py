@@ -1,10 +1,14 @@
-"""HTTP/1.1 on sockets, by h11: it reads whole requests, and sends answers whole, cut short or not at all."""
+"""HTTP/1.1 on sockets, by h11.
+
+The server reads whole requests, and sends answers whole, cut short or not at all. :func:`post` sends callbacks.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 import sys
 from collections.abc import Awaitable, Callable
@@ -16,8 +20,9 @@ from urllib.parse import unquote
 
 import attrs
 import h11
+from h11 import ProtocolError
 
-__all__ = ["HTML", "Answer", "Request", "Server"]
+__all__ = ["HTML", "Answer", "ProtocolError", "Request", "Server", "Target", "post"]
 
 HTML: Final = b"text/html; charset=utf-8"
 
@@ -179,6 +184,49 @@ class _Connection:
 
     async def _write(self, *events: h11.Event) -> None:
         await self.loop.sock_sendall(self.peer, b"".join(self.http.send(event) or b"" for event in events))
+
+
+@attrs.frozen
+class Target:
+    """A web server to post to."""
+
+    host: str
+    port: int
+    address: bytes
+    """The path and the query of its URL."""
+    tls: ssl.SSLContext | None
+
+
+async def post(target: Target, body: bytes) -> tuple[int, bytes]:
+    """Post JSON on a connection of its own, and return the status and the body of the response.
+
+    Raises:
+        OSError: The server cannot be reached, or breaks the connection.
+        ProtocolError: The response is not HTTP.
+    """
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    headers = [
+        (b"host", f"{host}:{target.port}".encode()),
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+    ]
+    http = h11.Connection(h11.CLIENT)
+    request = h11.Request(method=b"POST", target=target.address, headers=headers)
+    reader, writer = await asyncio.open_connection(target.host, target.port, ssl=target.tls)
+    try:
+        writer.write(b"".join(http.send(event) or b"" for event in (request, h11.Data(body), h11.EndOfMessage())))
+        status, content = 0, b""
+        while not isinstance(event := http.next_event(), h11.EndOfMessage):
+            if isinstance(event, h11.Response):
+                status = event.status_code
+            elif isinstance(event, h11.Data):
+                content += event.data
+            elif event is h11.NEED_DATA:
+                http.receive_data(await reader.read(_READ_SIZE))
+        return status, content
+    finally:
+        writer.transport.abort()  # at once, without the farewells of TLS
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,10 @@
-"""The options of a sandbox: the answers that Tencent's page leaves open, faults and drift."""
+"""The options of a sandbox: the answers that Tencent's page leaves open, faults, drift, live calls and callbacks."""
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Sequence
 from typing import Any, Final, Literal, get_args
 
 import attrs
@@ -13,9 +15,13 @@ __all__ = [
     "Drift",
     "End",
     "Faults",
+    "Lengths",
     "Order",
     "Unanswered",
+    "Webhooks",
     "Window",
+    "read_lengths",
+    "read_rate",
     "require_kind",
     "require_number",
     "require_text",
@@ -26,9 +32,15 @@ End = Literal["page_zero", "empty_list", "error", "absent", "null"]
 Order = Literal["ascending", "descending", "random"]
 Window = Literal["start", "end", "within", "overlap"]
 Unanswered = Literal["zero", "null", "absent"]
+Lengths = tuple[float, float]
+"""The least and the greatest length of a call, in seconds."""
 
 _LARGEST: Final = sys.float_info.max
 _QUOTA_CODES: Final = (60007, 60011, 60018, 60019)
+_RATE: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)/(s|min|h|day)", re.ASCII)
+_RATE_UNITS: Final = {"s": 1, "min": 60, "h": 3_600, "day": 86_400}
+_GREATEST_RATE: Final = 1_000  # calls per second
+_LONGEST_CALL: Final = 604_800  # seconds; the record of a longer one is too old to be served
 _FAULT_KINDS: Final = (
     "http_502",
     "http_429",
@@ -82,6 +94,47 @@ def require_text(name: str, value: object) -> None:
     """
     if not isinstance(value, str) or not value:
         raise ValueError(f"{name} must be text that is not empty, got {value!r}: leave it out for the default")
+
+
+def read_rate(value: object) -> float:
+    """Read *live*: calls per second, or text such as ``30/min``; ``None`` means no calls.
+
+    Raises:
+        ValueError: It is none of these; the message names the remedy.
+    """
+    if value is None:
+        return 0.0
+    remedy = "write 30/min, 2/s, 1000/h or 100000/day, or calls per second, 1000 at most"
+    rate = value
+    if isinstance(value, str):
+        found = _RATE.fullmatch(value)
+        if found is None:
+            raise ValueError(f"live cannot be {value!r}: {remedy}")
+        rate = float(found[1]) / _RATE_UNITS[found[2]]
+    require_number("live", rate, minimum=0, maximum=_GREATEST_RATE, remedy=remedy)
+    assert isinstance(rate, int | float)
+    return float(rate)
+
+
+def read_lengths(value: object) -> Lengths | None:
+    """Read *call_seconds*: a mean, a pair of bounds, or ``None``.
+
+    Raises:
+        ValueError: It is none of these; the message names the remedy.
+    """
+    if value is None:
+        return None
+    remedy = "write seconds on average, or the least and the greatest as (1, 12)"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if len(value) != 2:
+            raise ValueError(f"call_seconds cannot be {value!r}: {remedy}")
+        least, greatest = value
+        require_number("call_seconds", least, minimum=0, maximum=_LONGEST_CALL, remedy=remedy)
+        require_number("call_seconds", greatest, minimum=least, maximum=_LONGEST_CALL, remedy=remedy)
+        return float(least), float(greatest)
+    require_number("call_seconds", value, minimum=0, maximum=_LONGEST_CALL / 1.5, remedy=remedy)
+    assert isinstance(value, int | float)
+    return value * 0.5, value * 1.5
 
 
 def _name(instance: object, attribute: attrs.Attribute[Any]) -> str:
@@ -211,16 +264,24 @@ class Drift:
     """The oldest record that the query matches goes away."""
     anywhere: bool = False
     """Whether a record appears anywhere in the query's window, and not at its recent end."""
-    arrivals_per_second: float = attrs.field(
-        default=0.0,
-        validator=_is_number(minimum=0, maximum=1_000, remedy="write how many calls end per second, on average"),
-    )
-    """Calls that end per second, on average, from the first query on. Each has its record 5 seconds after its end, as
-    Tencent promises (https://trtc.io/document/68940), among those of calls that started later."""
-    call_seconds: float = attrs.field(
-        default=60.0, validator=_is_number(minimum=1, remedy="write seconds, 60.0 is the default")
-    )
-    """Seconds from the start of such a call until its record appears, on average; half to one and a half times as many
-    for any one."""
     replica_lag: float = attrs.field(default=0.0, validator=_is_probability)
     """An answer comes from a replica that has all records but the one that appeared last."""
+
+
+@attrs.frozen(kw_only=True)
+class Webhooks:
+    """The faults of callbacks, as Tencent documents neither a retry, nor an order, nor a signature.
+
+    Raises:
+        ValueError: A value is not a probability, or out of range.
+    """
+
+    loss: float = attrs.field(default=0.0, validator=_is_probability)
+    """A callback is not posted."""
+    repetition: float = attrs.field(default=0.0, validator=_is_probability)
+    """A callback is posted twice."""
+    delay: float = attrs.field(default=0.0, validator=_is_number(minimum=0, remedy="write seconds"))
+    """The most seconds by which a callback is late, drawn evenly for each, so that they overtake each other."""
+    forgery: float = attrs.field(default=0.0, validator=_is_probability)
+    """With the end of a call comes an end that is not true: of a call that does not exist, or of that call with other
+    content; one as often as the other."""

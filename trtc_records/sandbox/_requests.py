@@ -10,15 +10,25 @@ import json
 from collections.abc import Collection
 from functools import lru_cache
 from typing import Any, Final, NoReturn
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
 from trtc_records._api.models import CallResult, CallType
 from trtc_records._api.usersig import UserSigClaims, read_user_sig, verify_user_sig
+from trtc_records.sandbox._callbacks import COMMANDS
 from trtc_records.sandbox._store import Query
 
-__all__ = ["App", "RefusedError", "check_request", "read_call_id", "read_query"]
+__all__ = [
+    "App",
+    "RefusedError",
+    "WebhookSettings",
+    "check_request",
+    "read_call_id",
+    "read_nothing",
+    "read_query",
+    "read_webhook_settings",
+]
 
 _PARAMETERS: Final = frozenset({"sdkappid", "identifier", "usersig", "random", "contenttype"})
 _LARGEST_RANDOM: Final = 4_294_967_295
@@ -41,6 +51,14 @@ class App:
     sdk_app_id: int
     identifier: str
     secret_key: str = attrs.field(repr=False)
+
+
+@attrs.frozen
+class WebhookSettings:
+    """The receiver of callbacks; an app has one at most."""
+
+    url: str
+    commands: tuple[str, ...]
 
 
 def check_request(app: App, method: str, query_string: bytes, now: float) -> None:
@@ -155,6 +173,39 @@ def read_call_id(body: bytes) -> str:
     return call_id
 
 
+def read_webhook_settings(body: bytes) -> WebhookSettings:
+    """Read the body of ``set_callback``.
+
+    Raises:
+        RefusedError: It is not JSON, or a field is wrong; the error names the field.
+    """
+    fields = _read_object(body)
+    url, commands = fields.pop("Url", None), fields.pop("CallbackCommandList", None)
+    if not isinstance(url, str) or not _is_web_url(url):
+        raise RefusedError(100002, "invalid parameter: Url is not the URL of a web server")
+    if not isinstance(commands, list) or not commands or any(command not in COMMANDS for command in commands):
+        raise RefusedError(100002, f"invalid parameter: CallbackCommandList is not a list of {', '.join(COMMANDS)}")
+    _refuse_rest(fields, code=100002)
+    return WebhookSettings(url, tuple(commands))
+
+
+def _is_web_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+    except ValueError:
+        return False
+    return url.scheme in {"http", "https"} and bool(url.hostname)
+
+
+def read_nothing(body: bytes) -> None:
+    """Read the body of a call without fields.
+
+    Raises:
+        RefusedError: It is not JSON, or has a field.
+    """
+    _refuse_rest(_read_object(body), code=100002)
+
+
 def _read_object(body: bytes) -> dict[str, Any]:
     try:
         fields: dict[str, Any] | None = json.loads(body.decode(), parse_constant=_refuse_constant)
@@ -185,6 +236,6 @@ def _take_choice(fields: dict[str, Any], name: str, choices: Collection[str]) ->
     return value
 
 
-def _refuse_rest(fields: dict[str, Any]) -> None:
+def _refuse_rest(fields: dict[str, Any], *, code: int = 101002) -> None:
     if fields:
-        raise RefusedError(101002, f"invalid parameter: {min(fields)} is unknown")
+        raise RefusedError(code, f"invalid parameter: {min(fields)} is unknown")

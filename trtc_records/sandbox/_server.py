@@ -15,12 +15,25 @@ from typing import Any, Final, Self
 from trtc_records._api.models import CallRecord
 from trtc_records._api.wire import record_to_json
 from trtc_records._secret import Secret
+from trtc_records.sandbox._callbacks import COMMANDS, Callbacks
 from trtc_records.sandbox._data import make_calls
 from trtc_records.sandbox._drift import Mover
 from trtc_records.sandbox._gateway import Gateway, Stats
 from trtc_records.sandbox._http import Server
-from trtc_records.sandbox._options import Behaviour, Drift, Faults, require_kind, require_number, require_text
-from trtc_records.sandbox._requests import App
+from trtc_records.sandbox._live import LiveCalls
+from trtc_records.sandbox._options import (
+    Behaviour,
+    Drift,
+    Faults,
+    Webhooks,
+    read_lengths,
+    read_rate,
+    require_kind,
+    require_number,
+    require_text,
+)
+from trtc_records.sandbox._posting import Poster, is_on_this_machine
+from trtc_records.sandbox._requests import App, WebhookSettings
 from trtc_records.sandbox._service import Service
 from trtc_records.sandbox._store import RecordStore
 
@@ -39,8 +52,16 @@ class Sandbox:
 
     Args:
         records: The number of records to make, or the records themselves. Those older than 7 days are never served.
-        seed: The same seed makes the same records, order, faults and drift; 0 by default.
-        quota: Requests in any one second, over both calls; Tencent's 200 by default, ``None`` for no limit.
+        live: Calls that start per second on average while the sandbox runs, or text such as ``30/min``, ``2/s``,
+            ``1000/h``; none by default. Each can be read 5 seconds after its end, as Tencent promises
+            (https://trtc.io/document/68940). Some are under way from the beginning on.
+        call_seconds: The mean length of live calls in seconds, for half to one and a half times as many; or a pair, the
+            least and the greatest, 7 days at most; by default each has a length that suits its result.
+        webhook_url: The URL to post callbacks of live calls to, of all three kinds; none by default. The call
+            ``set_callback`` replaces it. A sandbox posts to this machine only, whatever the URL.
+        webhooks: The faults of callbacks; none by default.
+        seed: The same seed makes the same records, order, faults, drift and live calls; 0 by default.
+        quota: Requests in any one second, over all calls; Tencent's 200 by default, ``None`` for no limit.
         behaviour: The service's answers where Tencent's page leaves them open.
         faults: The probability of each fault; none by default.
         drift: The changes of the records between queries; none by default.
@@ -62,6 +83,10 @@ class Sandbox:
         self,
         *,
         records: int | Iterable[CallRecord] = 2_000,
+        live: float | str | None = None,
+        call_seconds: float | tuple[float, float] | None = None,
+        webhook_url: str | None = None,
+        webhooks: Webhooks | None = None,
         seed: int = 0,
         quota: int | None = 200,
         behaviour: Behaviour | None = None,
@@ -93,19 +118,30 @@ class Sandbox:
         if key is None:
             raise ValueError(f"secret_key must be text that is not empty, got {kind}: leave it out for the default")
         require_text("host", host)
+        rate, lengths = read_rate(live), read_lengths(call_seconds)
+        webhook = None if webhook_url is None else _make_settings(webhook_url)
+        webhooks = Webhooks() if webhooks is None else webhooks
         behaviour = Behaviour() if behaviour is None else behaviour
         faults = Faults() if faults is None else faults
         drift = Drift() if drift is None else drift
         require_kind("behaviour", behaviour, Behaviour, remedy="write Behaviour(...), or leave it out")
         require_kind("faults", faults, Faults, remedy="write Faults(...), or leave it out")
         require_kind("drift", drift, Drift, remedy="write Drift(...), or leave it out")
+        require_kind("webhooks", webhooks, Webhooks, remedy="write Webhooks(...), or leave it out")
         self._clock: Callable[[], float] = lambda: time.time() + clock_skew
-        calls = make_calls(records, seed=seed, now=int(self._clock())) if isinstance(records, int) else _encode(records)
+        now = self._clock()
+        calls = make_calls(records, seed=seed, now=int(now)) if isinstance(records, int) else _encode(records)
         self._address = (host, port)
         self._store = RecordStore(calls, behaviour, seed=seed)
         self._app = App(sdk_app_id, identifier, key.reveal())
         mover = Mover(self._store, drift, seed=seed)
-        self._service = Service(self._app, self._store, mover, behaviour, clock=self._clock, seed=seed)
+        live_calls = LiveCalls(self._store, rate, lengths, now=now, seed=seed)
+        self._service = Service(
+            self._app, self._store, mover, live_calls, behaviour, webhook=webhook, clock=self._clock, seed=seed
+        )
+        callbacks = Callbacks(sdk_app_id, webhooks, self._store.dress, seed=seed)
+        self._poster = Poster(self._service, callbacks, self._clock)
+        self._is_live = rate > 0
         self._gateway = Gateway(self._service, quota=quota, faults=faults, latency=latency, jitter=jitter, seed=seed)
         self._running: tuple[Server, threading.Thread] | None = None
 
@@ -130,7 +166,10 @@ class Sandbox:
         runner = asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)
         server = Server(self._gateway.answer, self._clock, runner.get_loop())
         thread = threading.Thread(
-            target=_run, args=(runner, server, listener), name="trtc-records-sandbox", daemon=True
+            target=_run,
+            args=(runner, server, listener, self._poster if self._is_live else None),
+            name="trtc-records-sandbox",
+            daemon=True,
         )
         self._running = (server, thread)
         thread.start()
@@ -184,12 +223,27 @@ class Sandbox:
     @property
     def records(self) -> list[CallRecord]:
         """Return the records that the service keeps now, by start time, as a correct client reads them."""
+        self._catch_up()
         return self._store.get_records(int(self._clock()))
 
     @property
+    def ended_records(self) -> list[CallRecord]:
+        """Return the records of all calls that have ended so far, by end time.
+
+        It has those of the last 5 seconds, which the service does not give yet, and those older than 7 days, which it
+        does not give any more: all that a program should have seen.
+        """
+        self._catch_up()
+        return self._service.get_ended()
+
+    @property
     def stats(self) -> Stats:
-        """Return the counts of requests so far."""
-        return self._gateway.make_stats()
+        """Return the counts of requests and callbacks so far."""
+        return self._gateway.make_stats(self._poster.get_counts())
+
+    def _catch_up(self) -> None:
+        if self._running:
+            self._service.catch_up()
 
 
 def serve(sandbox: Sandbox, on_start: Callable[[Sandbox], object]) -> None:
@@ -221,6 +275,28 @@ def _encode(records: Iterable[CallRecord]) -> Iterator[dict[str, Any]]:
         yield record_to_json(record)
 
 
-def _run(runner: asyncio.Runner, server: Server, listener: socket.socket) -> None:
+def _make_settings(url: object) -> WebhookSettings:
+    """Return the receiver of all callbacks at *url*.
+
+    Raises:
+        ValueError: It is not a URL of this machine.
+    """
+    if not isinstance(url, str) or not is_on_this_machine(url):
+        raise ValueError(
+            f"webhook_url cannot be {url!r}: write a URL of this machine, such as http://127.0.0.1:8000/callback, as a "
+            "sandbox posts to no other"
+        )
+    return WebhookSettings(url, COMMANDS)
+
+
+def _run(runner: asyncio.Runner, server: Server, listener: socket.socket, poster: Poster | None) -> None:
     with runner:
-        runner.run(server.serve(listener))
+        runner.run(_serve(server, listener, poster))
+
+
+async def _serve(server: Server, listener: socket.socket, poster: Poster | None) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        posting = tasks.create_task(poster.run()) if poster else None
+        await server.serve(listener)
+        if posting:
+            posting.cancel()

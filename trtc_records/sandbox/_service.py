@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import attrs
 
+from trtc_records._api.models import CallRecord
+from trtc_records._api.wire import record_from_json
 from trtc_records.sandbox._drift import Mover
+from trtc_records.sandbox._live import CallEvent, LiveCalls
 from trtc_records.sandbox._options import Behaviour
-from trtc_records.sandbox._requests import App, RefusedError, check_request, read_call_id, read_query
+from trtc_records.sandbox._requests import (
+    App,
+    RefusedError,
+    WebhookSettings,
+    check_request,
+    read_call_id,
+    read_nothing,
+    read_query,
+    read_webhook_settings,
+)
 from trtc_records.sandbox._store import NEW_CALL_RESULT, NEW_CALL_TYPE, Query, RecordStore, encode
 
 __all__ = ["Service"]
@@ -19,13 +33,15 @@ _EXTRA_FIELDS: Final[dict[str, Any]] = {"ServerInfo": {"Zone": "sandbox-1", "Cos
 
 
 class Service:
-    """The answers to the API's two calls.
+    """The answers to the API's calls.
 
     Args:
         app: The app whose requests it answers.
         store: The records.
         mover: Changes the records before each query.
+        live: The calls in running time, which go on before each answer.
         behaviour: Its answers where Tencent's page leaves them open.
+        webhook: The receiver of callbacks at the start, or ``None``.
         clock: Returns the service's time, in Unix seconds.
         seed: The same seed makes the same RequestIds.
     """
@@ -35,14 +51,20 @@ class Service:
         app: App,
         store: RecordStore,
         mover: Mover,
+        live: LiveCalls,
         behaviour: Behaviour,
         *,
+        webhook: WebhookSettings | None,
         clock: Callable[[], float],
         seed: int,
     ) -> None:
         self._app = app
         self._store = store
         self._mover = mover
+        self._live = live
+        self._lock = threading.Lock()  # calls go on before an answer, and when another thread reads the records
+        self.webhook = webhook
+        """The receiver of callbacks, or ``None``."""
         self._behaviour = behaviour
         self._clock = clock
         self._rng = random.Random(f"request:{seed}")
@@ -51,14 +73,35 @@ class Service:
         self.pages: list[int] = []
         """The Page of each query so far."""
 
-    def answer(self, respond: Callable[[bytes], bytes], method: str, query_string: bytes, body: bytes) -> bytes:
+    def catch_up(self) -> None:
+        """Let the live calls go on to the present; safe from another thread."""
+        with self._lock:
+            self._live.catch_up(self._clock())
+
+    def take_events(self) -> Iterator[CallEvent]:
+        """Let the live calls go on to the present, then remove and yield the changes so far."""
+        self.catch_up()
+        while self._live.events:
+            yield self._live.events.popleft()
+
+    def get_ended(self) -> list[CallRecord]:
+        """Return the records of all calls that have ended, by their end; safe from another thread."""
+        with self._lock:
+            bodies, unreadable = self._store.get_bodies(), self._live.get_unreadable()
+        calls = [*map(json.loads, bodies), *map(self._store.dress, unreadable)]
+        return sorted(map(record_from_json, calls), key=lambda record: record.end_time)
+
+    def answer(self, respond: Callable[[bytes], bytes | None], method: str, query_string: bytes, body: bytes) -> bytes:
         """Answer one request within the quota by *respond*, a method of this object."""
         try:
             check_request(self._app, method, query_string, self._clock())
-            response = respond(body)
+            self.catch_up()
+            with self._lock:
+                response = respond(body)
         except RefusedError as refusal:
             return self.refuse(refusal)
-        return _add_member(self._make_envelope(0, ""), b"Response", response)
+        envelope = self._make_envelope(0, "")
+        return encode(envelope) if response is None else _add_member(envelope, b"Response", response)
 
     def refuse(self, refusal: RefusedError) -> bytes:
         """Answer with an error code."""
@@ -78,7 +121,6 @@ class Service:
         new = self._behaviour.new_enum_values
         query = read_query(body, int(now), more_results=[NEW_CALL_RESULT] * new, more_types=[NEW_CALL_TYPE] * new)
         self.pages.append(query.page)
-        self._mover.catch_up(now)
         self._mover.move(query, int(now))
         lagging = self._mover.draw_lag()
         total, records = self._store.get_page(self._limit(query), int(now), lagging=lagging)
@@ -129,13 +171,39 @@ class Service:
         Raises:
             RefusedError: The body is wrong, or the record does not exist.
         """
-        now = self._clock()
         call_id = read_call_id(body)
-        self._mover.catch_up(now)
-        record = self._store.get_record(call_id, int(now), lagging=self._mover.draw_lag())
+        record = self._store.get_record(call_id, int(self._clock()), lagging=self._mover.draw_lag())
         if record is None:
             raise RefusedError(101050, "no such call record")
         return _add_member(self._extra, b"CallRecord", record)
+
+    def set_callback(self, body: bytes) -> None:
+        """Replace the receiver of callbacks.
+
+        Raises:
+            RefusedError: The body is wrong.
+        """
+        self.webhook = read_webhook_settings(body)
+
+    def get_callback(self, body: bytes) -> bytes:
+        """Return the Response that names the receiver of callbacks.
+
+        Raises:
+            RefusedError: The body is wrong, or no receiver is set.
+        """
+        read_nothing(body)
+        if self.webhook is None:
+            raise RefusedError(100301, "no callback is configured")
+        return encode({"Url": self.webhook.url, "CallbackCommandList": self.webhook.commands, **self._extra})
+
+    def delete_callback(self, body: bytes) -> None:
+        """Forget the receiver of callbacks, if any is set.
+
+        Raises:
+            RefusedError: The body is wrong.
+        """
+        read_nothing(body)
+        self.webhook = None
 
     def _make_envelope(self, code: int, info: str) -> dict[str, Any]:
         self._sequence += 1

@@ -122,7 +122,7 @@ class RecordStore:
         kinds: list[_Kind] = []
         shared_kinds: dict[_Kind, _Kind] = {}
         for call in calls:
-            look = self._dress(call)
+            look = self.dress(call)
             unsorted.starts.append(look["StartTime"])
             unsorted.ends.append(look["EndTime"])
             unsorted.bodies.append(encode(look))
@@ -173,8 +173,12 @@ class RecordStore:
 
     def get_records(self, now: int) -> list[CallRecord]:
         """Return the service's records by start time, as a correct client reads them; safe from another thread."""
-        records = [record_from_json(json.loads(body)) for body in list(self._all.bodies)]
+        records = [record_from_json(json.loads(body)) for body in self.get_bodies()]
         return [record for record in records if record.start_time.timestamp() >= now - RETENTION]
+
+    def get_bodies(self) -> list[bytes]:
+        """Return all encoded records by start time, even if they are too old to be served."""
+        return list(self._all.bodies)
 
     def find_newest(self, query: Query, now: int) -> int | None:
         """Return the last StartTime among the records that match *query*, or ``None`` if none does."""
@@ -184,7 +188,7 @@ class RecordStore:
 
     def add(self, call: dict[str, Any]) -> None:
         """Add one call, given as to the constructor."""
-        look = self._dress(call)
+        look = self.dress(call)
         body = encode(look)
         kind = (look["CallResult"], look["CallType"])
         place = self._all.insert(look["StartTime"], look["EndTime"], body)
@@ -261,7 +265,7 @@ class RecordStore:
             records.sort(key=lambda record: zlib.crc32(record, self._salt))
         return records
 
-    def _dress(self, call: dict[str, Any]) -> dict[str, Any]:
+    def dress(self, call: dict[str, Any]) -> dict[str, Any]:
         """Return *call* in the form that the behaviour sets."""
         behaviour = self._behaviour
         look = dict(call)

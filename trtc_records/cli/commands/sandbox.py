@@ -22,7 +22,8 @@ EXAMPLES: Final = (
     ("trtc-records sandbox --port 8080 --records 50000", "a busy week"),
     ("trtc-records sandbox --fault http_502=0.02 --fault reset=0.01", "two kinds of failures"),
     ("trtc-records sandbox --deepest 10000 --beyond empty --total-cap 10000", "no page beyond a depth"),
-    ("trtc-records sandbox --arrivals-per-second 3 --order descending", "calls that end meanwhile"),
+    ("trtc-records sandbox --live 30/min --call-seconds 1-12", "calls that start and end meanwhile"),
+    ("trtc-records sandbox --live 2/s --webhook-url http://127.0.0.1:8000/callback", "callbacks, too"),
 )
 
 
@@ -42,14 +43,53 @@ def _flag(name: str, help_text: str) -> Any:
     return typer.Option(name, help=help_text)
 
 
+def _read_lengths(text: str) -> float | tuple[float, float]:
+    least, _, greatest = text.partition("-")
+    try:
+        return (float(least), float(greatest)) if greatest else float(least)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is no length of calls: write 60, or 1-12") from None
+
+
 def sandbox(
     *,
     quiet: Quiet = False,
     log_level: Log = None,
     port: Annotated[int, typer.Option(min=0, max=65_535, metavar="N", help="Port; 0 takes a free one.")] = 0,
     records: Annotated[int, _count("Number of call records to make up.", minimum=0)] = 2_000,
+    live: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RATE",
+            help="Rate of calls that start while it serves: 30/min, 2/s, 1000/h or 100000/day. Each can be read 5 "
+            "seconds after its end.",
+        ),
+    ] = None,
+    call_seconds: Annotated[
+        Any,
+        typer.Option(
+            parser=_read_lengths,
+            metavar="SECONDS",
+            help="Length of live calls: 60 on average, or 1-12, drawn evenly. By default as long as suits the result.",
+        ),
+    ] = None,
+    webhook_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="URL of this machine to post callbacks of live calls to; set_callback replaces it."
+        ),
+    ] = None,
+    webhook_loss: Annotated[float, _probability("Probability that a callback is not posted.")] = 0.0,
+    webhook_repetition: Annotated[float, _probability("Probability that a callback is posted twice.")] = 0.0,
+    webhook_delay: Annotated[float, _seconds("Greatest random delay of a callback.")] = 0.0,
+    webhook_forgery: Annotated[
+        float, _probability("Probability that a callback that is not true comes with the end of a call.")
+    ] = 0.0,
     seed: Annotated[
-        int, typer.Option(metavar="N", help="Seed: the same one makes the same records, order, faults and drift.")
+        int,
+        typer.Option(
+            metavar="N", help="Seed: the same one makes the same records, order, faults, drift and live calls."
+        ),
     ] = 0,
     quota: Annotated[int, _count("Requests allowed in any one second; 0 for no limit.", minimum=0)] = 200,
     latency: Annotated[float, _seconds("Time from a request to its answer.")] = 0.0,
@@ -72,13 +112,6 @@ def sandbox(
     anywhere: Annotated[
         bool, _flag("--anywhere", "Lets --arrivals appear anywhere in a query's window, not only at its recent end.")
     ] = False,
-    arrivals_per_second: Annotated[
-        float,
-        typer.Option(min=0, max=1_000, metavar="N", help="Calls that end per second, on average, while it serves."),
-    ] = 0.0,
-    call_seconds: Annotated[
-        float, _seconds("Time from the start of such a call until its record appears, on average.", minimum=1)
-    ] = 60.0,
     replica_lag: Annotated[
         float, _probability("Probability that an answer lacks the record that appeared last.")
     ] = 0.0,
@@ -124,12 +157,21 @@ def sandbox(
     answers as Tencent documents; options choose faults, and answers that the documentation leaves open.
     """
     configure_output(quiet=quiet, log_level=log_level)
-    from trtc_records.sandbox import Behaviour, Drift, Sandbox, serve  # noqa: PLC0415  (takes time to import)
+    from trtc_records.sandbox import Behaviour, Drift, Sandbox, Webhooks, serve  # noqa: PLC0415  (takes time to import)
 
     try:
         service = Sandbox(
             port=port,
             records=records,
+            live=live,
+            call_seconds=call_seconds,
+            webhook_url=webhook_url,
+            webhooks=Webhooks(
+                loss=webhook_loss,
+                repetition=webhook_repetition,
+                delay=webhook_delay,
+                forgery=webhook_forgery,
+            ),
             seed=seed,
             quota=quota or None,
             latency=latency,
@@ -140,8 +182,6 @@ def sandbox(
                 arrivals=arrivals,
                 expiries=expiries,
                 anywhere=anywhere,
-                arrivals_per_second=arrivals_per_second,
-                call_seconds=call_seconds,
                 replica_lag=replica_lag,
             ),
             behaviour=Behaviour(
