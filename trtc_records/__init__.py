@@ -20,6 +20,7 @@ from trtc_records._errors import (
     CallRecordNotFoundError,
     CallRecordsError,
     CallRecordsWarning,
+    CheckpointError,
     ClientClosedError,
     ClockSkewWarning,
     ConfigurationError,
@@ -37,6 +38,8 @@ from trtc_records._errors import (
 )
 from trtc_records._version import __version__
 from trtc_records._walking.incomplete import IncompleteWalk
+from trtc_records.feed._checkpoint import Checkpoint, FileCheckpoint
+from trtc_records.feed._feed import Wake
 from trtc_records.quota._local import LocalRateLimiter, RateLimiter
 
 __all__ = [
@@ -51,9 +54,12 @@ __all__ = [
     "CallRecordsWarning",
     "CallResult",
     "CallType",
+    "Checkpoint",
+    "CheckpointError",
     "ClientClosedError",
     "ClockSkewWarning",
     "ConfigurationError",
+    "FileCheckpoint",
     "IncompleteWalk",
     "IncompleteWalkWarning",
     "InvalidRecord",
@@ -72,6 +78,7 @@ __all__ = [
     "RoomIdType",
     "ServerError",
     "TransportError",
+    "Wake",
     "__version__",
     "generate_user_sig",
     "record_from_json",

@@ -7,18 +7,21 @@ import ssl
 import warnings
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict, Unpack
+from weakref import WeakSet
 
+import attrs
 import httpx
 
 from trtc_records._api.models import CallRecord, CallRecordPage, CallResult, CallType, Region
 from trtc_records._api.protocol import page_request, read_page, read_record, record_request
-from trtc_records._api.query import Order, Query, check_call_id, check_order, check_query
+from trtc_records._api.query import Order, Query, check_call_id, check_order, check_query, check_time
 from trtc_records._checks import check_callback, check_count, check_sdk_app_id, check_seconds, check_text
 from trtc_records._environment import make_redis_limiter, read_environment, read_redis_url
-from trtc_records._errors import ConfigurationError, ResponseDecodeError
+from trtc_records._errors import ConfigurationError, ResponseDecodeError, shorten
 from trtc_records._secret import hide, hide_secrets
 from trtc_records._sending.clock import ServiceClock
 from trtc_records._sending.credentials import UserSigProvider, make_credential
@@ -30,9 +33,14 @@ from trtc_records._walking.facts import ServiceFacts
 from trtc_records._walking.incomplete import OnIncomplete, report
 from trtc_records._walking.ordering import sort_by_time
 from trtc_records._walking.prefetch import PagedList, Prefetcher
+from trtc_records._walking.reading import Reading
 from trtc_records._walking.walk import Walk
 from trtc_records._walking.window import check_window, pin_window
-from trtc_records.quota._local import QUOTA, RateLimiter, adapt, shared_limiter
+from trtc_records.feed._checkpoint import Checkpoint
+from trtc_records.feed._feed import Feed, Wake
+from trtc_records.feed._progress import Progress
+from trtc_records.feed._schedule import check_lookback
+from trtc_records.quota._local import QUOTA, LocalRateLimiter, RateLimiter, adapt, shared_limiter
 
 if TYPE_CHECKING:
     from trtc_records.quota.redis import RedisRateLimiter
@@ -155,7 +163,7 @@ class CallRecordsClient:
         self.base_url: str = str(url)
         """The URL that requests go to."""
         self._max_in_flight = max_in_flight
-        self._walks: set[Prefetcher] = set()
+        self._walks: WeakSet[Prefetcher] = WeakSet()
         self._facts = ServiceFacts()
         self._numbers_agree = True
         self._owned_limiter: RedisRateLimiter | None = None
@@ -319,8 +327,92 @@ class CallRecordsClient:
                         yield page
             report(walk, pinned, on_incomplete)
         finally:
-            self._walks.discard(prefetcher)
             await prefetcher.aclose()
+
+    async def follow(
+        self,
+        *,
+        since: datetime | int | None = None,
+        lookback: timedelta = timedelta(hours=24),
+        interval: float = 10.0,
+        checkpoint: Checkpoint | None = None,
+        call_result: CallResult | str | None = None,
+        call_type: CallType | str | None = None,
+        page_size: int = PAGE_SIZE,
+        on_invalid: OnInvalid | None = None,
+        on_incomplete: OnIncomplete | None = None,
+        wake: Wake | None = None,
+    ) -> AsyncGenerator[CallRecord, None]:
+        """Yield each call once, soon after it ends, and never return.
+
+        A call of length D is yielded within *interval* + D/8 + 5 seconds of its end: a record appears 5 seconds after
+        the end of its call (https://trtc.io/document/68940), and windows of 5, 10, 20 … minutes are read again and
+        again. At most a tenth of the quota is used, and nothing runs while the caller has a record.
+
+        A call counts as given when the next one is asked for. A killed process gives at most the calls of its last
+        second again. An error that may pass is logged and tried again for ever.
+
+        Args:
+            since: Give also the calls that started since then, an aware datetime or Unix seconds; by default only those
+                that end from now on. It counts for the first start: a checkpoint knows the place of later ones.
+            lookback: The longest call that is found for certain, 7 days at most; by default 24 hours.
+            interval: Seconds between two readings of the shortest window.
+            checkpoint: Where the feed keeps its place, such as a :class:`FileCheckpoint`; by default nowhere, and each
+                start begins anew.
+            call_result: Only calls with this result; by default all.
+            call_type: Only calls of this type; by default all.
+            page_size: Records to ask for per request. The service may give fewer.
+            on_invalid: Called once with each record that cannot be read, as the service sent it, and the error; by
+                default the error is raised.
+            on_incomplete: Called with an :class:`IncompleteWalk` where a reading may have missed records and the one
+                before did not; by default a warning is given.
+            wake: Hints that a call has ended, such as a :class:`~trtc_records.webhooks.WebhookApp`: its window is read
+                at once. Polling goes on, since hints may fail to come.
+
+        Raises:
+            ConfigurationError: An argument cannot be used, or the checkpoint belongs to another feed or is in use.
+            CheckpointError: The checkpoint cannot be read or written.
+            CallRecordsError: The service refuses the credentials, the app or the query.
+
+        Warns:
+            RetentionWarning: Calls since the last place, or since *since*, have expired.
+            IncompleteWalkWarning: Records may be missing; not with *on_incomplete*.
+            ClockSkewWarning: This machine's clock is wrong by a minute or more, and was corrected.
+        """
+        query = check_query(
+            start_time=None, end_time=None, call_result=call_result, call_type=call_type, page_size=page_size
+        )
+        query = attrs.evolve(query, start_time=check_time("since", since))
+        check_callback("on_invalid", on_invalid)
+        check_callback("on_incomplete", on_incomplete)
+        for name, value, kind in (("checkpoint", checkpoint, Checkpoint), ("wake", wake, Wake)):
+            if value is not None and not isinstance(value, kind):
+                raise ConfigurationError(f"{name}={shorten(value)}: pass an object with the methods of {kind.__name__}")
+        self._requester.check_open()
+        feed = Feed(
+            open_reading=partial(
+                self._open_reading, pace=LocalRateLimiter(QUOTA // 10), keep_invalid=on_invalid is not None
+            ),
+            clock=self._clock,
+            progress=Progress(
+                checkpoint,
+                {
+                    "sdk_app_id": self.sdk_app_id,
+                    "base_url": self.base_url,
+                    "call_result": query.call_result,
+                    "call_type": query.call_type,
+                },
+            ),
+            query=query,
+            lookback=check_lookback(lookback),
+            interval=check_seconds("interval", interval),
+            wake=wake,
+            on_invalid=on_invalid,
+            on_incomplete=on_incomplete,
+        )
+        async with aclosing(feed.records()) as records:
+            async for record in records:
+                yield record
 
     async def count(
         self,
@@ -457,10 +549,25 @@ class CallRecordsClient:
         self._clock.warn_if_off()
         return pinned, root
 
-    async def _get_page(self, query: Query, page: int, *, keep_invalid: bool = False) -> CallRecordPage:
+    def _open_reading(self, query: Query, *, pace: LocalRateLimiter, keep_invalid: bool) -> Reading:
+        """Begin a walk that can be paused, at no more than the rate of *pace*."""
+        latency = self._requester.latency
+        prefetcher = Prefetcher(
+            lambda part, page: self._get_page(part, page, keep_invalid=keep_invalid, pace=pace),
+            lambda: min(self._max_in_flight, latency.requests_in_flight(pace.rate)),
+            lambda: latency.is_far,
+        )
+        self._walks.add(prefetcher)
+        return Reading(prefetcher, query, self._facts)
+
+    async def _get_page(
+        self, query: Query, page: int, *, keep_invalid: bool = False, pace: RateLimiter | None = None
+    ) -> CallRecordPage:
         async def fetch() -> CallRecordPage:
             return await self._requester.request(
-                page_request(query, page), lambda response: read_page(response, page, keep_invalid=keep_invalid)
+                page_request(query, page),
+                lambda response: read_page(response, page, keep_invalid=keep_invalid),
+                pace=pace,
             )
 
         result = await fetch()

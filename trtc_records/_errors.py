@@ -17,6 +17,7 @@
     │   └── RequestTimeoutError (also a TimeoutError)   no connection, or no response, in time
     ├── ResponseDecodeError                         a response that breaks the contract
     ├── LimiterUnavailableError                     a shared limiter that cannot be reached
+    ├── CheckpointError                             a feed's place that cannot be kept
     └── RepeatedPageError                           a walk that gets the same records again
 
     UserWarning
@@ -37,6 +38,7 @@ __all__ = [
     "CallRecordNotFoundError",
     "CallRecordsError",
     "CallRecordsWarning",
+    "CheckpointError",
     "ClientClosedError",
     "ClockSkewWarning",
     "ConfigurationError",
@@ -195,6 +197,10 @@ class ResponseDecodeError(CallRecordsError):
 
 class LimiterUnavailableError(CallRecordsError):
     """A shared limiter that cannot be reached; nothing was sent."""
+
+
+class CheckpointError(CallRecordsError):
+    """A checkpoint that cannot be read or written; it keeps the place that was saved last."""
 
 
 class RepeatedPageError(CallRecordsError):

@@ -261,6 +261,17 @@ def test_an_end_that_comes_too_early_is_read_again(total: int | None) -> None:
     assert outcome.doubts == []
 
 
+def test_an_arrival_behind_the_only_page_is_no_limit_of_the_service() -> None:
+    """A record that arrives before the end is read comes too, and the window is not divided, then or later."""
+    service = make_service(range(3), change=lambda calls: calls.append(call(3)) if len(calls) == 3 else None)
+    facts = ServiceFacts()
+    outcome = run(collect(service, width=WIDTH, page_size=PAGE, facts=facts))
+    assert outcome.ids == ids(range(4))
+    assert outcome.doubts == []
+    assert facts.limits(PAGE).most_records is None
+    assert {query.end_time for query, _ in service.requested} == {WINDOW_START + WIDTH}
+
+
 @pytest.mark.parametrize("depth", [1, 8])
 def test_an_end_that_stays_too_early_divides_the_window(depth: int) -> None:
     """The parts give the records that the list of the whole window does not."""

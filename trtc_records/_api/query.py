@@ -13,7 +13,7 @@ from trtc_records._api.times import since_epoch
 from trtc_records._checks import check_count, check_text
 from trtc_records._errors import ConfigurationError, shorten
 
-__all__ = ["RETENTION", "Order", "Query", "check_call_id", "check_order", "check_query"]
+__all__ = ["RETENTION", "Order", "Query", "check_call_id", "check_order", "check_query", "check_time"]
 
 Order = Literal["service", "time"]
 """The order in which a walk yields records."""
@@ -70,8 +70,8 @@ def check_query(
     Raises:
         ConfigurationError: An argument cannot be used; the message names it.
     """
-    start = _check_time("start_time", start_time)
-    end = _check_time("end_time", end_time)
+    start = check_time("start_time", start_time)
+    end = check_time("end_time", end_time)
     if start is not None and end is not None and start > end:
         raise ConfigurationError(f"start_time={shorten(start_time)} is after end_time={shorten(end_time)}: swap them")
     return Query(
@@ -83,7 +83,12 @@ def check_query(
     )
 
 
-def _check_time(name: str, value: object) -> int | None:
+def check_time(name: str, value: object) -> int | None:
+    """Return a time in Unix seconds; ``None`` stays ``None``.
+
+    Raises:
+        ConfigurationError: It is no aware datetime and no number of Unix seconds.
+    """
     if value is None:
         return None
     if isinstance(value, datetime):

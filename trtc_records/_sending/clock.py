@@ -31,6 +31,7 @@ class ServiceClock:
         """Whether an answer has given the service's time."""
         self.offset = 0.0
         """Seconds by which the service's clock is ahead of this machine's; 0 for less than a minute."""
+        self._ahead = 0.0
         self._machine_time = machine_time
         self._last_date = ""
         self._has_warned = False
@@ -38,6 +39,10 @@ class ServiceClock:
     def now(self) -> float:
         """Return the Unix seconds of the service's clock."""
         return self._read_machine() + self.offset
+
+    def exact(self) -> float:
+        """Return the Unix seconds of the service's clock as its answers gave it: up to a second early, never late."""
+        return self._read_machine() + self._ahead
 
     def observe(self, date: str) -> None:
         """Read the ``Date`` header of an answer that has just come; ignore one that cannot be read."""
@@ -49,6 +54,7 @@ class ServiceClock:
             return
         ahead = seconds - self._read_machine()
         self.is_known = True
+        self._ahead = ahead
         if abs(ahead - self.offset) >= _TOLERANCE:
             self.offset = ahead if abs(ahead) >= _TOLERANCE else 0.0
 

@@ -132,7 +132,7 @@ class ListWalk:
                 paused = True
                 self._source.stop_ahead()
                 await anyio.sleep(_PAUSE)
-                reads = await self._read_end_again(number, page)
+                reads = await self._read_end_again(number)
                 for fresh in self.ledger.take_news(reads):
                     yield fresh
                 page = reads[-1]
@@ -265,10 +265,13 @@ class ListWalk:
                 more.append(await self._source.read_again(number))
         return more
 
-    async def _read_end_again(self, number: int, end: CallRecordPage) -> list[CallRecordPage]:
-        """Read the end again, and the page before it where the end does not tell whether TotalNum fell."""
-        first = number if end.total_num else max(number - 1, 1)
-        return [await self._source.read_again(other) for other in range(first, number + 1)]
+    async def _read_end_again(self, number: int) -> list[CallRecordPage]:
+        """Read the end again, and the page before it: arrivals may have filled that since."""
+        end = await self._source.read_again(number)
+        before = [await self._source.read_again(number - 1)] if number > 1 else []
+        reads = [*before, end]
+        self._longest = max(self._longest, *(read.size for read in reads))
+        return reads
 
     def _is_short(self, number: int, end: CallRecordPage) -> bool:
         """Tell whether an end comes before TotalNum, be it of the records read or of the places in front of it."""

@@ -46,7 +46,8 @@ class Prefetcher:
         """Called behind each answer: the place to open further lists."""
         self._lists: list[PagedList] = []
         self._under_way: set[asyncio.Task[CallRecordPage]] = set()
-        self._resume: asyncio.TimerHandle | None = None
+        self._top_up_timer: asyncio.TimerHandle | None = None
+        self._paused = False
         self._closed = False
 
     def open(self, query: Query, *, before: PagedList | None = None) -> PagedList:
@@ -72,11 +73,32 @@ class Prefetcher:
         """Request a page of *query*, beside all lists; await it by :func:`result_of`."""
         return self.start(self.fetch(query, page))
 
+    async def pause(self, within: float) -> bool:
+        """Request nothing further ahead, and return whether all requests under way were answered *within* seconds."""
+        self._paused = True
+        if self._top_up_timer is not None:
+            self._top_up_timer.cancel()
+            self._top_up_timer = None
+        try:
+            async with asyncio.timeout(within):
+                while self._under_way:
+                    await asyncio.wait(self._under_way)
+        except TimeoutError:
+            return False
+        return True
+
+    def resume(self) -> None:
+        """Go on after :meth:`pause`."""
+        if self._paused:
+            self._paused = False
+            self.on_answer()
+            self.top_up()
+
     async def aclose(self) -> None:
         """Cancel all that is under way and wait until it is gone."""
         self._closed = True
-        if self._resume is not None:
-            self._resume.cancel()
+        if self._top_up_timer is not None:
+            self._top_up_timer.cancel()
         for task in self._under_way:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
@@ -101,8 +123,8 @@ class Prefetcher:
                 each.request_next()
                 started += 1
             each.look_again_when_far()
-        if self._resume is None and self._has_room() and any(each.has_more() for each in self._lists):
-            self._resume = asyncio.get_running_loop().call_later(_START_PERIOD, self._go_on)
+        if self._top_up_timer is None and self._has_room() and any(each.has_more() for each in self._lists):
+            self._top_up_timer = asyncio.get_running_loop().call_later(_START_PERIOD, self._go_on)
 
     def _has_room(self) -> bool:
         return (
@@ -115,12 +137,12 @@ class Prefetcher:
         self._under_way.discard(task)
         if not task.cancelled():
             task.exception()  # marks it as seen: nobody may ever take this page
-        if not self._closed:
+        if not self._closed and not self._paused:
             self.on_answer()
             self.top_up()
 
     def _go_on(self) -> None:
-        self._resume = None
+        self._top_up_timer = None
         self.top_up()
 
 

@@ -89,7 +89,7 @@ class Service:
         with self._lock:
             bodies, unreadable = self._store.get_bodies(), self._live.get_unreadable()
         calls = [*map(json.loads, bodies), *map(self._store.dress, unreadable)]
-        return sorted(map(record_from_json, calls), key=lambda record: record.end_time)
+        return sorted(map(record_from_json, calls), key=lambda record: record.end_time or record.start_time)
 
     def answer(self, respond: Callable[[bytes], bytes | None], method: str, query_string: bytes, body: bytes) -> bytes:
         """Answer one request within the quota by *respond*, a method of this object."""
