@@ -24,7 +24,7 @@ from trtc_records._sending.latency import Latency
 from trtc_records._sending.retry import retry
 from trtc_records._sending.transport import Transport
 from trtc_records._version import __version__
-from trtc_records.quota._local import AdaptiveRateLimiter
+from trtc_records.quota._local import AdaptiveRateLimiter, RateLimiter
 
 __all__ = ["Requester"]
 
@@ -98,15 +98,22 @@ class Requester:
         self.latency = Latency()
         """The time that responses take."""
 
-    async def request(self, request: Request, read: Callable[[Response], Result]) -> Result:
+    async def request(
+        self, request: Request, read: Callable[[Response], Result], *, pace: RateLimiter | None = None
+    ) -> Result:
         """Send *request*, retry if that may help, and return *read*'s result for the response.
+
+        Args:
+            request: The request.
+            read: Reads its response.
+            pace: A further limiter, whose permit each attempt awaits first.
 
         Raises:
             ClientClosedError: The requester was stopped.
             CallRecordsError: The last attempt failed, or *read* refused its response.
         """
         return await retry(
-            lambda: self._attempt(request, read), attempts=self._attempts, total_timeout=self._total_timeout
+            lambda: self._attempt(request, read, pace), attempts=self._attempts, total_timeout=self._total_timeout
         )
 
     def check_open(self) -> None:
@@ -127,9 +134,11 @@ class Requester:
         self.stop()
         await self._transport.aclose()
 
-    async def _attempt(self, request: Request, read: Callable[[Response], Result]) -> Result:
+    async def _attempt(self, request: Request, read: Callable[[Response], Result], pace: RateLimiter | None) -> Result:
         """Send *request* once, and once more where the UserSig expired and can be renewed."""
         self.check_open()
+        if pace is not None:
+            await pace.acquire()
         user_sig = await self._credential.get()
         try:
             return await self._send_signed(request, user_sig, read)
