@@ -26,6 +26,7 @@ MODULES: Final = {
     "trtc_records.export": (("pyarrow",), "parquet"),
     "trtc_records.summary": ((), ""),
     "trtc_records.sandbox": ((), ""),
+    "trtc_records.webhooks": ((), ""),
     "trtc_records.warehouse.dlt": (("dlt", "pyarrow"), "dlt"),
     "trtc_records.quota.redis": (("redis", "pyrate_limiter"), "redis"),
 }
