@@ -674,6 +674,39 @@ def test_closing_says_what_was_dropped(caplog: pytest.LogCaptureFixture) -> None
     assert caplog.messages == ["2 callbacks were dropped as their receiver closed"]
 
 
+def test_closing_cancels_the_callers_function() -> None:
+    """A function that waits when the receiver closes is cancelled, and closing does not wait for it."""
+    ends = []
+
+    async def handle(_: Any) -> None:
+        try:
+            await asyncio.sleep(1000)
+        except asyncio.CancelledError:
+            ends.append("cancelled")
+            raise
+
+    async def main() -> None:
+        async with receiving(handle, verify=False) as receiver:
+            await receiver.post(end_body(1))
+            await asyncio.sleep(1)
+        assert ends == ["cancelled"]
+
+    run(main())
+
+
+def test_a_receiver_that_was_never_opened_can_be_closed(caplog: pytest.LogCaptureFixture) -> None:
+    """Closing needs no callback before it, and makes later ones get 503."""
+
+    async def main() -> None:
+        async with receiving() as receiver:
+            app = WebhookApp(asyncio.sleep, client=receiver.app._client)
+            await app.aclose()
+            assert (await call(app, end_body())).status == 503
+
+    run(main())
+    assert caplog.messages == ["callbacks are refused: the receiver is closed"]
+
+
 def test_a_receiver_works_in_one_event_loop_after_another() -> None:
     """An app at module level serves each event loop, as the loops of a framework's tests."""
     events = []
