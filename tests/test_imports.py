@@ -21,6 +21,7 @@ PACKAGE: Final = "trtc_records"
 ROOMS: Final[dict[str, set[str]]] = {
     "cli": {"", "_environment", "export", "sandbox", "summary", "warehouse"},
     "warehouse": {"_api", "_checks", "_client", "_errors", "_secret", "_warn", "export"},
+    "webhooks": {"_api", "_checks", "_client", "_errors", "quota"},
     "sandbox": {"_api", "_secret"},
     "summary": {"_api"},
     "export": {"_api", "_errors", "_warn"},
@@ -224,6 +225,8 @@ def test_every_third_party_has_a_place() -> None:
         ("quota.redis", "import dlt", "call one of"),
         ("cli.commands.get", "from trtc_records._api.wire import record_from_json", "move the code"),
         ("export.csv", "from rich import print", "call one of"),
+        ("_client", "from trtc_records.webhooks import WebhookApp", "move the code"),
+        ("webhooks._app", "from trtc_records import CallRecordsClient", "move the code"),
         ("_newcomer", "", "add a line"),
     ],
 )

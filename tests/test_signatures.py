@@ -26,12 +26,13 @@ MODULES: Final = {
     "trtc_records.export": (("pyarrow",), "parquet"),
     "trtc_records.summary": ((), ""),
     "trtc_records.sandbox": ((), ""),
+    "trtc_records.webhooks": ((), ""),
     "trtc_records.warehouse.dlt": (("dlt", "pyarrow"), "dlt"),
     "trtc_records.quota.redis": (("redis", "pyrate_limiter"), "redis"),
 }
 """Each public module, with the packages that it needs and the extra that installs them."""
 
-OPTIONAL: Final = ("quota", "warehouse")
+OPTIONAL: Final = ("feed", "quota", "warehouse")
 """The packages whose public modules need an extra each."""
 
 

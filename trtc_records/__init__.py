@@ -11,6 +11,7 @@ from trtc_records._api.models import (
     RoomIdType,
 )
 from trtc_records._api.usersig import generate_user_sig
+from trtc_records._api.webhook import Webhook, WebhookEvent
 from trtc_records._api.wire import record_from_json, record_to_json
 from trtc_records._client import CallRecordsClient
 from trtc_records._errors import (
@@ -79,6 +80,8 @@ __all__ = [
     "ServerError",
     "TransportError",
     "Wake",
+    "Webhook",
+    "WebhookEvent",
     "__version__",
     "generate_user_sig",
     "record_from_json",

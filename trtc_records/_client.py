@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import warnings
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,8 +17,19 @@ import attrs
 import httpx
 
 from trtc_records._api.models import CallRecord, CallRecordPage, CallResult, CallType, Region
-from trtc_records._api.protocol import page_request, read_page, read_record, record_request
+from trtc_records._api.protocol import (
+    delete_webhook_request,
+    get_webhook_request,
+    page_request,
+    read_nothing,
+    read_page,
+    read_record,
+    read_webhook,
+    record_request,
+    set_webhook_request,
+)
 from trtc_records._api.query import Order, Query, check_call_id, check_order, check_query, check_time
+from trtc_records._api.webhook import Webhook, WebhookEvent, check_replacement, check_webhook
 from trtc_records._checks import check_callback, check_count, check_sdk_app_id, check_seconds, check_text
 from trtc_records._environment import make_redis_limiter, read_environment, read_redis_url
 from trtc_records._errors import ConfigurationError, ResponseDecodeError, shorten
@@ -492,13 +503,15 @@ class CallRecordsClient:
         self._clock.warn_if_off()
         return result
 
-    async def get_record(self, call_id: str) -> CallRecord:
+    async def get_record(self, call_id: str, *, pace: RateLimiter | None = None) -> CallRecord:
         """Look up one record.
 
         Tencent's page: https://trtc.io/document/68930.
 
         Args:
             call_id: The call's id.
+            pace: A further limiter, whose permit each attempt awaits first; by default none. It keeps many look-ups
+                from using the whole quota.
 
         Raises:
             CallRecordNotFoundError: The record does not exist or has expired.
@@ -506,8 +519,48 @@ class CallRecordsClient:
             CallRecordsError: The record could not be read.
         """
         return await self._requester.request(
-            record_request(check_call_id(call_id)), lambda response: read_record(response, call_id)
+            record_request(check_call_id(call_id)), lambda response: read_record(response, call_id), pace=pace
         )
+
+    async def get_webhook(self) -> Webhook | None:
+        """Return the app's webhook, or ``None`` if it has none.
+
+        Tencent's page: https://trtc.io/document/68937.
+
+        Raises:
+            CallRecordsError: The service could not be asked.
+        """
+        return await self._requester.request(get_webhook_request(), read_webhook)
+
+    async def set_webhook(self, url: str, events: Iterable[WebhookEvent | str], *, replace: bool = False) -> None:
+        """Have Tencent post callbacks to *url*. An app has one URL, and setting another one replaces it.
+
+        Tencent's page: https://trtc.io/document/68938.
+
+        Args:
+            url: The URL, ``https://`` or ``http://``. Callbacks are not signed, so make its path hard to guess.
+            events: The events to post, each a :class:`WebhookEvent` or Tencent's name of its command.
+            replace: Whether to replace a webhook with another URL. By default that is refused. With the same URL, only
+                the events change.
+
+        Raises:
+            ConfigurationError: An argument cannot be used, or the app has a webhook with another URL.
+            CallRecordsError: The service could not be asked.
+        """
+        webhook = check_webhook(url, events)
+        if not replace:
+            check_replacement(await self.get_webhook(), webhook)
+        await self._requester.request(set_webhook_request(webhook), read_nothing)
+
+    async def delete_webhook(self) -> None:
+        """Have Tencent post no callbacks any more; no error if the app has no webhook.
+
+        Tencent's page: https://trtc.io/document/68939.
+
+        Raises:
+            CallRecordsError: The service could not be asked.
+        """
+        await self._requester.request(delete_webhook_request(), read_nothing)
 
     async def aclose(self) -> None:
         """End the walks that are under way and close every connection."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trtc_records._api import error_codes
-from trtc_records._api.error_codes import NO_RECORDS, USER_SIG_EXPIRED, error_from_code
+from trtc_records._api.error_codes import NO_RECORDS, NO_WEBHOOK, USER_SIG_EXPIRED, error_from_code
 from trtc_records._api.models import Region
 from trtc_records._errors import (
     AccountError,
@@ -21,8 +21,9 @@ from trtc_records._errors import (
 )
 
 ROWS: list[tuple[type[APIError], bool, tuple[int, ...]]] = [
-    (ServerError, True, (101001,)),
-    (InvalidRequestError, False, (101002,)),
+    (ServerError, True, (100001, 101001)),
+    (InvalidRequestError, False, (100002, 101002)),
+    (APIError, False, (100301,)),
     (CallRecordNotFoundError, False, (101050,)),
     (InvalidRequestError, False, (60002, 60003, 60009, 60012, 60015, 60025)),
     (AuthenticationError, False, (60004, 60005)),
@@ -86,6 +87,9 @@ def test_every_code_has_a_hint(code: int) -> None:
         (70020, "region"),
         (70050, "Wait a minute"),
         (70051, "blocked"),
+        (100001, "try again"),
+        (100002, "the URL or the event"),
+        (100301, "set_webhook"),
         (101001, "try again"),
         (101002, "the parameter that the message names"),
         (101050, "7 days"),
@@ -120,5 +124,5 @@ def test_an_unknown_code_is_a_plain_api_error(code: int, info: str, request_id: 
 
 
 def test_named_codes_are_tencents() -> None:
-    """The two codes that the client itself acts on have Tencent's numbers."""
-    assert (NO_RECORDS, USER_SIG_EXPIRED) == (101050, 70001)
+    """The three codes that the client itself acts on have Tencent's numbers."""
+    assert (NO_RECORDS, NO_WEBHOOK, USER_SIG_EXPIRED) == (101050, 100301, 70001)

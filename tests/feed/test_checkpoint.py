@@ -59,7 +59,8 @@ async def test_two_feeds_of_a_process_do_not_share_a_file(tmp_path: Path) -> Non
 async def test_another_process_is_kept_out_until_it_ends_in_whatever_way(tmp_path: Path) -> None:
     """A lock ends with its process, even by SIGKILL, and its last save is there."""
     path = tmp_path / "seen.db"
-    with subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True) as holder:
+    command = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:  # noqa: ASYNC220
         assert holder.stdout is not None
         assert holder.stdout.readline() == "(None, [])\n"
         assert holder.stdout.readline() == "saved\n"

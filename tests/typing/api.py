@@ -28,6 +28,8 @@ from trtc_records import (
     ResponseDecodeError,
     RoomIdType,
     TransportError,
+    Webhook,
+    WebhookEvent,
     generate_user_sig,
     record_from_json,
     record_to_json,
@@ -126,6 +128,14 @@ async def read(client: CallRecordsClient) -> None:
     assert_type(page.records, tuple[CallRecord, ...])
     assert_type(page.total_num, int | None)
     assert_type(await client.get_record("04c9a0ac-8e38-4a19-be45-349c5ce7911b"), CallRecord)
+    assert_type(await client.get_record("04c9a0ac", pace=LocalRateLimiter(20)), CallRecord)
+    await client.set_webhook("https://example.com/", [WebhookEvent.CALL_ENDED, "Call.AddedLater"], replace=True)
+    webhook = await client.get_webhook()
+    assert_type(webhook, Webhook | None)
+    if webhook is not None:
+        assert_type(webhook.url, str)
+        assert_type(webhook.events, tuple[WebhookEvent | str, ...])
+    await client.delete_webhook()
     assert_type(await JsonLinesWriter(Path("calls.jsonl")).write(client.iter_records()), int)
     await client.aclose()
 

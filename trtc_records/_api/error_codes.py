@@ -1,7 +1,8 @@
 """Tencent's error codes, each with its exception and a hint to the caller.
 
 Whether a code is worth another try follows from its exception (``retryable``). Tencent's pages:
-https://trtc.io/document/34348 for the codes from 60000, the two call-record pages for those from 101000.
+https://trtc.io/document/34348 for the codes from 60000, the two call-record pages for those from 101000, the pages of
+:mod:`trtc_records._api.webhook` for those from 100000.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from trtc_records._errors import (
     ServerError,
 )
 
-__all__ = ["NO_RECORDS", "USER_SIG_EXPIRED", "error_from_code"]
+__all__ = ["NO_RECORDS", "NO_WEBHOOK", "USER_SIG_EXPIRED", "error_from_code"]
 
 NO_RECORDS: Final = 101050
+NO_WEBHOOK: Final = 100301
 USER_SIG_EXPIRED: Final = 70001
 
 _FIX_REQUEST: Final = "Fix the request; if it came from this library unchanged, report the RequestId"
@@ -38,6 +40,9 @@ _ADMINISTRATOR: Final = (
 _CONSOLE: Final = "Look at the app in Tencent's console"
 
 _TABLE: Final[dict[int, tuple[type[APIError], str]]] = {
+    100001: (ServerError, _RETRY),
+    100002: (InvalidRequestError, "Fix the URL or the event that the message names"),
+    100301: (APIError, "The app has no webhook. Call set_webhook to make one"),
     101001: (ServerError, _RETRY),
     101002: (InvalidRequestError, "Fix the parameter that the message names"),
     101050: (CallRecordNotFoundError, "The service keeps records for 7 days; check the call id and the region"),

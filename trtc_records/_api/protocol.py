@@ -1,6 +1,7 @@
 """The API without I/O: a query becomes a request, a response becomes a page, a record or an error.
 
-Tencent's pages: https://trtc.io/document/68931 (by conditions) and https://trtc.io/document/68930 (by call id).
+Tencent's pages: https://trtc.io/document/68931 (by conditions), https://trtc.io/document/68930 (by call id) and those
+in :mod:`trtc_records._api.webhook`.
 """
 
 from __future__ import annotations
@@ -15,28 +16,35 @@ from urllib.parse import quote
 
 import attrs
 
-from trtc_records._api.error_codes import NO_RECORDS, error_from_code
+from trtc_records._api.error_codes import NO_RECORDS, NO_WEBHOOK, error_from_code
 from trtc_records._api.models import CallRecord, CallRecordPage
 from trtc_records._api.query import Query
+from trtc_records._api.webhook import Webhook, read_event
 from trtc_records._api.wire import read_integer, record_from_json, records_from_json
-from trtc_records._errors import CallRecordNotFoundError, ResponseDecodeError, TransportError, shorten
+from trtc_records._errors import APIError, CallRecordNotFoundError, ResponseDecodeError, TransportError, shorten
 
 __all__ = [
     "SERVICE_PATH",
     "Request",
     "Response",
     "build_target",
+    "delete_webhook_request",
+    "get_webhook_request",
     "page_request",
     "read_http_date",
+    "read_nothing",
     "read_page",
     "read_record",
     "read_retry_after",
+    "read_webhook",
     "record_request",
+    "set_webhook_request",
 ]
 
 SERVICE_PATH: Final = "/v4/call_record_http_srv"
 """The path of the call-record service, before the name of a command."""
 
+_WEBHOOK_PATH: Final = "/v4/call_config"
 _RETRYABLE_STATUSES: Final = frozenset({408, 425, 429})
 _SHOWN_BODY: Final = 200  # characters of a body that is not JSON
 _LONGEST_NUMBER: Final = 15  # digits of the seconds in a Retry-After
@@ -83,6 +91,24 @@ def page_request(query: Query, page: int) -> Request:
 def record_request(call_id: str) -> Request:
     """Return the request for one record."""
     return Request(f"{SERVICE_PATH}/get_record_by_callid", {"CallId": call_id})
+
+
+def get_webhook_request() -> Request:
+    """Return the request for the app's webhook."""
+    return Request(f"{_WEBHOOK_PATH}/get_callback", {})
+
+
+def set_webhook_request(webhook: Webhook) -> Request:
+    """Return the request that makes *webhook* the app's one."""
+    return Request(
+        f"{_WEBHOOK_PATH}/set_callback",
+        {"Url": webhook.url, "CallbackCommandList": [str(name) for name in webhook.events]},
+    )
+
+
+def delete_webhook_request() -> Request:
+    """Return the request that removes the app's webhook."""
+    return Request(f"{_WEBHOOK_PATH}/delete_callback", {})
 
 
 def build_target(path: str, *, sdk_app_id: int, identifier: str, user_sig: str) -> str:
@@ -178,6 +204,52 @@ def read_http_date(text: str) -> float | None:
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def read_webhook(response: Response) -> Webhook | None:
+    """Read the response to :func:`get_webhook_request`; ``None`` where the app has no webhook.
+
+    Tencent's page does not say whether the fields stand in ``Response`` or beside it.
+
+    Raises:
+        APIError: The service answered with another error code.
+        TransportError: The status is not 200.
+        ResponseDecodeError: The response breaks the contract.
+    """
+    try:
+        result, request_id = _read_result(response)
+    except APIError as error:
+        if error.code == NO_WEBHOOK:
+            return None
+        raise
+    path = "$.Response"
+    if "Url" not in result:
+        result, path = _read_envelope(response), "$"
+    url, names = result.get("Url"), result.get("CallbackCommandList")
+    if url is None or url == "":
+        return None
+    if not isinstance(url, str):
+        raise ResponseDecodeError("expected a string", f"{path}.Url", url, request_id)
+    if names is None:
+        names = []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ResponseDecodeError("expected an array of strings", f"{path}.CallbackCommandList", names, request_id)
+    return Webhook(url=url, events=tuple(read_event(name) for name in names))
+
+
+def read_nothing(response: Response) -> None:
+    """Read the response to a request that changes the webhook; there is none to delete where none is configured.
+
+    Raises:
+        APIError: The service answered with another error code.
+        TransportError: The status is not 200.
+        ResponseDecodeError: The response breaks the contract.
+    """
+    try:
+        _read_result(response)
+    except APIError as error:
+        if error.code != NO_WEBHOOK:
+            raise
 
 
 def _read_result(response: Response) -> tuple[dict[str, Any], str]:
