@@ -586,6 +586,42 @@ async def test_an_expired_user_sig_that_is_fixed_cannot_recover(make_client: Mak
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("code", [70001, 70052])
+async def test_a_user_sig_that_is_no_longer_valid_is_signed_anew_once(make_client: MakeClient, code: int) -> None:
+    """The second refusal of the same request is an error."""
+
+    async def handle(request: Request) -> dict[str, Any]:
+        return envelope(code=code, info="no longer valid")
+
+    async with serve(handle) as server, make_client(base_url=server.base_url, attempts=5) as client:
+        with pytest.raises(AuthenticationError) as caught:
+            await client.get_record("x")
+    assert caught.value.code == code
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("code", [60004, 60005])
+@pytest.mark.parametrize("recovers", [True, False])
+async def test_a_failed_check_of_the_account_is_tried_once_more(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, code: int, recovers: bool
+) -> None:
+    """The check may have failed by itself; the second time it is the credential."""
+    monkeypatch.setattr("trtc_records._sending.requester._CHECK_PAUSE", 0.0)
+
+    async def handle(request: Request) -> dict[str, Any]:
+        if recovers and len(server.requests) > 1:
+            return await _lookup(request)
+        return envelope(code=code, info="account check failed")
+
+    async with serve(handle) as server, make_client(base_url=server.base_url, attempts=5) as client:
+        if recovers:
+            assert (await client.get_record(call_id(1))).call_id == call_id(1)
+        else:
+            with pytest.raises(AuthenticationError, match="secret_key"):
+                await client.get_record(call_id(1))
+    assert len(server.requests) == 2
+
+
 async def test_any_httpx_transport_will_do() -> None:
     """transport= takes a mock, and the mock sees whole requests, UserSig included."""
     seen: list[httpx.Request] = []

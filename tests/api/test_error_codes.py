@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trtc_records._api import error_codes
-from trtc_records._api.error_codes import NO_RECORDS, NO_WEBHOOK, USER_SIG_EXPIRED, error_from_code
+from trtc_records._api.error_codes import (
+    CHECK_FAILED_CODES,
+    NO_RECORDS,
+    NO_WEBHOOK,
+    RENEWAL_CODES,
+    error_from_code,
+    explain_identifier,
+)
 from trtc_records._api.models import Region
 from trtc_records._errors import (
     AccountError,
@@ -23,15 +32,15 @@ from trtc_records._errors import (
 ROWS: list[tuple[type[APIError], bool, tuple[int, ...]]] = [
     (ServerError, True, (100001, 101001)),
     (InvalidRequestError, False, (100002, 101002)),
-    (APIError, False, (100301,)),
+    (APIError, False, (100301, 101004)),
     (CallRecordNotFoundError, False, (101050,)),
     (InvalidRequestError, False, (60002, 60003, 60009, 60012, 60015, 60025)),
     (AuthenticationError, False, (60004, 60005)),
-    (AccountError, False, (60006, 60016, 60017, 60020, 60021, 60026, 60028)),
+    (AccountError, False, (60006, 60016, 60017, 60020, 60021, 60026, 60027, 60028, 70107, 70114, 72000, 72002)),
     (RateLimitError, True, (60007, 60011, 60018, 60019)),
     (ServerError, True, (60008, 60013, 60014, 70169, 70202, 70500)),
     (PermissionDeniedError, False, (60010, 70403)),
-    (AuthenticationError, False, (70001,)),
+    (AuthenticationError, False, (70001, 70052)),
     (AuthenticationError, False, (70002, 70003, 70005, 70009, 70013, 70014, 70016, 70020, 70051)),
     (AuthenticationError, False, (70050,)),
     (InvalidRequestError, False, (70402,)),
@@ -79,6 +88,7 @@ def test_every_code_has_a_hint(code: int) -> None:
         (60019, "slow down"),
         (60020, "package"),
         (60021, "IP address"),
+        (60027, "may not use"),
         (60028, "24 hours"),
         (70001, "expired"),
         (70009, "key of another app"),
@@ -87,6 +97,11 @@ def test_every_code_has_a_hint(code: int) -> None:
         (70020, "region"),
         (70050, "Wait a minute"),
         (70051, "blocked"),
+        (70052, "new one"),
+        (70107, "one of its administrators"),
+        (70114, "security"),
+        (72000, "daily"),
+        (72002, "monthly"),
         (100001, "try again"),
         (100002, "the URL or the event"),
         (100301, "set_webhook"),
@@ -124,5 +139,26 @@ def test_an_unknown_code_is_a_plain_api_error(code: int, info: str, request_id: 
 
 
 def test_named_codes_are_tencents() -> None:
-    """The three codes that the client itself acts on have Tencent's numbers."""
-    assert (NO_RECORDS, NO_WEBHOOK, USER_SIG_EXPIRED) == (101050, 100301, 70001)
+    """The codes that the client itself acts on have Tencent's numbers."""
+    assert (NO_RECORDS, NO_WEBHOOK) == (101050, 100301)
+    assert ({70001, 70052}, {60004, 60005}) == (RENEWAL_CODES, CHECK_FAILED_CODES)
+
+
+@pytest.mark.parametrize("identifier", ["admin@example", "a b", "ä", "a" * 33, "a.b"])
+def test_an_unusual_identifier_is_pointed_out_in_a_refusal(identifier: str) -> None:
+    """The hint gets one more sentence, in the message and after a pickle; other errors stay as they are."""
+    error = error_from_code(60004, "account check failed")
+    explain_identifier(error, identifier)
+    assert "longer than 32 bytes or has other characters" in str(error)
+    assert pickle.loads(pickle.dumps(error)).hint == error.hint
+    other = error_from_code(101001)
+    explain_identifier(other, identifier)
+    assert "characters" not in str(other)
+
+
+@pytest.mark.parametrize("identifier", ["administrator", "a-B_9", "a" * 32])
+def test_a_usual_identifier_is_not_mentioned(identifier: str) -> None:
+    """The hint stays the table's."""
+    error = error_from_code(60004)
+    explain_identifier(error, identifier)
+    assert error.hint == error_from_code(60004).hint

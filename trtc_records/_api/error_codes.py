@@ -7,6 +7,7 @@ https://trtc.io/document/34348 for the codes from 60000, the two call-record pag
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from trtc_records._api.models import REGION_HOSTS
@@ -15,17 +16,21 @@ from trtc_records._errors import (
     APIError,
     AuthenticationError,
     CallRecordNotFoundError,
+    CallRecordsError,
     InvalidRequestError,
     PermissionDeniedError,
     RateLimitError,
     ServerError,
 )
 
-__all__ = ["NO_RECORDS", "NO_WEBHOOK", "USER_SIG_EXPIRED", "error_from_code"]
+__all__ = ["CHECK_FAILED_CODES", "NO_RECORDS", "NO_WEBHOOK", "RENEWAL_CODES", "error_from_code", "explain_identifier"]
 
 NO_RECORDS: Final = 101050
 NO_WEBHOOK: Final = 100301
-USER_SIG_EXPIRED: Final = 70001
+RENEWAL_CODES: Final = frozenset({70001, 70052})
+"""A UserSig that is no longer valid: the request may succeed with a new one."""
+CHECK_FAILED_CODES: Final = frozenset({60004, 60005})
+"""A failed check of the account, which may be the fault of the check: Tencent's Chat page says to try again later."""
 
 _FIX_REQUEST: Final = "Fix the request; if it came from this library unchanged, report the RequestId"
 _RETRY: Final = "The service failed inside; try again, and give Tencent's support the RequestId if it stays"
@@ -44,6 +49,7 @@ _TABLE: Final[dict[int, tuple[type[APIError], str]]] = {
     100002: (InvalidRequestError, "Fix the URL or the event that the message names"),
     100301: (APIError, "The app has no webhook. Call set_webhook to make one"),
     101001: (ServerError, _RETRY),
+    101004: (APIError, "The call does not exist or has ended"),
     101002: (InvalidRequestError, "Fix the parameter that the message names"),
     101050: (CallRecordNotFoundError, "The service keeps records for 7 days; check the call id and the region"),
     60002: (InvalidRequestError, f"The URL is malformed. {_FIX_REQUEST}"),
@@ -68,6 +74,7 @@ _TABLE: Final[dict[int, tuple[type[APIError], str]]] = {
     60021: (AccountError, "The service refuses this machine's IP address. Add it to the app's allow list"),
     60025: (InvalidRequestError, "Check sdk_app_id, identifier and user_sig: one of them is malformed"),
     60026: (AccountError, f"The app lives in another region. Pass its region=: {REGION_HOSTS}"),
+    60027: (AccountError, f"The app may not use this API. {_CONSOLE}"),
     60028: (AccountError, "The trial's calls for 24 hours are used up. Wait, or buy a package in Tencent's console"),
     70001: (AuthenticationError, "The UserSig has expired. Pass a new user_sig, or secret_key= to have them signed"),
     70002: (AuthenticationError, "The UserSig is empty. Pass user_sig or secret_key"),
@@ -89,12 +96,21 @@ _TABLE: Final[dict[int, tuple[type[APIError], str]]] = {
         f"Too many signature checks have failed. Wait a minute before the next try. {_CHECK_KEY}",
     ),
     70051: (AuthenticationError, f"The account is blocked. {_CONSOLE}"),
+    70052: (AuthenticationError, "The UserSig is no longer valid. Pass a new one, or secret_key= to have them signed"),
+    70107: (AccountError, "The app does not know this account. Pass the identifier of one of its administrators"),
+    70114: (AccountError, f"The account is restricted for security. {_CONSOLE}"),
     70169: (ServerError, _RETRY),
     70202: (ServerError, _RETRY),
     70402: (InvalidRequestError, f"A parameter is illegal. {_FIX_REQUEST}"),
     70403: (PermissionDeniedError, _ADMINISTRATOR),
     70500: (ServerError, _RETRY),
+    72000: (AccountError, f"The app has more daily active users than its package allows. {_CONSOLE}"),
+    72002: (AccountError, f"The app has more monthly active users than its package allows. {_CONSOLE}"),
 }
+
+
+_REFUSALS: Final = (AuthenticationError, AccountError, InvalidRequestError)
+_USER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
 def error_from_code(code: int, info: str = "", request_id: str = "") -> APIError:
@@ -103,3 +119,12 @@ def error_from_code(code: int, info: str = "", request_id: str = "") -> APIError
     if code == 101002 and "NumberPerPage" in info:
         hint = "The service allows no page this large: lower page_size"
     return error(code, info, request_id, hint)
+
+
+def explain_identifier(error: CallRecordsError, identifier: str) -> None:
+    """Add to the hint of a refusal that *identifier* is unusual, if it is."""
+    if not isinstance(error, _REFUSALS) or _USER_ID.fullmatch(identifier):
+        return
+    unusual = "The identifier is longer than 32 bytes or has other characters than letters, digits, '_' and '-'"
+    error.hint = f"{error.hint}. {unusual}"
+    error.args = (*error.args[:3], error.hint)  # those of a pickle

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 import httpcore
 import httpx
 
-from trtc_records._api.error_codes import USER_SIG_EXPIRED
+from trtc_records._api.error_codes import CHECK_FAILED_CODES, RENEWAL_CODES, explain_identifier
 from trtc_records._api.protocol import Request, Response, build_target, read_retry_after
 from trtc_records._errors import (
     AuthenticationError,
@@ -49,6 +49,7 @@ _FAILURES: Final = (
     OSError,
 )
 _TIME_OUTS: Final = (TimeoutError, httpcore.TimeoutException, httpx.TimeoutException)
+_CHECK_PAUSE: Final = 1.0  # seconds before the second try after a failed check of the account
 _TOO_MANY_REQUESTS: Final = 429  # an HTTP status
 _PORTS: Final = {"https": 443, "http": 80}
 _CHECK: Final = "check region or base_url, the network, the firewall, and HTTPS_PROXY and NO_PROXY"
@@ -173,7 +174,7 @@ class Requester:
         await self._transport.aclose()
 
     async def _attempt(self, request: Request, read: Callable[[Response], Result], pace: RateLimiter | None) -> Result:
-        """Send *request* once, and once more where the UserSig expired and can be renewed."""
+        """Send *request* once, and once more with a new UserSig, or where a check of the account failed by itself."""
         self.check_open()
         if pace is not None:
             await pace.acquire()
@@ -181,7 +182,9 @@ class Requester:
         try:
             return await self._send_signed(request, user_sig, read)
         except AuthenticationError as error:
-            if error.code != USER_SIG_EXPIRED or not self._credential.renew(user_sig):
+            if error.code in CHECK_FAILED_CODES:
+                await asyncio.sleep(_CHECK_PAUSE)
+            elif error.code not in RENEWAL_CODES or not self._credential.renew(user_sig):
                 raise
         return await self._send_signed(request, await self._credential.get(), read)
 
@@ -194,6 +197,7 @@ class Requester:
         try:
             return read(outcome)
         except CallRecordsError as error:
+            explain_identifier(error, self._identifier)
             error.retry_after = read_retry_after(outcome, self._clock.now())
             if isinstance(error, RateLimitError) or outcome.status == _TOO_MANY_REQUESTS:
                 self._slow_down(outcome)
