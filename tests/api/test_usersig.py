@@ -25,7 +25,7 @@ ISSUED = 1_739_960_242
 APP_IDS = st.integers(1, 2**32)
 IDENTIFIERS = st.text(min_size=1, max_size=40).filter(lambda text: clean_text(text) == text)
 KEYS = st.text(min_size=1, max_size=64).filter(lambda text: str.isprintable(text) and text.strip() == text)
-LIFETIMES = st.integers(1, 10**9)
+LIFETIMES = st.integers(1, 315_360_000)
 TIMES = st.integers(0, 2**33)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -88,6 +88,17 @@ def test_tencents_is_verified(sdk_app_id: int, identifier: str, key: str, lifeti
     )
 
 
+@given(KEYS, st.binary(max_size=60))
+def test_tencents_with_a_user_buffer_is_verified(key: str, content: bytes) -> None:
+    """The fifth line is signed too: another buffer does not verify."""
+    user_sig = TLSSigAPIv2.TLSSigAPIv2(1400000000, key).gen_sig_with_userbuf("administrator", 86_400, content)
+    claims = verify_user_sig(user_sig, key)
+    assert claims.user_buffer == base64.b64encode(content).decode()
+    changed = unpack(user_sig) | {"TLS.userbuf": base64.b64encode(content + b"x").decode()}
+    with pytest.raises(ValueError, match="another key"):
+        verify_user_sig(pack(changed), key)
+
+
 @pytest.mark.parametrize("identifier", ["administrator", "管理员", "Ægir", "🦄", "a b\tc\nd", '"\\', "%2F+/=*-_"])
 def test_an_identifier_may_hold_any_characters(identifier: str) -> None:
     """Identifiers beyond ASCII claim the same, and carry the same MAC, as Tencent's."""
@@ -131,6 +142,7 @@ def test_a_user_sig_needs_only_tencents_alphabet(identifier: str, key: bytes) ->
         ({"identifier": " "}, "identifier=' ': pass"),
         ({"identifier": "\udc80"}, r"identifier='\\udc80': pass"),
         ({"lifetime": 0}, "lifetime=0: pass"),
+        ({"lifetime": 315_360_001}, "lifetime=315360001: pass at most 10 years"),
         ({"lifetime": 3600.0}, r"lifetime=3600\.0: pass"),
         ({"issued_at": -1}, "issued_at=-1: pass"),
         ({"issued_at": "now"}, "issued_at='now': pass"),

@@ -23,6 +23,7 @@ __all__ = ["UserSigClaims", "generate_user_sig", "read_user_sig", "verify_user_s
 
 DAY = 86_400
 _LATEST = 253_402_300_799  # Unix seconds: the last second of the year 9999
+_LONGEST = 10 * 365 * DAY
 _TO_URL = str.maketrans("+/=", "*-_")
 _FROM_URL = str.maketrans("*-_", "+/=")
 _CLAIMS_LIMIT = 65_536  # bytes; a UserSig has a few hundred, so more is a decompression bomb
@@ -39,7 +40,9 @@ class UserSigClaims:
     """Unix seconds."""
     lifetime: int
     """Seconds."""
-    signature: str = attrs.field(repr=False)
+    signature: str = attrs.field(default="", repr=False)
+    user_buffer: str | None = attrs.field(default=None, repr=False)
+    """Rights in a room, as base64; ``None`` in most. This library reads them and never writes them."""
 
     @property
     def expires_at(self) -> int:
@@ -56,7 +59,8 @@ def generate_user_sig(
         sdk_app_id: The application's id.
         identifier: The user id to sign for; the call-record API accepts app administrators only.
         secret_key: The app's secret key, from Tencent's console.
-        lifetime: Seconds until it expires; a day by default, the shortest that Tencent advises.
+        lifetime: Seconds until it expires; a day by default, the shortest that Tencent advises, and 10 years at most
+            (https://trtc.io/document/34456).
         issued_at: Unix seconds; now by default.
 
     Raises:
@@ -68,20 +72,22 @@ def generate_user_sig(
     issued_at = int(time.time()) if issued_at is None else issued_at
     check_sdk_app_id(sdk_app_id)
     identifier = check_text("identifier", identifier, "pass the user id of an app administrator")
-    check_count("lifetime", lifetime)
+    if check_count("lifetime", lifetime) > _LONGEST:
+        raise ConfigurationError(f"lifetime={lifetime}: pass at most 10 years, {_LONGEST} seconds")
     if type(issued_at) is not int or not 0 <= issued_at <= _LATEST:
         raise ConfigurationError(f"issued_at={shorten(issued_at)}: pass Unix seconds as an int")
     if key is None:
         raise ConfigurationError("secret_key: pass the app's secret key, a non-empty string without line feeds inside")
-    claims = {
+    claims = UserSigClaims(identifier, sdk_app_id, issued_at, lifetime)
+    fields = {
         "TLS.ver": "2.0",
         "TLS.identifier": identifier,
         "TLS.sdkappid": sdk_app_id,
         "TLS.expire": lifetime,
         "TLS.time": issued_at,
-        "TLS.sig": _signature(sdk_app_id, identifier, key.reveal(), issued_at, lifetime),
+        "TLS.sig": _sign(claims, key.reveal()),
     }
-    return base64.b64encode(zlib.compress(json.dumps(claims).encode())).decode().translate(_TO_URL)
+    return base64.b64encode(zlib.compress(json.dumps(fields).encode())).decode().translate(_TO_URL)
 
 
 def read_user_sig(user_sig: str) -> UserSigClaims:
@@ -102,6 +108,7 @@ def read_user_sig(user_sig: str) -> UserSigClaims:
                 int(claims["TLS.time"]),
                 int(claims["TLS.expire"]),
                 str(claims["TLS.sig"]),
+                None if claims.get("TLS.userbuf") is None else str(claims["TLS.userbuf"]),
             )
         reason = "version" if whole else "truncated"
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError, zlib.error, binascii.Error) as error:
@@ -116,12 +123,20 @@ def verify_user_sig(user_sig: str, secret_key: str) -> UserSigClaims:
         ValueError: It is not a UserSig, or another key signed it. The message repeats neither.
     """
     claims = read_user_sig(user_sig)
-    expected = _signature(claims.sdk_app_id, claims.identifier, secret_key, claims.issued_at, claims.lifetime)
+    expected = _sign(claims, secret_key)
     if not hmac.compare_digest(expected.encode(), claims.signature.encode()):
         raise ValueError("the UserSig is signed with another key")
     return claims
 
 
-def _signature(sdk_app_id: int, identifier: str, secret_key: str, issued_at: int, lifetime: int) -> str:
-    text = f"TLS.identifier:{identifier}\nTLS.sdkappid:{sdk_app_id}\nTLS.time:{issued_at}\nTLS.expire:{lifetime}\n"
+def _sign(claims: UserSigClaims, secret_key: str) -> str:
+    lines = [
+        f"TLS.identifier:{claims.identifier}",
+        f"TLS.sdkappid:{claims.sdk_app_id}",
+        f"TLS.time:{claims.issued_at}",
+        f"TLS.expire:{claims.lifetime}",
+    ]
+    if claims.user_buffer is not None:
+        lines.append(f"TLS.userbuf:{claims.user_buffer}")
+    text = "".join(f"{line}\n" for line in lines)
     return base64.b64encode(hmac.digest(secret_key.encode(), text.encode(), hashlib.sha256)).decode()
