@@ -104,6 +104,8 @@ _MARKS: Final = "read_until"
 """The key in dlt's state of the resource: per SDKAppID, the Unix seconds until which everything was read."""
 _RECORDS_PER_TABLE: Final = 5_000
 """The items that dlt gathers before it writes."""
+_APPEARANCE: Final = 10
+"""Seconds before now at which a sync ends: a record appears 5 seconds after its call ended."""
 _TABLES_AHEAD: Final = 2
 _DATASET_NAME: Final = re.compile("[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _REASON_CHARACTERS: Final = 300
@@ -521,7 +523,7 @@ class _Walk:
         for records in iterate(self._read(client), ahead=_TABLES_AHEAD):
             yield _make_table(records)
         # The walk ended its window by the service's clock, which this machine's may be far from.
-        self.end += round(client.service_time - time.time())
+        self.end += round(client.service_time - time.time()) - _APPEARANCE
         if self.complete:
             marks[app] = self.end
 
