@@ -138,6 +138,7 @@ def test_a_page_says_nothing_that_the_service_did_not() -> None:
         ("frankfurt", "adminapiger.im.qcloud.com"),
         ("silicon-valley", "adminapiusa.im.qcloud.com"),
         ("jakarta", "adminapiidn.im.qcloud.com"),
+        ("tokyo", "adminapijpn.im.qcloud.com"),
     ],
 )
 def test_a_region_has_a_host(region: str, host: str) -> None:
@@ -160,6 +161,7 @@ def test_a_region_has_a_host(region: str, host: str) -> None:
                 "NORMAL_END": "NormalEnd",
                 "CALL_BUSY": "CallBusy",
                 "INTERRUPT": "Interrupt",
+                "OFFLINE": "Offline",
             },
         ),
         (RoomIdType, IntEnum, {"NONE": 0, "NUMERIC": 1, "STRING": 2}),
@@ -173,6 +175,7 @@ def test_a_region_has_a_host(region: str, host: str) -> None:
                 "FRANKFURT": "frankfurt",
                 "SILICON_VALLEY": "silicon-valley",
                 "JAKARTA": "jakarta",
+                "TOKYO": "tokyo",
             },
         ),
     ],

@@ -220,7 +220,7 @@ def test_a_condition_that_is_nearly_known_is_refused(name: str, value: str, mean
 @pytest.mark.parametrize(
     ("name", "choices"),
     [
-        ("call_result", "CallResult: Cancel, Reject, NotAnswer, NormalEnd, CallBusy, Interrupt"),
+        ("call_result", "CallResult: Cancel, Reject, NotAnswer, NormalEnd, CallBusy, Interrupt, Offline"),
         ("call_type", "CallType: SingleCall, MultiCall"),
     ],
 )

@@ -69,7 +69,10 @@ def test_every_value_of_every_enum_occurs():
 def test_results_decide_whether_a_call_was_answered():
     """Only calls with a normal end, and some interrupted ones, were answered."""
     answered = {(record.call_result, record.answered) for record in RECORDS}
-    assert answered == {(result, result == "NormalEnd") for result in CallResult} | {("Interrupt", True)}
+    assert answered == {(result, result == "NormalEnd") for result in CallResult} | {
+        ("Interrupt", True),
+        ("Offline", True),
+    }
 
 
 def test_most_calls_end_normally():

@@ -53,6 +53,8 @@ class CallResult(StrEnum):
     """The callee was in another call."""
     INTERRUPT = "Interrupt"
     """The network, or the like, broke the call."""
+    OFFLINE = "Offline"
+    """The service saw a member's heartbeat expire, which ended the call: https://trtc.io/document/68940."""
 
 
 class RoomIdType(IntEnum):
@@ -73,6 +75,8 @@ class Region(StrEnum):
     FRANKFURT = "frankfurt"
     SILICON_VALLEY = "silicon-valley"
     JAKARTA = "jakarta"
+    TOKYO = "tokyo"
+    """Listed for Tencent's Chat only, which shares the hosts: https://trtc.io/document/34620."""
 
     @property
     def host(self) -> str:
@@ -87,6 +91,7 @@ _HOSTS = {
     Region.FRANKFURT: "adminapiger.im.qcloud.com",
     Region.SILICON_VALLEY: "adminapiusa.im.qcloud.com",
     Region.JAKARTA: "adminapiidn.im.qcloud.com",
+    Region.TOKYO: "adminapijpn.im.qcloud.com",
 }
 
 REGION_HOSTS: Final = ", ".join(f"{region} ({region.host})" for region in Region)

@@ -38,6 +38,7 @@ _LAST_ACTIONS: Final = {
     CallResult.REJECT.value: ("Reject",),
     CallResult.NOT_ANSWER.value: ("NotAnswer",),
     CallResult.INTERRUPT.value: ("Offline",),
+    CallResult.OFFLINE.value: ("Offline",),
 }
 """The spellings of the change of a member that ends a call, by the call's result; a busy member does not change."""
 

@@ -31,7 +31,8 @@ _RESULT_WEIGHTS: Final = {
     CallResult.NOT_ANSWER: 12,
     CallResult.REJECT: 6,
     CallResult.CALL_BUSY: 5,
-    CallResult.INTERRUPT: 3,
+    CallResult.INTERRUPT: 2,
+    CallResult.OFFLINE: 1,
 }
 _RESULTS: Final = tuple(member.value for member in _RESULT_WEIGHTS)
 _CUMULATIVE_RESULTS: Final = list(accumulate(_RESULT_WEIGHTS.values()))
@@ -42,6 +43,7 @@ _RING_SECONDS: Final = {
     CallResult.NOT_ANSWER.value: (30, 30),  # the time-out of TUICallKit, unless the app sets another
     CallResult.CALL_BUSY.value: (0, 1),
     CallResult.INTERRUPT.value: (1, 20),
+    CallResult.OFFLINE.value: (1, 20),
 }
 _MEDIAN_TALK_SECONDS: Final = {MediaType.AUDIO.value: 95, MediaType.VIDEO.value: 210}
 _GROUP_SHARE: Final = 0.12
@@ -133,7 +135,7 @@ class Calls:
         low, high = _RING_SECONDS.get(call_result, (2, 24))
         ringing_ended = min(start + low + int((high - low + 1) * draw() ** 1.7), latest)
         answered = call_result == CallResult.NORMAL_END or (
-            call_result == CallResult.INTERRUPT and draw() >= _INTERRUPTED_WHILE_RINGING
+            call_result in {CallResult.INTERRUPT, CallResult.OFFLINE} and draw() >= _INTERRUPTED_WHILE_RINGING
         )
         talk = 0
         if answered:

@@ -24,6 +24,7 @@ _NAMES: Final[Mapping[str, str]] = {
     CallResult.NOT_ANSWER: "not answered in time",
     CallResult.CALL_BUSY: "busy",
     CallResult.INTERRUPT: "interrupted",
+    CallResult.OFFLINE: "ended by a lost heartbeat",
     CallType.SINGLE_CALL: "one to one",
     CallType.MULTI_CALL: "group",
     MediaType.AUDIO: "audio",
