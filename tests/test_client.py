@@ -586,6 +586,22 @@ async def test_an_expired_user_sig_that_is_fixed_cannot_recover(make_client: Mak
     assert len(server.requests) == 1
 
 
+async def test_a_record_that_cannot_be_read_is_reported_in_time_order_too(make_client: MakeClient) -> None:
+    """The others come by their start."""
+    records = [raw_record(2), {"CallId": "broken"}, raw_record(1)]
+
+    async def handle(request: Request) -> dict[str, Any]:
+        return page_answer(records, 1, 3) if request.body["Page"] == 1 else ENDINGS["Page 0"]
+
+    refused: list[Any] = []
+    async with serve(handle) as server, make_client(base_url=server.base_url) as client:
+        walk = client.iter_records(order="time", on_invalid=lambda raw, _: refused.append(raw))
+        found = [record async for record in walk]
+    assert [record.start_time for record in found] == sorted(record.start_time for record in found)
+    assert len(found) == 2
+    assert refused == [{"CallId": "broken"}]
+
+
 @pytest.mark.parametrize("code", [70001, 70052])
 async def test_a_user_sig_that_is_no_longer_valid_is_signed_anew_once(make_client: MakeClient, code: int) -> None:
     """The second refusal of the same request is an error."""

@@ -374,6 +374,23 @@ def test_an_overstated_total_is_said_and_remembered() -> None:
     assert requests[1] <= 10 + 8
 
 
+@pytest.mark.parametrize("passes", [True, False])
+def test_an_error_that_passes_is_no_depth(passes: bool) -> None:
+    """Pages that failed for a while, and come again behind the slices, leave no limit for the next walk."""
+    service = MovingService(SPREAD[:100], refusal="internal error", deepest=30)
+    facts = ServiceFacts()
+
+    def end_outage(_: list[Stored]) -> None:
+        if passes and count_slices(service) > 3:
+            service.deepest = None
+
+    service.change = end_outage
+    outcome = run(collect(service, width=WEEK, facts=facts))
+    assert sorted(outcome.ids) == ids_of(SPREAD[:100])
+    assert outcome.doubts == []
+    assert facts.limits(10).most_records == (None if passes else 30)
+
+
 def test_a_list_too_long_to_be_remembered_is_divided_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ids that were yielded are not all known, so nothing could be divided without yielding some twice."""
     monkeypatch.setattr(ledger, "_MOST_DIGESTS", 200)
