@@ -374,6 +374,15 @@ def test_an_overstated_total_is_said_and_remembered() -> None:
     assert requests[1] <= 10 + 8
 
 
+@pytest.mark.parametrize("refusal", ["invalid parameter", "internal error", "repeat"])
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_a_refusal_behind_the_last_record_is_the_end(refusal: str, meaning: str) -> None:
+    """Without TotalNum, the slices show that the list was whole."""
+    service = MovingService(SPREAD[:30], refusal=refusal, deepest=30, knows_total=False, meaning=meaning)
+    outcome = read(service, width=WEEK)
+    assert sorted(outcome.ids) == ids_of(SPREAD[:30])
+
+
 @pytest.mark.parametrize("passes", [True, False])
 def test_an_error_that_passes_is_no_depth(passes: bool) -> None:
     """Pages that failed for a while, and come again behind the slices, leave no limit for the next walk."""

@@ -256,7 +256,7 @@ class Walk:
                     self._facts.learn(lesson)
         elif shortfall is not None and shortfall.kind is ShortfallKind.EARLY:
             self._facts.overstates_total = True
-        elif shortfall is not None and shortfall.error is not None and (missing or self.expected is None):
+        elif shortfall is not None and shortfall.error is not None and missing:
             raise shortfall.error
         if missing:
             self.doubts.insert(0, _describe_early_end(self.yielded, self.expected))
