@@ -36,6 +36,11 @@ class ReadAlready:
             for start in range(0, count, _PAGE)
         ]
 
+    @property
+    def service_time(self) -> float:
+        """Return this machine's time."""
+        return time.time()
+
     async def __aenter__(self) -> Self:
         return self
 
