@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
 
 from trtc_records._api.models import CallRecord, CallRecordPage
-from trtc_records._api.query import Query
+from trtc_records._api.query import RETENTION, Query
 from trtc_records._errors import CallRecordsError
 from trtc_records._walking.division import DividedWalk, Known
 from trtc_records._walking.facts import Meaning, ServiceFacts, looks_capped
@@ -300,8 +300,7 @@ class _Sample:
         self.page_length = 0
         self.calls: list[CallRecord] = []
         """The longest call of each of the first pages."""
-        self.longest_call = 0
-        """The seconds of the longest call."""
+        self._longest = timedelta()
         self._first_start: datetime | None = None
         self._last_start: datetime | None = None
         self._ascends = self._descends = True
@@ -311,10 +310,10 @@ class _Sample:
         self.page_length = max(self.page_length, page.size)
         if not page.records:
             return
-        longest = max(page.records, key=length_of)
-        self.longest_call = max(self.longest_call, length_of(longest))
+        lengths = [record.end_time - record.start_time for record in page.records if record.end_time is not None]
+        self._longest = max([self._longest, *lengths])
         if len(self.calls) < _MOST_CALLS:
-            self.calls.append(longest)
+            self.calls.append(max(page.records, key=length_of))
         if self._ascends or self._descends:
             starts = [record.start_time for record in page.records]
             if self._last_start is not None:
@@ -324,6 +323,11 @@ class _Sample:
             self._descends &= starts == rising[::-1]
         self._first_start = self._first_start or page.records[0].start_time
         self._last_start = page.records[-1].start_time
+
+    @property
+    def longest_call(self) -> int:
+        """Return the seconds of the longest call, up to those that the service keeps it."""
+        return min(int(self._longest.total_seconds()), RETENTION)
 
     @property
     def ascends(self) -> bool:
