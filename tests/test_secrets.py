@@ -333,6 +333,14 @@ def _make_limiter(url: Any, **arguments: Any) -> None:
     RedisRateLimiter.from_url(url, **{"sdk_app_id": 1, **arguments})
 
 
+def _make_checkpoint(url: Any, **arguments: Any) -> None:
+    if find_spec("redis") is None:
+        return
+    from trtc_records.feed.redis import RedisCheckpoint
+
+    RedisCheckpoint.from_url(url, **{"name": "a", **arguments})
+
+
 def _sync(to: Any, **arguments: Any) -> None:
     if find_spec("dlt") is None:
         return
@@ -379,6 +387,9 @@ ENTRY_POINTS: dict[str, Callable[[Any, Any, Any], object]] = {
     "redis": lambda key, url, bad: _make_limiter(url, sdk_app_id=bad),
     "redis argument": lambda key, url, bad: _make_limiter(f"redis://user:{HIDDEN}@host/0", rate=bad),
     "redis unknown argument": lambda key, url, bad: _make_limiter(f"redis://user:{HIDDEN}@host/0", tiemout=1),
+    "checkpoint": lambda key, url, bad: _make_checkpoint(url, name=bad),
+    "checkpoint argument": lambda key, url, bad: _make_checkpoint(f"redis://user:{HIDDEN}@host/0", lock_timeout=bad),
+    "checkpoint unknown argument": lambda key, url, bad: _make_checkpoint(f"redis://user:{HIDDEN}@host/0", tiemout=1),
     "sync": lambda key, url, bad: _sync(url),
     "sync dataset": lambda key, url, bad: _sync(f"postgresql://user:{HIDDEN}@host/d", dataset=bad),
     "sandbox": lambda key, url, bad: Sandbox(secret_key=key, port=-1),

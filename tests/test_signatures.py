@@ -28,6 +28,7 @@ MODULES: Final = {
     "trtc_records.sandbox": ((), ""),
     "trtc_records.webhooks": ((), ""),
     "trtc_records.warehouse.dlt": (("dlt", "pyarrow"), "dlt"),
+    "trtc_records.feed.redis": (("redis",), "redis"),
     "trtc_records.quota.redis": (("redis", "pyrate_limiter"), "redis"),
 }
 """Each public module, with the packages that it needs and the extra that installs them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sqlite3
@@ -150,3 +151,26 @@ async def test_a_full_disk_leaves_the_last_place(tmp_path: Path) -> None:
     await checkpoint.aclose()
     assert await checkpoint.load() == ("one", [(1, 10)])
     await checkpoint.aclose()
+
+
+async def test_a_cancelled_step_ends_before_the_next_one(tmp_path: Path) -> None:
+    """A save that was cancelled goes on in its thread; the saves and the close behind it wait for it."""
+    checkpoint = FileCheckpoint(tmp_path / "seen.db")
+    for number in range(20):
+        await checkpoint.load()
+        for _ in range(3):
+            saving = asyncio.create_task(checkpoint.save(str(number), [(value, 20) for value in range(2_000)], 0))
+            await asyncio.sleep(0.002)
+            saving.cancel()
+            await asyncio.wait([saving])
+        await checkpoint.save(str(number), [], 0)
+        await checkpoint.aclose()
+    loading = asyncio.create_task(checkpoint.load())
+    await asyncio.sleep(0)
+    loading.cancel()
+    await asyncio.wait([loading])
+    second = FileCheckpoint(tmp_path / "seen.db")
+    place, seen = await second.load()
+    await second.aclose()
+    assert place == "19"
+    assert len(seen) == 2_000

@@ -6,17 +6,15 @@ import asyncio
 import gc
 import json
 import os
-import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 import traceback
 import warnings
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,15 +22,14 @@ import pytest
 pytest.importorskip("redis", reason='needs the extra: pip install ".[redis]"')
 pytest.importorskip("pyrate_limiter", reason='needs the extra: pip install ".[redis]"')
 
-import redis
 from redis.asyncio import Redis, RedisCluster
+from redis_server import SERVER, Server, find_port
 
 from trtc_records import AccountError, CallRecordsError, ConfigurationError, RateLimiter
 from trtc_records._errors import LimiterUnavailableError
 from trtc_records.quota._local import AdaptiveRateLimiter
 from trtc_records.quota.redis import RedisRateLimiter
 
-SERVER = shutil.which("redis-server") or shutil.which("valkey-server")
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.skipif(SERVER is None, reason="neither redis-server nor valkey-server is installed"),
@@ -78,58 +75,6 @@ def busiest(times: list[float]) -> int:
             first += 1
         most = max(most, index - first + 1)
     return most
-
-
-def find_port() -> int:
-    """Return a free port from below those that connections take, so that it is free again after a stop.
-
-    It leaves room for a cluster's second one, 10,000 above.
-    """
-    while True:
-        port = 12_000 + secrets.randbelow(10_000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
-class Server:
-    """A Redis of the test's own, with nothing on disk."""
-
-    def __init__(self, directory: Path, *options: str, password: str = "") -> None:
-        self.port = find_port()
-        self.url = f"redis://localhost:{self.port}"
-        self.admin = redis.Redis(port=self.port, password=password or None, socket_timeout=5)
-        self._command = [
-            *(str(SERVER), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(directory)),
-            *("--save", "", "--appendonly", "no", *options),
-        ]
-        self.process: subprocess.Popen[bytes] | None = None
-        self.start()
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                self.admin.ping()
-            except redis.RedisError:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    self.stop()
-                    raise RuntimeError("the server does not start") from None
-                time.sleep(0.02)
-            else:
-                return
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.admin.close()
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-    def questions(self) -> int:
-        """Return how often a script was called."""
-        return self.admin.info("commandstats").get("cmdstat_evalsha", {}).get("calls", 0)
 
 
 @pytest.fixture
@@ -525,11 +470,7 @@ def test_a_cluster_serves(tmp_path: Path) -> None:
     """A cluster's client can be passed, because an app's keys lie in one slot."""
     server = Server(tmp_path, "--cluster-enabled", "yes")
     try:
-        server.admin.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
-        deadline = time.monotonic() + 30
-        while server.admin.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
-            assert time.monotonic() < deadline, "the cluster does not start"
-            time.sleep(0.05)
+        server.make_cluster()
 
         async def main() -> list[float]:
             async with RedisCluster(host="127.0.0.1", port=server.port) as client:

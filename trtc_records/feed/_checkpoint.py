@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Collection, Iterable
 from contextlib import closing
 from pathlib import Path
@@ -37,6 +38,8 @@ class Checkpoint(Protocol):
     async def load(self) -> tuple[str | None, Iterable[Digest]]:
         """Lock the store, and return the last place, ``None`` in a new store, and the digests of the calls seen.
 
+        Where it raises, it leaves nothing locked, and :meth:`aclose` is not called.
+
         Raises:
             ConfigurationError: Another feed uses the store.
             CheckpointError: The store cannot be read.
@@ -45,6 +48,8 @@ class Checkpoint(Protocol):
 
     async def save(self, place: str, seen: Collection[Digest], forget_before: int) -> None:
         """Replace the place, add digests, and drop those of calls that ended before a Unix second; all or nothing.
+
+        While a feed waits, this is called every 20 seconds at least, so that a lock can lapse with its process.
 
         Raises:
             CheckpointError: The store cannot be written.
@@ -69,6 +74,9 @@ class FileCheckpoint:
         self.path = Path(path)
         """The file."""
         self._file: sqlite3.Connection | None = None
+        # A cancelled step goes on in its thread, and the next one waits for it.
+        self._turn = threading.Lock()
+        self._is_in_use = False
 
     def __repr__(self) -> str:
         return f"FileCheckpoint({str(self.path)!r})"
@@ -80,9 +88,15 @@ class FileCheckpoint:
             ConfigurationError: The file cannot be opened, is another program's, or is in use by another feed.
             CheckpointError: The file is damaged.
         """
-        if self._file is not None:
+        if self._is_in_use:
             raise ConfigurationError(f"{self} is in use by another feed of this process: give each feed its own file")
-        return await anyio.to_thread.run_sync(self._open)
+        self._is_in_use = True
+        try:
+            return await anyio.to_thread.run_sync(self._open)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self.aclose()
+            raise
 
     async def save(self, place: str, seen: Collection[Digest], forget_before: int) -> None:
         """Write the place and the digests, all or nothing.
@@ -94,11 +108,20 @@ class FileCheckpoint:
 
     async def aclose(self) -> None:
         """Close and unlock the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        await anyio.to_thread.run_sync(self._close)
 
     def _open(self) -> tuple[str | None, list[Digest]]:
+        with self._turn:
+            return self._open_in_turn()
+
+    def _close(self) -> None:
+        with self._turn:
+            self._is_in_use = False
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
+    def _open_in_turn(self) -> tuple[str | None, list[Digest]]:
         try:
             # isolation_level=None: this class begins and ends transactions itself.
             file = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
@@ -138,6 +161,10 @@ class FileCheckpoint:
         return place[0] if place else None, seen
 
     def _write(self, place: str, seen: Collection[Digest], forget_before: int) -> None:
+        with self._turn:
+            self._write_in_turn(place, seen, forget_before)
+
+    def _write_in_turn(self, place: str, seen: Collection[Digest], forget_before: int) -> None:
         assert self._file is not None, "load() comes first"
         try:
             with closing(self._file.cursor()) as cursor:

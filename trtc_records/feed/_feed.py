@@ -33,7 +33,7 @@ from trtc_records._walking.reading import Reading
 from trtc_records._walking.window import pin_window
 from trtc_records._warn import warn_caller
 from trtc_records.feed._place import Place
-from trtc_records.feed._progress import Progress
+from trtc_records.feed._progress import SAVE_AT_LEAST, Progress
 from trtc_records.feed._schedule import APPEARANCE, SLACK, Window, make_windows
 from trtc_records.feed._seen import Digest, digest_of
 
@@ -294,10 +294,10 @@ class Feed:
         """Wait until a window is due, or a hint comes."""
         delay = min(window.due_at for window in self._windows) - asyncio.get_running_loop().time()
         if self._wake is None:
-            await asyncio.sleep(delay)
+            await self._progress.wait(delay)
             return
         try:
-            async with asyncio.timeout(delay):
+            async with asyncio.timeout(min(delay, SAVE_AT_LEAST)):
                 started = await self._wake.wait()
         except TimeoutError:
             return
@@ -312,7 +312,7 @@ class Feed:
         self._failures += 1
         logger.warning("a feed could not be read, and will be again in %.0f s: %s", delay, error)
         await self._progress.save()
-        await asyncio.sleep(delay)
+        await self._progress.wait(delay)
 
 
 def _is_old(digest: Digest, record: CallRecord, place: Place) -> bool:

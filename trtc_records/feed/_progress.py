@@ -12,10 +12,14 @@ from trtc_records.feed._checkpoint import Checkpoint
 from trtc_records.feed._place import Place
 from trtc_records.feed._seen import Digest, SeenCalls
 
-__all__ = ["Progress"]
+__all__ = ["SAVE_AT_LEAST", "Progress"]
 
 _SAVE_EVERY: Final = 1.0
 """Seconds between two saves while calls are given: the calls that a killed process gives again."""
+
+
+SAVE_AT_LEAST: Final = 20.0
+"""Seconds between two saves where nothing is new: by them a checkpoint that other processes reach keeps its lock."""
 
 
 class Progress:
@@ -35,6 +39,7 @@ class Progress:
         self._unsaved: list[Digest] = []
         self._has_changed = False
         self._saved_at = 0.0
+        self._is_open = False
 
     async def load(self) -> None:
         """Lock the checkpoint and read it.
@@ -46,6 +51,7 @@ class Progress:
         if self._checkpoint is None:
             return
         text, seen = await self._checkpoint.load()
+        self._is_open = True
         if text is not None:
             self.place = Place.from_text(text, self._feed)
             self._seen.add(seen)
@@ -85,7 +91,7 @@ class Progress:
             await self.save()
 
     async def save(self) -> None:
-        """Save, if there is anything new.
+        """Save, if there is anything new, or the last save was long ago.
 
         Raises:
             CheckpointError: The checkpoint cannot be written.
@@ -93,17 +99,27 @@ class Progress:
         if self._checkpoint is None or self.place is None:
             self._unsaved.clear()
             return
-        if self._unsaved or self._has_changed:
+        now = asyncio.get_running_loop().time()
+        if self._unsaved or self._has_changed or now >= self._saved_at + SAVE_AT_LEAST:
             saved = len(self._unsaved)
             await self._checkpoint.save(self.place.to_text(), self._unsaved[:saved], int(self.place.floor))
             del self._unsaved[:saved]
             self._has_changed = False
-            self._saved_at = asyncio.get_running_loop().time()
+            self._saved_at = now
+
+    async def wait(self, seconds: float) -> None:
+        """Wait, and save meanwhile."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while (left := end - loop.time()) > 0:
+            await asyncio.sleep(min(left, SAVE_AT_LEAST))
+            await self.save()
 
     async def aclose(self) -> None:
         """Save, and unlock the checkpoint."""
-        if self._checkpoint is None:
-            return
+        if self._checkpoint is None or not self._is_open:
+            return  # a checkpoint that refused this feed may be in use by another
+        self._is_open = False
         try:
             await self.save()
         finally:

@@ -47,9 +47,8 @@ from trtc_records.quota._local import QUOTA, LocalRateLimiter
 try:
     from pyrate_limiter import GCRA, Rate
     from redis.asyncio import Redis, RedisCluster
-    from redis.asyncio.retry import Retry
-    from redis.backoff import NoBackoff
-    from redis.exceptions import RedisClusterException, RedisError
+
+    from trtc_records.quota._connection import BAD_URL, FAILURES, check_client, explain, locate, make_connector
 except ModuleNotFoundError as _error:
     _missing = (_error.name or "").partition(".")[0]
     if _missing not in {"pyrate_limiter", "redis"}:
@@ -57,10 +56,6 @@ except ModuleNotFoundError as _error:
     raise ImportError(f'the shared quota needs {_missing}, which is not installed: pip install ".[redis]"') from _error
 
 __all__ = ["RedisRateLimiter"]
-
-_UNREACHABLE: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
-_WRONG_PARAMETER: Final = (TypeError, ValueError, LookupError)
-"""The errors that redis-py raises for a bad parameter of the URL; it checks some only when it connects."""
 
 _PACE: Final = (24, 25)
 """Permits per call of the rate: 192 of 200. A second of the server then has room for requests 40 ms late."""
@@ -164,10 +159,7 @@ class RedisRateLimiter:
         local_rate: int | None = None,
         timeout: float = 3.0,
     ) -> None:
-        if not isinstance(client, Redis | RedisCluster):
-            raise ConfigurationError(
-                f"client: {type(client).__name__} given; pass a redis.asyncio.Redis, or use RedisRateLimiter.from_url()"
-            )
+        check_client(client, type(self).__name__)
         check_sdk_app_id(sdk_app_id)
         prefix = check_text("prefix", prefix, "pass the start of the name of the key in Redis")
         if on_unavailable not in ("fail", "local"):
@@ -181,7 +173,7 @@ class RedisRateLimiter:
             rate=check_count("rate", rate),
             timeout=check_seconds("timeout", timeout),
         )
-        self._shown = f"url={_locate(client)!r}, sdk_app_id={sdk_app_id}, rate={rate}"
+        self._shown = f"url={locate(client)!r}, sdk_app_id={sdk_app_id}, rate={rate}"
         self._reconnect: Callable[[], Redis] | None = None
         self._queue: _LocalQueue | None = None
 
@@ -199,14 +191,10 @@ class RedisRateLimiter:
         Raises:
             ConfigurationError: An argument cannot be used.
         """
-        connect = _connector(trim(url))
+        connect = make_connector(trim(url))
         del url
         if connect is None:
-            # Neither the value nor the reason is shown: either may hold the password, or a part of it.
-            raise ConfigurationError(
-                "url: not a URL of the form 'redis://user:password@host:6379/0' (or rediss://, valkey://, valkeys://, "
-                "unix://), or its query has a bad parameter; percent-encode special characters in a password"
-            )
+            raise ConfigurationError(BAD_URL)
         try:
             limiter = cls(connect(), sdk_app_id=sdk_app_id, **arguments)
         except (ConfigurationError, TypeError) as error:
@@ -311,19 +299,13 @@ class _SharedSchedule:
         try:
             async with asyncio.timeout(self._timeout):
                 return await script(keys=[self._key], args=arguments)
-        except (*_UNREACHABLE, *_WRONG_PARAMETER) as error:
-            failure = self._explain(error)
+        except FAILURES as error:
+            failure = (
+                f"the shared quota at {locate(self.client)} cannot be reached, and nothing was sent: start Redis, or "
+                f"correct its URL ({explain(self.client, error, self._timeout)})"
+            )
         # Out here the error has no context: the frames behind it hold the password.
         raise _Unreachable(failure)
-
-    def _explain(self, error: Exception) -> str:
-        reason = str(error) or f"no answer within {self._timeout:g} s"
-        if password := _settings(self.client).get("password"):
-            reason = reason.replace(str(password), "***")
-        return (
-            f"the shared quota at {_locate(self.client)} cannot be reached, and nothing was sent: start Redis, or "
-            f"correct its URL ({type(error).__name__}: {reason})"
-        )
 
 
 class _LocalQueue:
@@ -466,29 +448,6 @@ class _LocalQueue:
         self._places.clear()  # a Redis that comes back empty would give them to others
 
 
-def _connector(url: object) -> Callable[[], Redis] | None:
-    """Return a function that makes a client for *url*, or ``None`` if the URL cannot be used."""
-    if not isinstance(url, str) or "://" not in url:  # redis-py would take all behind "unix:" for a path
-        return None
-    if url.startswith(("valkey://", "valkeys://")):
-        url = url.replace("valkey", "redis", 1)
-    target = url
-
-    def connect() -> Redis:
-        # One more attempt at once, as a pooled connection may have died; *on_unavailable* decides on later ones.
-        return Redis.from_url(target, retry=Retry(NoBackoff(), 1))
-
-    try:
-        # Check the parameters without connecting.
-        client = connect()
-        pool: Any = client.connection_pool
-        pool.make_connection()
-        client.register_script("")
-    except (RedisError, AttributeError, *_WRONG_PARAMETER):
-        return None
-    return connect
-
-
 class _RemoteClock:
     """The translation of Redis's time to the loop's, by the fastest of the last exchanges."""
 
@@ -508,20 +467,3 @@ class _RemoteClock:
     def to_local(self, remote: int) -> float:
         """Return the loop's time at a time of Redis (microseconds)."""
         return remote / 1e6 - self._offset
-
-
-def _settings(client: Redis | RedisCluster) -> dict[str, Any]:
-    pool: Any = client if isinstance(client, RedisCluster) else client.connection_pool
-    settings: dict[str, Any] = pool.connection_kwargs
-    return settings
-
-
-def _locate(client: Redis | RedisCluster) -> str:
-    """Return the address that a client connects to, without the credentials."""
-    if isinstance(client, RedisCluster):
-        return ", ".join(f"redis://{node.host}:{node.port}" for node in client.get_nodes() or client.startup_nodes)
-    settings = _settings(client)
-    if path := settings.get("path"):
-        return f"unix://{path}"
-    scheme = "rediss" if "SSL" in client.connection_pool.connection_class.__name__ else "redis"
-    return f"{scheme}://{settings.get('host', 'localhost')}:{settings.get('port', 6379)}/{settings.get('db') or 0}"
