@@ -173,6 +173,13 @@ async def test_a_lookup_gives_the_record(make_client: MakeClient) -> None:
     assert server.requests[0].body == {"CallId": "call-000007"}
 
 
+@pytest.mark.parametrize("margin", [" ", "\r\n", "\ufeff", "\u200b", "\0"])
+async def test_a_lookup_ignores_what_a_file_leaves_around_the_id(make_client: MakeClient, margin: str) -> None:
+    """The id is compared as it was sent, without the margin."""
+    async with serve(_lookup) as server, make_client(base_url=server.base_url, attempts=1) as client:
+        assert (await client.get_record(f"{margin}call-000007{margin}")).call_id == "call-000007"
+
+
 async def test_a_lookup_of_nothing_is_an_error(make_client: MakeClient) -> None:
     """101050 on a lookup is CallRecordNotFoundError, with the RequestId."""
     async with serve(_lookup) as server, make_client(base_url=server.base_url) as client:
@@ -533,6 +540,27 @@ async def test_a_refused_connection_is_a_transport_error(make_client: MakeClient
     async with make_client(base_url="http://127.0.0.1:1") as client:
         with pytest.raises(TransportError, match=r"no connection to 127\.0\.0\.1:1 \(ConnectError: .* check region"):
             await client.get_record("x")
+
+
+class _BrokenLimiter:
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def acquire(self) -> None:
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [ConnectionError("no limiter"), TimeoutError("no limiter"), ValueError("no limiter")])
+async def test_an_error_of_the_callers_limiter_comes_through(make_client: MakeClient, error: Exception) -> None:
+    """It says nothing about the connection to the service, though it may look like one of a connection."""
+    async with (
+        serve(_lookup) as server,
+        make_client(base_url=server.base_url, limiter=_BrokenLimiter(error)) as client,
+    ):
+        with pytest.raises(type(error), match="^no limiter$") as caught:
+            await client.get_record("call-000007")
+    assert caught.value is error
+    assert server.requests == []
 
 
 async def test_a_name_without_an_address_is_said(make_client: MakeClient) -> None:

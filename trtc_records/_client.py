@@ -518,8 +518,9 @@ class CallRecordsClient:
             ConfigurationError: *call_id* is empty; nothing was sent.
             CallRecordsError: The record could not be read.
         """
+        call_id = check_call_id(call_id)
         return await self._requester.request(
-            record_request(check_call_id(call_id)), lambda response: read_record(response, call_id), pace=pace
+            record_request(call_id), lambda response: read_record(response, call_id), pace=pace
         )
 
     async def get_webhook(self) -> Webhook | None:

@@ -271,6 +271,15 @@ async def test_a_secret_key_signs_for_a_day() -> None:
 
 
 @pytest.mark.anyio
+async def test_a_user_sig_that_was_refused_does_not_come_again() -> None:
+    """Within one second, too, the next one differs."""
+    credential = Credential.from_secret_key(1400000000, "administrator", Secret(TEXT), clock=lambda: 1_700_000_000.0)
+    refused = await credential.get()
+    assert credential.renew(refused)
+    assert (await credential.get()).reveal() != refused.reveal()
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     "user_sig",
     ["not even a UserSig", generate_user_sig(1, "a", TEXT), generate_user_sig(1, "a", TEXT, issued_at=0)],

@@ -112,7 +112,18 @@ PARTS_ONLY = "base_url: not a URL of the form 'https://host', with a port and a 
 
 
 @pytest.mark.parametrize(
-    "url", ["https://[::1", "https://host:port", "https://ho\x00st", "https://" + "a" * 70_000, "", " ", 5]
+    "url",
+    [
+        "https://[::1",
+        "https://host:port",
+        "https://host:65536",
+        "https://host:0",
+        "https://ho\x00st",
+        "https://" + "a" * 70_000,
+        "",
+        " ",
+        5,
+    ],
 )
 def test_a_text_that_is_no_url_is_refused(url: Any) -> None:
     """The message shows an example of a URL."""
@@ -281,3 +292,11 @@ def test_white_space_around_a_proxy_is_cut() -> None:
     proxy = choose_proxy(httpx.URL("https://host"), hide("\ufeffhttp://proxy:3128\r\n"))
     assert proxy is not None
     assert proxy.url == "http://proxy:3128"
+
+
+@pytest.mark.parametrize("proxy", ["http://user:hunter2@proxy:65536", "socks5://user:hunter2@proxy:0"])
+def test_a_proxy_with_a_port_that_does_not_exist_is_refused_unseen(proxy: str) -> None:
+    """The system would refuse it later, with an error of its own for every request."""
+    with pytest.raises(ConfigurationError, match="^proxy: pass a URL") as caught:
+        choose_proxy(httpx.URL("https://host"), hide(proxy))
+    assert "hunter2" not in str(caught.value)

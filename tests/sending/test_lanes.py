@@ -324,6 +324,18 @@ CODINGS: dict[str, Callable[[bytes], bytes]] = {
 
 
 @over_each
+async def test_gzip_may_have_several_members(make_client: MakeClient, over: str) -> None:
+    """They are one text, with zeros behind the last one as padding."""
+
+    async def handle(_: Request) -> Reply:
+        members = gzip.compress(FOUND[:50]) + gzip.compress(FOUND[50:])
+        return Reply(members + bytes(8), headers={"Content-Encoding": "gzip"})
+
+    async with serve(handle) as server, make_client(base_url=server.base_url, **stack(over)) as client:
+        assert (await client.get_record(call_id(1))).call_id == call_id(1)
+
+
+@over_each
 @pytest.mark.parametrize("coding", list(CODINGS))
 async def test_every_coding_that_httpx_reads_is_read(make_client: MakeClient, coding: str, over: str) -> None:
     """In any case, alone or in a list; one that is not known is left alone."""

@@ -172,7 +172,7 @@ def read_record(response: Response, requested: str | None = None) -> CallRecord:
     if raw is None or raw in ({}, []):
         raise error_from_code(NO_RECORDS, "the answer holds no record", request_id)
     record = record_from_json(raw, path="$.Response.CallRecord", request_id=request_id)
-    if requested is not None and record.call_id.casefold() != requested.strip().casefold():
+    if requested is not None and record.call_id.casefold() != requested.casefold():
         # A connection that is one response behind gives that to an earlier request; another connection may do better.
         reason = f"expected {shorten(requested)}, so this answers another request"
         raise ResponseDecodeError(reason, "$.Response.CallRecord.CallId", record.call_id, request_id, retryable=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Awaitable, Callable
+from itertools import count
 from typing import Final
 
 import anyio
@@ -45,10 +46,12 @@ class Credential:
         cls, sdk_app_id: int, identifier: str, secret_key: Secret, *, clock: Callable[[], float] = time.time
     ) -> Credential:
         """Sign UserSigs for a day each, each well before the last one expires."""
+        lifetimes = count(DAY)  # each a second longer, so that no UserSig equals one that was refused within its second
 
         def produce() -> Secret:
+            lifetime, now = next(lifetimes), int(clock())
             return Secret(
-                generate_user_sig(sdk_app_id, identifier, secret_key.reveal(), lifetime=DAY, issued_at=int(clock()))
+                generate_user_sig(sdk_app_id, identifier, secret_key.reveal(), lifetime=lifetime, issued_at=now)
             )
 
         return cls(produce, renewable=True, clock=clock)

@@ -65,7 +65,10 @@ async def _gunzip(body: bytes) -> AsyncIterator[bytes]:
             raise zlib.error("the body is cut off")
         yield part
         if engine.eof:
-            return
+            body = engine.unused_data.lstrip(b"\0")  # padding
+            if not body:
+                return
+            engine = zlib.decompressobj(_GZIP_WINDOW)  # one more member: a gateway may join several
         await asyncio.sleep(0)
 
 

@@ -21,6 +21,7 @@ from trtc_records._secret import Secret, hide
 __all__ = ["check_base_url", "choose_proxy", "find_environment_proxy", "load_environment_trust"]
 
 _HTTPS_PORT: Final = 443
+_LAST_PORT: Final = 65_535
 
 
 def check_base_url(region: Region | str | None, base_url: object) -> httpx.URL:
@@ -61,7 +62,7 @@ def _read_base_url(base_url: object) -> httpx.URL | None:
         url = httpx.URL(text or "")
     except (httpx.InvalidURL, ValueError):
         return None
-    return url if url.host and not (url.userinfo or url.query or url.fragment) else None
+    return url if _names_a_host(url) and not (url.userinfo or url.query or url.fragment) else None
 
 
 def _check_region(region: object) -> Region:
@@ -120,7 +121,12 @@ def _read_proxy(proxy: object) -> httpx.Proxy | None:
         checked = value if isinstance(value, httpx.Proxy) else httpx.Proxy(value)
     except (ValueError, httpx.InvalidURL):
         return None
-    return checked if checked.url.host else None
+    return checked if _names_a_host(checked.url) else None
+
+
+def _names_a_host(url: httpx.URL) -> bool:
+    """Return whether *url* has a host and, if it has a port, one that exists."""
+    return bool(url.host) and (url.port is None or 0 < url.port <= _LAST_PORT)
 
 
 def find_environment_proxy(url: httpx.URL) -> object:

@@ -215,17 +215,22 @@ class Requester:
         """Return the response, or the error: raised here, it would keep the frames of the layers below."""
         loop = asyncio.get_running_loop()
         sent_at = 0.0
+        refusal: Exception | None = None
         content = request.content
         try:
             with mask_logs(user_sig):
                 async with asyncio.timeout(self._timeout) as clock:
 
                     async def take_permit() -> None:
-                        nonlocal sent_at
+                        nonlocal sent_at, refusal
                         due = clock.when() or 0.0
                         clock.reschedule(None)
                         asked_at = loop.time()
-                        await self._limiter.acquire()
+                        try:
+                            await self._limiter.acquire()
+                        except Exception as error:
+                            refusal = error
+                            raise
                         sent_at = loop.time()
                         clock.reschedule(due + sent_at - asked_at)
 
@@ -242,9 +247,9 @@ class Requester:
         except TransportError as error:
             error.__cause__ = error.__context__ = None
             return error.with_traceback(None)
-        except _FAILURES as error:
-            return self._explain(error, user_sig, has_connected=sent_at > 0)
         except BaseException as error:  # noqa: BLE001 - a cancellation, or an error of the caller's limiter or transport
+            if isinstance(error, _FAILURES) and error is not refusal:
+                return self._explain(error, user_sig, has_connected=sent_at > 0)
             error.__cause__ = error.__context__ = None
             raise error.with_traceback(None)  # noqa: B904 - it is the same error
         self.latency.add(loop.time() - sent_at)
