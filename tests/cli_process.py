@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Final
 
@@ -31,3 +33,16 @@ def start(arguments: list[str], environment: dict[str, str]) -> subprocess.Popen
 def is_short(text: str) -> bool:
     """Return whether *text* is a line or two, and no traceback."""
     return 1 <= len(text.splitlines()) <= 2 and "Traceback" not in text
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """Run a sandbox as a process; yield it and the variables that it prints."""
+    with start(["sandbox", *arguments], clean_environment()) as process:
+        try:
+            assert process.stdout is not None
+            lines = [process.stdout.readline() for _ in range(4)]
+            assignments = [shlex.split(line.removeprefix("export "))[0] for line in lines]
+            yield process, dict(assignment.split("=", 1) for assignment in assignments)
+        finally:
+            process.kill()

@@ -19,7 +19,7 @@ import pytest
 PACKAGE: Final = "trtc_records"
 
 ROOMS: Final[dict[str, set[str]]] = {
-    "cli": {"", "_environment", "export", "sandbox", "summary", "warehouse"},
+    "cli": {"", "_environment", "export", "sandbox", "summary", "warehouse", "webhooks"},
     "warehouse": {"_api", "_checks", "_client", "_errors", "_secret", "_warn", "export"},
     "webhooks": {"_api", "_checks", "_client", "_errors", "quota"},
     "sandbox": {"_api", "_secret"},

@@ -42,12 +42,24 @@ def test_unknown_command_is_a_usage_error(run: Run) -> None:
     assert "'import'" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["export", "summary", "sync", "get", "doctor", "usersig", "sandbox"])
+@pytest.mark.parametrize("command", ["export", "summary", "sync", "follow", "get", "doctor", "usersig", "sandbox"])
 def test_every_command_has_the_common_options(run: Run, command: str) -> None:
     """``--quiet``, ``--log-level`` and examples stand in every command's help, and a whole line in that of all."""
     shown = run(command, "--help").stdout
     assert f"\n  Examples:\n    trtc-records {command} " in shown
     line = next(line for line in run("--help").stdout.splitlines() if line.startswith(f"  {command} "))
+    assert line.endswith(".")
+    assert not line.endswith("...")
+    assert "--quiet" in shown
+    assert "--log-level" in shown
+
+
+@pytest.mark.parametrize("command", ["show", "set", "delete", "serve"])
+def test_every_command_of_the_webhook_has_the_common_options(run: Run, command: str) -> None:
+    """The commands below ``webhook`` look like the others."""
+    shown = run("webhook", command, "--help").stdout
+    assert f"\n  Examples:\n    trtc-records webhook {command}" in shown
+    line = next(line for line in run("webhook", "--help").stdout.splitlines() if line.startswith(f"  {command} "))
     assert line.endswith(".")
     assert not line.endswith("...")
     assert "--quiet" in shown

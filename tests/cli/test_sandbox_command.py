@@ -5,18 +5,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
-import shlex
 import signal
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import attrs
 import pytest
-from cli_process import Run, clean_environment, is_short, start
+from cli_process import Run, is_short, running
 from http_server import Request, serve
 
 import trtc_records.sandbox
@@ -25,19 +21,6 @@ from trtc_records.cli.commands.sandbox import sandbox
 from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox, Webhooks
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-
-
-@contextmanager
-def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    """Run the command; yield it and the variables that it prints."""
-    with start(["sandbox", *arguments], clean_environment()) as process:
-        try:
-            assert process.stdout is not None
-            lines = [process.stdout.readline() for _ in range(4)]
-            assignments = [shlex.split(line.removeprefix("export "))[0] for line in lines]
-            yield process, dict(assignment.split("=", 1) for assignment in assignments)
-        finally:
-            process.kill()
 
 
 def test_printed_variables_lead_to_the_records(run: Run, tmp_path: Path) -> None:

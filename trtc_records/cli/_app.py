@@ -1,13 +1,10 @@
-"""The command line: its subcommands, their help, and signals."""
+"""The command line: its subcommands and their help."""
 
 from __future__ import annotations
 
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable, Sequence
 from typing import Annotated, Final
 
 import typer
@@ -15,8 +12,9 @@ import typer
 from trtc_records import __version__
 from trtc_records.cli._errors import ExitCode, guard, report
 from trtc_records.cli._output import restore_output, say
+from trtc_records.cli._signals import interrupt_at_signals
 from trtc_records.cli._streams import fill_closed_streams
-from trtc_records.cli.commands import doctor, export, get, sandbox, summary, sync, usersig
+from trtc_records.cli.commands import doctor, export, follow, get, sandbox, summary, sync, usersig, webhook
 
 __all__ = ["run"]
 
@@ -31,13 +29,13 @@ _EXIT_CODES: Final = """\
 Exit codes: 0 success; 2 usage, configuration or output; 3 credentials; 4 records may be missing or could not be read;
 5 service or network; 128 + n stopped by signal n (130 Ctrl-C, 143 SIGTERM); 141 the reader of stdout has gone.
 """
-_STOP_SIGNALS: Final = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _FIRST_STEPS: Final = (
     ("trtc-records export --sandbox -o demo.jsonl", "try it without an account"),
     ("trtc-records doctor", "check account, network and clock"),
     ("trtc-records export --since 24h -o calls.parquet", "export the last day to a file"),
     ("trtc-records summary --since 7d --html report.html", "summarize a week, with charts"),
     ("trtc-records sync", "add new records to calls.duckdb; run it daily"),
+    ("trtc-records follow --state calls.state", "print each call soon after it ends"),
 )
 
 
@@ -59,7 +57,7 @@ _app: Final = typer.Typer(
 
 def run(argv: Sequence[str]) -> int:
     """Run the command line *argv* and return the exit code."""
-    with fill_closed_streams(), restore_output(), _interrupt_at_signals() as get_signal:
+    with fill_closed_streams(), restore_output(), interrupt_at_signals() as get_signal:
         code = _call(list(argv) or ["--help"])
         if code != ExitCode.INTERRUPTED:
             return code
@@ -86,34 +84,6 @@ def _call(arguments: list[str]) -> int:
     return code or ExitCode.DONE
 
 
-@contextmanager
-def _interrupt_at_signals() -> Iterator[Callable[[], int | None]]:
-    """Have SIGTERM and SIGHUP clean up as Ctrl-C does; yield a function that returns the one that came, if any.
-
-    Only the first one counts, as a job runner may send both, and a second one would end the cleaning. A signal that is
-    ignored, as ``nohup`` has it, stays ignored.
-    """
-    received: list[int] = []
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        if not received:
-            received.append(number)
-            handler = signal.getsignal(signal.SIGINT)  # asyncio's, where it runs: it cancels the task
-            (handler if callable(handler) else signal.default_int_handler)(number, frame)
-
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in _STOP_SIGNALS:
-            # None is a handler of C code, which Python could not restore.
-            if signal.getsignal(number) not in {signal.SIG_IGN, None}:
-                before[number] = signal.signal(number, interrupt)
-    try:
-        yield lambda: next(iter(received), None)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"{_NAME} {__version__}", flush=True)
@@ -136,15 +106,25 @@ def _register(
     *,
     environment: bool = True,
     short_help: str | None = None,
+    name: str | None = None,
+    app: typer.Typer = _app,
 ) -> None:
     epilog = _make_epilog(examples, *([_ENVIRONMENT] if environment else []))
-    _app.command(epilog=epilog, short_help=short_help)(guard(command))
+    app.command(name, epilog=epilog, short_help=short_help)(guard(command))
 
 
 _register(export.export, export.EXAMPLES)
 _register(summary.summary, summary.EXAMPLES)
 _register(sync.sync, sync.EXAMPLES)
+_register(follow.follow, follow.EXAMPLES, short_help="Write each call's record soon after the call ends.")
 _register(get.get, get.EXAMPLES)
 _register(doctor.doctor, doctor.EXAMPLES, short_help="Check configuration, network, clock and account.")
 _register(usersig.usersig, usersig.EXAMPLES, environment=False)
 _register(sandbox.sandbox, sandbox.EXAMPLES, environment=False)
+
+_webhook: Final = typer.Typer(epilog=_make_epilog(webhook.EXAMPLES, _ENVIRONMENT))
+_app.add_typer(_webhook, name="webhook", help="Show, set, delete or serve the URL of callbacks.")
+_register(webhook.show, webhook.SHOW_EXAMPLES, app=_webhook, short_help="Print the URL and its events.")
+_register(webhook.set_url, webhook.SET_EXAMPLES, app=_webhook, name="set")
+_register(webhook.delete, webhook.DELETE_EXAMPLES, app=_webhook)
+_register(webhook.serve, webhook.SERVE_EXAMPLES, app=_webhook, short_help="Receive callbacks, and write the records.")

@@ -7,7 +7,7 @@ code  meaning
 2     usage, configuration, or an output that cannot be written
 3     the service refuses the credentials
 4     success, but records may be missing or could not be read
-5     the service or the network failed, or the record does not exist
+5     the service or the network failed, or the record or webhook does not exist
 70    a bug in this program
 129   stopped by SIGHUP
 130   interrupted
@@ -58,13 +58,17 @@ _SHELL_NAMES: Final = {
     "dataset": "--dataset",
     "end_time": "--until",
     "identifier": "TRTC_IDENTIFIER",
+    "interval": "--interval",
     "lifetime": "--lifetime",
+    "lookback": "--lookback",
     "overlap": "--overlap",
     "page_size": "--page-size",
+    "path": "--state",
     "proxy": "HTTPS_PROXY or ALL_PROXY",
     "region": "TRTC_REGION",
     "sdk_app_id": "TRTC_SDK_APP_ID",
     "secret_key": "TRTC_SECRET_KEY",
+    "since": "--since",
     "start_time": "--since",
     "to": "--to or TRTC_SYNC_TO",
     "url": "TRTC_REDIS_URL",

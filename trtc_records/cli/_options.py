@@ -13,7 +13,7 @@ from trtc_records import CallResult, CallType
 from trtc_records._api.query import RETENTION
 from trtc_records.cli._errors import CommandError
 from trtc_records.cli._output import LogLevel
-from trtc_records.cli._times import read_ago, read_time, show_time
+from trtc_records.cli._times import read_ago, read_seconds, read_time, show_time
 
 __all__ = [
     "CallIdArgument",
@@ -28,11 +28,22 @@ __all__ = [
     "Window",
     "make_choice_option",
     "make_window",
+    "read_duration",
     "read_length",
+    "read_start",
 ]
 
 
-def _read_start(text: str, *, is_end: bool = False) -> datetime:
+def read_start(text: str, *, is_end: bool = False) -> datetime:
+    """Read a time: ``24h`` (ago), ``2026-01-31``, ``2026-01-31T08:30+08:00``.
+
+    Args:
+        text: The text to read.
+        is_end: Whether a date without a time means the last second of its day; by default it means the first.
+
+    Raises:
+        typer.BadParameter: It is not one.
+    """
     try:
         return read_time(text, datetime.now(UTC), is_end=is_end)
     except ValueError as error:
@@ -40,7 +51,7 @@ def _read_start(text: str, *, is_end: bool = False) -> datetime:
 
 
 def _read_end(text: str) -> datetime:
-    return _read_start(text, is_end=True)
+    return read_start(text, is_end=True)
 
 
 def read_length(text: str) -> timedelta:
@@ -53,6 +64,15 @@ def read_length(text: str) -> timedelta:
         return read_ago(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def read_duration(text: str) -> timedelta:
+    """Read a length of time, or a number of seconds: ``10s``, ``24h``, ``2.5``.
+
+    Raises:
+        typer.BadParameter: It is neither.
+    """
+    return read_seconds(text) or read_length(text)
 
 
 def make_choice_option(choices: type[StrEnum], *names: str, metavar: str, help_text: str, **more: Any) -> Any:
@@ -86,7 +106,7 @@ def make_choice_option(choices: type[StrEnum], *names: str, metavar: str, help_t
 Since = Annotated[
     datetime | None,
     typer.Option(
-        parser=_read_start,
+        parser=read_start,
         metavar="TIME",
         help="Only calls that started at this time or later: 24h (ago), 7d, 2026-01-31 (its first second), "
         "2026-01-31T08:30+08:00; UTC if it has no offset. By default all that the service keeps, 7 days.",

@@ -65,12 +65,18 @@ class Selection:
 
 
 @contextmanager
-def choose_client(*, sandbox: bool) -> Iterator[Callable[[], CallRecordsClient]]:
-    """Yield a function that makes a client: for the environment's account, or for a sandbox that runs meanwhile."""
+def choose_client(*, sandbox: bool, live: bool = False) -> Iterator[Callable[[], CallRecordsClient]]:
+    """Yield a function that makes a client: for the environment's account, or for a sandbox that runs meanwhile.
+
+    Args:
+        sandbox: Whether to run a sandbox.
+        live: Whether calls start and end in it all the time.
+    """
     if not sandbox:
         yield CallRecordsClient.from_env
         return
     from trtc_records.sandbox import Sandbox  # noqa: PLC0415  (few runs need it, and it takes time to import)
 
-    with Sandbox(records=_SANDBOX_RECORDS) as service:
+    calls: dict[str, Any] = {"live": "1/s", "call_seconds": (1, 12)} if live else {}
+    with Sandbox(records=_SANDBOX_RECORDS, **calls) as service:
         yield lambda: CallRecordsClient(**service.credentials)

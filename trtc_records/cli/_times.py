@@ -6,10 +6,11 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-__all__ = ["read_ago", "read_time", "show_time"]
+__all__ = ["read_ago", "read_seconds", "read_time", "show_time"]
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGO: Final = re.compile(r"(\d{1,8})\s*([smhdw])", re.ASCII | re.IGNORECASE)
+_SECONDS: Final = re.compile(r"\d{1,8}(\.\d{1,6})?", re.ASCII)
 _DATE_WITH_OFFSET: Final = re.compile(r"\d{4}-?\d\d-?\d\d[+-]", re.ASCII)
 _EXAMPLES: Final = "24h, 7d, 2026-01-31 or 2026-01-31T08:30+08:00"
 
@@ -24,6 +25,11 @@ def read_ago(text: str) -> timedelta:
     if ago is None:
         raise ValueError(f"'{text}' is not a length of time: write 90m, 24h or 7d")
     return timedelta(**{_UNITS[ago[2].lower()]: int(ago[1])})
+
+
+def read_seconds(text: str) -> timedelta | None:
+    """Return the length of time that a plain number of seconds means; ``None`` if *text* is no number."""
+    return timedelta(seconds=float(text)) if _SECONDS.fullmatch(text.strip()) else None
 
 
 def read_time(text: str, now: datetime, *, is_end: bool = False) -> datetime:

@@ -30,7 +30,7 @@ from trtc_records._errors import (
 from trtc_records._sending.clock import ServiceClock
 from trtc_records._walking.incomplete import OnIncomplete, report
 from trtc_records._walking.reading import Reading
-from trtc_records._walking.window import pin_window
+from trtc_records._walking.window import EDGE_MARGIN, pin_window
 from trtc_records._warn import warn_caller
 from trtc_records.feed._place import Place
 from trtc_records.feed._progress import SAVE_AT_LEAST, Progress
@@ -172,6 +172,8 @@ class Feed:
         except CallRecordsError:
             await self._abandon(window)
             raise
+        if self._failures:
+            logger.warning("the feed is read again", extra={"trtc_trouble": None})
         self._failures = 0
         if page is not None:
             run.pages += 1
@@ -197,7 +199,7 @@ class Feed:
         wanted = mark if place.mark is not None or place.since is None else min(mark, place.since)
         for window in self._windows:
             window.read_at = loop_now - (now - mark)
-        if wanted < now - RETENTION:
+        if wanted < now - RETENTION - EDGE_MARGIN:
             first, last = (datetime.fromtimestamp(time, UTC) for time in (wanted, now - RETENTION))
             warn_caller(
                 f"calls from {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S UTC} cannot be given any more: the "
@@ -310,7 +312,9 @@ class Feed:
         """Wait before the next try: a second at first, and up to a minute."""
         delay = min(2.0**self._failures, _LONGEST_BACK_OFF) * random.uniform(0.75, 1.0)
         self._failures += 1
-        logger.warning("a feed could not be read, and will be again in %.0f s: %s", delay, error)
+        logger.warning(
+            "a feed could not be read, and will be again in %.0f s: %s", delay, error, extra={"trtc_trouble": error}
+        )
         await self._progress.save()
         await self._progress.wait(delay)
 
