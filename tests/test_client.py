@@ -39,7 +39,7 @@ from trtc_records import (
     TransportError,
 )
 from trtc_records._api.usersig import verify_user_sig
-from trtc_records._sending.lanes import LaneTransport
+from trtc_records._sending.lanes import Exchange, LaneTransport
 from trtc_records.sandbox import Behaviour, Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -194,6 +194,26 @@ async def test_one_page_is_one_request(make_client: MakeClient) -> None:
     assert [record.call_id for record in page.records] == all_ids(25)[10:20]
     assert (page.page, page.total_num, page.request_id) == (2, 25, "Id-test-O-Seq-1")
     assert [request.body for request in server.requests] == [{"NumberPerPage": 10, "Page": 2}]
+
+
+async def test_a_page_is_asked_for_again_where_several_connections_repeat_their_first_answers(
+    make_client: MakeClient,
+) -> None:
+    """Every idle connection is in doubt then, not only the one that gave the wrong page."""
+    serve_page = pages(30, latency=0.05)
+    repeated: dict[int, Any] = {}
+
+    async def handle(request: Request) -> Any:
+        if request.connection > 2:
+            return await serve_page(request)
+        if request.connection not in repeated:
+            repeated[request.connection] = await serve_page(request)
+        return repeated[request.connection]
+
+    async with serve(handle) as server, make_client(base_url=server.base_url) as client:
+        await asyncio.gather(client.get_page(1, page_size=10), client.get_page(2, page_size=10))
+        page = await client.get_page(3, page_size=10)
+    assert [record.call_id for record in page.records] == all_ids(30)[20:]
 
 
 @pytest.mark.parametrize("ending", list(ENDINGS))
@@ -513,11 +533,11 @@ def test_the_time_out_counts_connecting_and_answering_but_no_waiting_for_a_permi
     class Channel:
         via = ""
 
-        async def exchange(self, *request: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        async def exchange(self, *request: Any) -> Exchange:
             await asyncio.sleep(connecting)
             await request[-1]()
             await asyncio.sleep(answering)
-            return 200, [], json.dumps(envelope({"CallRecord": raw_record(1)})).encode()
+            return 200, [], json.dumps(envelope({"CallRecord": raw_record(1)})).encode(), None
 
         async def aclose(self) -> None:
             """Close nothing."""

@@ -18,6 +18,7 @@ import httpx
 
 from trtc_records._api.models import CallRecord, CallRecordPage, CallResult, CallType, Region
 from trtc_records._api.protocol import (
+    Response,
     delete_webhook_request,
     get_webhook_request,
     page_request,
@@ -60,6 +61,9 @@ __all__ = ["CallRecordsClient"]
 
 PAGE_SIZE: Final = 100
 """Records per page: the service's own default of 10 would cap a walk at 2,000 records per second."""
+
+_SECOND_TRIES: Final = 3
+"""The most further requests for a page whose answer has the number of another."""
 
 OnInvalid = Callable[[Any, ResponseDecodeError], None]
 
@@ -617,19 +621,19 @@ class CallRecordsClient:
     async def _get_page(
         self, query: Query, page: int, *, keep_invalid: bool = False, pace: RateLimiter | None = None
     ) -> CallRecordPage:
-        async def fetch() -> CallRecordPage:
-            return await self._requester.request(
-                page_request(query, page),
-                lambda response: read_page(response, page, keep_invalid=keep_invalid),
-                pace=pace,
-            )
+        def read(response: Response) -> tuple[CallRecordPage, Response]:
+            return read_page(response, page, keep_invalid=keep_invalid), response
 
-        result = await fetch()
-        if self._numbers_agree and result.size and result.page not in {0, page}:
-            # The answer to another request, from a connection that is one behind; or the service counts otherwise.
-            await self._requester.drop_last()
-            result = await fetch()
-            self._numbers_agree = result.page in {0, page}
+        result, response = await self._requester.request(page_request(query, page), read, pace=pace)
+        for tries_left in reversed(range(_SECOND_TRIES)):
+            if not self._numbers_agree or not result.size or result.page in {0, page}:
+                break
+            # The answer to another request, from a connection that is one behind; or the service counts otherwise, and
+            # gives the same number over another connection.
+            number = result.page
+            await self._requester.drop(response)
+            result, response = await self._requester.request(page_request(query, page), read, pace=pace)
+            self._numbers_agree = result.page in {0, page} or (result.page != number and tries_left > 0)
         return result
 
     def _depth(self) -> int:

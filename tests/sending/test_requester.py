@@ -14,6 +14,7 @@ from trtc_records._api.protocol import read_record, record_request
 from trtc_records._secret import Secret
 from trtc_records._sending.clock import ServiceClock
 from trtc_records._sending.credentials import Credential
+from trtc_records._sending.lanes import Exchange
 from trtc_records._sending.requester import Requester
 
 REFUSED = envelope(code=60011, info="too frequent")
@@ -40,11 +41,11 @@ class Transport:
     def __init__(self, *answers: dict[str, Any]) -> None:
         self.answers = list(answers)
 
-    async def exchange(self, *request: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    async def exchange(self, *request: Any) -> Exchange:
         await request[-1]()
         answer = self.answers.pop(0)
         await asyncio.sleep(1)
-        return 200, [], json.dumps(answer).encode()
+        return 200, [], json.dumps(answer).encode(), None
 
     async def aclose(self) -> None:
         pass

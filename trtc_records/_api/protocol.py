@@ -74,6 +74,8 @@ class Response:
     content: bytes = attrs.field(repr=False)
     sent_at: float = 0.0
     """The time when the request was sent, on the event loop's clock."""
+    connection: Any = attrs.field(default=None, repr=False, eq=False)
+    """The connection that it came over; only the transport knows its type."""
 
 
 def page_request(query: Query, page: int) -> Request:

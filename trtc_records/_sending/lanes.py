@@ -21,8 +21,8 @@ from trtc_records._sending.decoding import MOST_BYTES, too_long
 
 __all__ = ["ERROR_BODY_WAIT", "Exchange", "LaneTransport"]
 
-Exchange = tuple[int, list[tuple[bytes, bytes]], bytes]
-"""Status, headers and body of a response, which may be compressed."""
+Exchange = tuple[int, list[tuple[bytes, bytes]], bytes, Any]
+"""Status, headers and body of a response, which may be compressed, and the connection that it came over."""
 
 ERROR_BODY_WAIT: Final = 1.0
 """Seconds that the body of an error status may take: nothing in it is needed, but then the connection can be kept."""
@@ -106,7 +106,7 @@ class LaneTransport:
             if lane.opened.unwritten:  # it is the answer before, repeated
                 await response.aclose()
             else:
-                answer = response.status, response.headers, await _read_body(response)
+                answer = response.status, response.headers, await _read_body(response), lane
         except BaseException as error:
             stream = lane.stream
             if stream is not None and stream.spared:
@@ -125,9 +125,9 @@ class LaneTransport:
             self._give_back(lane)
         return answer
 
-    async def drop_last(self) -> None:
-        """Close the connection of the answer that came last."""
-        if self._idle:
+    async def drop(self, connection: Any) -> None:  # noqa: ARG002 - it is idle, or gives another answer to judge
+        """Close the idle connections: a gateway that mixed up the answers of one may have mixed up those of others."""
+        while self._idle:
             self._close_soon(self._idle.pop()[1])
 
     async def aclose(self) -> None:

@@ -165,9 +165,9 @@ class Requester:
             self._check_loop()
         self._stopped = True
 
-    async def drop_last(self) -> None:
-        """Close the connection of the answer that came last."""
-        await self._transport.drop_last()
+    async def drop(self, response: Response) -> None:
+        """Give up the connection that *response* came over: what follows on it is in doubt."""
+        await self._transport.drop(response.connection)
 
     async def aclose(self) -> None:
         """Close every connection; requests under way fail."""
@@ -202,7 +202,7 @@ class Requester:
             if isinstance(error, RateLimitError) or outcome.status == _TOO_MANY_REQUESTS:
                 self._slow_down(outcome)
             if isinstance(error, ResponseDecodeError):
-                await self._transport.drop_last()  # whatever follows on that connection is in doubt too
+                await self.drop(outcome)
             raise
 
     def _slow_down(self, refusal: Response) -> None:
@@ -234,7 +234,7 @@ class Requester:
                         sent_at = loop.time()
                         clock.reschedule(due + sent_at - asked_at)
 
-                    status, raw_headers, body = await self._transport.exchange(
+                    status, raw_headers, body, connection = await self._transport.exchange(
                         self._base_url,
                         self._build_signed_target(request, user_sig),
                         [*self._headers, (b"Content-Length", b"%d" % len(content))],
@@ -254,7 +254,7 @@ class Requester:
             raise error.with_traceback(None)  # noqa: B904 - it is the same error
         self.latency.add(loop.time() - sent_at)
         self._clock.observe(headers.get("date", ""))
-        return Response(status, headers, body, sent_at)
+        return Response(status, headers, body, sent_at, connection)
 
     async def _decode(self, status: int, headers: dict[str, str], body: bytes) -> bytes:
         """Return *body* decoded. An error status needs none, so it does not matter whether that one can be.

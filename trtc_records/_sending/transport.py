@@ -37,8 +37,8 @@ class Transport(Protocol):
         """
         ...
 
-    async def drop_last(self) -> None:
-        """Close the connection of the answer that came last."""
+    async def drop(self, connection: Any) -> None:
+        """Close the connection of an answer that is in doubt, and others that may be."""
         ...
 
     async def aclose(self) -> None:
@@ -59,7 +59,6 @@ class HttpxTransport:
     def __init__(self, transport: httpx.AsyncBaseTransport, most_bytes: int) -> None:
         self._transport = transport
         self._most_bytes = most_bytes
-        self._last: Any = None  # the stream of httpcore under the last answer
 
     async def exchange(
         self,
@@ -77,8 +76,7 @@ class HttpxTransport:
             body = await self._read_body(response)
         finally:
             await response.aclose()
-        self._last = response.extensions.get("network_stream")
-        return response.status_code, response.headers.raw, body
+        return response.status_code, response.headers.raw, body, response.extensions.get("network_stream")
 
     async def _read_body(self, response: httpx.Response) -> bytes:
         """Return the body as it came; an error status needs none, so it survives one that cannot be read."""
@@ -101,10 +99,10 @@ class HttpxTransport:
                 raise too_long(self._most_bytes)
         return bytes(body)
 
-    async def drop_last(self) -> None:
-        """Close the connection of the answer that came last, where httpx says which it was."""
-        if self._last is not None:
-            await self._last.aclose()
+    async def drop(self, connection: Any) -> None:
+        """Close the connection of an answer, where httpx says which it was."""
+        if connection is not None:
+            await connection.aclose()
 
     async def aclose(self) -> None:
         """Close the transport."""
