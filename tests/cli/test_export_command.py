@@ -318,7 +318,7 @@ def test_call_is_in_the_export_of_the_day_on_which_it_started(
     run: Run, window: Literal["start", "end", "within", "overlap"], half_open: bool
 ) -> None:
     """Exports of neighbouring days have each call once, whichever part of a call a window of the service means."""
-    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=2)
+    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=3)
     midnight = day + timedelta(days=1)
     starts = [day, midnight - timedelta(seconds=1), midnight, midnight + timedelta(days=1, seconds=-1)]
     calls = [
