@@ -126,11 +126,13 @@ class Feed:
         self._next_mark: float | None = None
         self._steady = (0.0, 0.0)
         self._pause = _PAUSE
+        self._started_at = 0.0
         self._failures = 0
         self._caught_up = False
 
     async def records(self) -> AsyncGenerator[CallRecord, None]:
         """Yield each call once; a call counts as given when the next one is asked for."""
+        self._started_at = asyncio.get_running_loop().time()
         try:
             await self._progress.load()
             while True:
@@ -201,7 +203,8 @@ class Feed:
         since = self._query.start_time
         if self._progress.place is None and since is not None and since > now + EDGE_MARGIN:
             raise ConfigurationError(f"since={since} lies in the future: pass a time before now, or leave it out")
-        place = await self._progress.begin(now, since)
+        # The service may have been away since the start.
+        place = await self._progress.begin(now - (loop_now - self._started_at), since)
         self._windows = make_windows(self._lookback, self._interval, loop_now)
         mark = min(place.begun if place.mark is None else place.mark, now)
         wanted = mark if place.mark is not None or place.since is None else min(mark, place.since)
