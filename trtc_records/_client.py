@@ -179,6 +179,7 @@ class CallRecordsClient:
         """The URL that requests go to."""
         self._max_in_flight = max_in_flight
         self._walks: WeakSet[Prefetcher] = WeakSet()
+        self._feed_pace = LocalRateLimiter(QUOTA // 10)
         self._facts = ServiceFacts()
         self._numbers_agree = True
         self._owned_limiter: RedisRateLimiter | None = None
@@ -362,7 +363,7 @@ class CallRecordsClient:
 
         A call of length D is yielded within *interval* + D/8 + 5 seconds of its end: a record appears 5 seconds after
         the end of its call (https://trtc.io/document/68940), and windows of 5, 10, 20 … minutes are read again and
-        again. At most a tenth of the quota is used, and nothing runs while the caller has a record.
+        again. All feeds of a client use at most a tenth of the quota, and nothing runs while the caller has a record.
 
         A call counts as given when the next one is asked for. A killed process gives at most the calls of its last
         second again. An error that may pass is logged and tried again for ever.
@@ -405,9 +406,7 @@ class CallRecordsClient:
                 raise ConfigurationError(f"{name}={shorten(value)}: pass an object with the methods of {kind.__name__}")
         self._requester.check_open()
         feed = Feed(
-            open_reading=partial(
-                self._open_reading, pace=LocalRateLimiter(QUOTA // 10), keep_invalid=on_invalid is not None
-            ),
+            open_reading=partial(self._open_reading, pace=self._feed_pace, keep_invalid=on_invalid is not None),
             clock=self._clock,
             progress=Progress(
                 checkpoint,

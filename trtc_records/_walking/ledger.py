@@ -21,7 +21,7 @@ import attrs
 
 from trtc_records._api.models import CallRecord, CallRecordPage, InvalidRecord
 
-__all__ = ["Ledger", "hold_the_same", "key_of", "total_fell"]
+__all__ = ["Ledger", "flatten_json", "hold_the_same", "key_of", "total_fell"]
 
 _GENERATION: Final = 20_000
 """Keys in each of two generations that are remembered: pages drift by some records, not by 20,000."""
@@ -233,7 +233,12 @@ def _rough_key_of(entry: CallRecord | InvalidRecord) -> int:
 
 
 def _hash_json(value: Any) -> int:
-    """Return a hash of a JSON value, however deeply it is nested; the order of names does not matter."""
+    """Return a hash of a JSON value."""
+    return hash(tuple(flatten_json(value)))
+
+
+def flatten_json(value: Any) -> list[str]:
+    """Return the parts of a JSON value, however deeply it is nested; the order of names does not matter."""
     rest, parts = [value], []
     while rest:
         value = rest.pop()
@@ -246,7 +251,7 @@ def _hash_json(value: Any) -> int:
             rest += value
         else:
             parts.append(repr(value))  # 1, True and "1" are not the same
-    return hash(tuple(parts))
+    return parts
 
 
 def _count_strangers(call_ids: Sequence[str | int], kept: AbstractSet[str | int]) -> int:

@@ -7,7 +7,6 @@ this file. No task and no request is under way while the consumer has a record.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import random
 from collections import deque
@@ -22,6 +21,7 @@ from trtc_records._api.models import CallRecord, CallRecordPage
 from trtc_records._api.query import RETENTION, Query
 from trtc_records._errors import (
     CallRecordsError,
+    ConfigurationError,
     LimiterUnavailableError,
     RepeatedPageError,
     ResponseDecodeError,
@@ -35,18 +35,24 @@ from trtc_records._warn import warn_caller
 from trtc_records.feed._place import Place
 from trtc_records.feed._progress import SAVE_AT_LEAST, Progress
 from trtc_records.feed._schedule import APPEARANCE, SLACK, Window, make_windows
-from trtc_records.feed._seen import Digest, digest_of
+from trtc_records.feed._seen import Digest, digest_of, digest_of_raw
 
 __all__ = ["Feed", "Wake"]
 
 _PAUSE: Final = 2.0
-"""Seconds to wait for requests under way before a call is given; a reading whose requests take longer begins anew."""
+"""Seconds to wait for requests under way before a call is given. A reading whose requests take longer begins anew, and
+from then on the wait is twice as long, so that a reading over a slow service comes to its end."""
+
+_LONGEST_PAUSE: Final = 64.0
 
 _SHORT: Final = 10
 """Pages of a reading that may stand in for one of a shorter window: half a second at a tenth of the quota."""
 
 _LATE: Final = 60
 """Seconds from the end of a call within which its record may appear late, and is given."""
+
+_UNKNOWN_CLOCK: Final = 60
+"""Seconds by which the clock of a service whose answers have no ``Date`` may differ from this machine's."""
 
 _LONGEST_BACK_OFF: Final = 60.0
 
@@ -117,14 +123,16 @@ class Feed:
         self._windows: list[Window] = []
         self._runs: dict[Window, _Run] = {}
         self._found: deque[tuple[CallRecord, Digest]] = deque()
-        self._invalid: dict[str, float] = {}
         self._next_mark: float | None = None
         self._steady = (0.0, 0.0)
+        self._pause = _PAUSE
+        self._started_at = 0.0
         self._failures = 0
         self._caught_up = False
 
     async def records(self) -> AsyncGenerator[CallRecord, None]:
         """Yield each call once; a call counts as given when the next one is asked for."""
+        self._started_at = asyncio.get_running_loop().time()
         try:
             await self._progress.load()
             while True:
@@ -150,7 +158,8 @@ class Feed:
                     raise
                 await self._back_off(error)
         for window, run in list(self._runs.items()):
-            if not await run.reading.pause(_PAUSE):
+            if not await run.reading.pause(self._pause):
+                self._pause = min(2 * self._pause, _LONGEST_PAUSE)
                 await self._abandon(window)
 
     async def _step(self) -> None:
@@ -193,7 +202,11 @@ class Feed:
         self._clock.warn_if_off()
         loop_now, now = asyncio.get_running_loop().time(), self._clock.exact()
         self._steady = (loop_now, now)
-        place = await self._progress.begin(now, self._query.start_time)
+        since = self._query.start_time
+        if self._progress.place is None and since is not None and since > now + EDGE_MARGIN:
+            raise ConfigurationError(f"since={since} lies in the future: pass a time before now, or leave it out")
+        # The service may have been away since the start.
+        place = await self._progress.begin(now - (loop_now - self._started_at), since)
         self._windows = make_windows(self._lookback, self._interval, loop_now)
         mark = min(place.begun if place.mark is None else place.mark, now)
         wanted = mark if place.mark is not None or place.since is None else min(mark, place.since)
@@ -228,7 +241,8 @@ class Feed:
         place = self._progress.place
         if place is not None and place.mark is None and place.since is not None:
             start = min(start, place.since)
-        query = attrs.evolve(self._query, start_time=max(int(start), 0), end_time=int(latest))
+        margin = 0 if self._clock.is_known else _UNKNOWN_CLOCK
+        query = attrs.evolve(self._query, start_time=max(int(start) - margin, 0), end_time=int(latest) + margin)
         run = _Run(self._open_reading(pin_window(query, earliest)), loop_now, earliest)
         self._runs[window] = run
         for each in self._up_to(window):
@@ -258,10 +272,12 @@ class Feed:
                 self._found.append((record, digest))
         if self._on_invalid is not None:
             for entry in page.invalid:
-                key = json.dumps(entry.raw, sort_keys=True)
-                if key not in self._invalid:
+                value = digest_of_raw(entry.raw)
+                if not self._progress.has_invalid(value):
                     self._on_invalid(entry.raw, entry.error)
-                self._invalid[key] = asyncio.get_running_loop().time()
+                    known = (value, int(self._get_times()[1]))
+                    self._progress.add(known)
+                    self._progress.note_given(known)
 
     async def _finish(self, window: Window, run: _Run) -> None:
         """Note that a window was read to its end."""
@@ -273,8 +289,6 @@ class Feed:
         if window is self._windows[-1]:
             self._caught_up = True
             self._next_mark = run.mark
-            kept_since = run.begun_at - self._lookback - window.period
-            self._invalid = {key: seen_at for key, seen_at in self._invalid.items() if seen_at > kept_since}
         if self._clock.is_known:
             self._steady = (asyncio.get_running_loop().time(), self._clock.exact())
         is_incomplete = bool(run.reading.walk.doubts)
@@ -323,5 +337,7 @@ def _is_old(digest: Digest, record: CallRecord, place: Place) -> bool:
     """Tell whether a call had ended, and its record could be read, when the feed began."""
     if place.since is not None and record.start_time.timestamp() >= place.since:
         return False
+    if record.end_time is None and place.mark is not None:
+        return False  # its digest has the start in place of the end
     # Behind the first reading it is one that appears late, or that an earlier window than ever before has found.
     return digest[1] + (APPEARANCE if place.mark is None else _LATE) < place.begun

@@ -69,6 +69,10 @@ class Progress:
         """Tell whether a call is known."""
         return self._seen.has(digest)
 
+    def has_invalid(self, value: int) -> bool:
+        """Tell whether a record that cannot be read is known by its digest."""
+        return self._seen.has_at_any_time(value)
+
     def add(self, digest: Digest) -> None:
         """Add a call that was found: it is not found again in this process."""
         self._seen.add([digest])

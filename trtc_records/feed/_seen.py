@@ -1,6 +1,9 @@
 """The calls that a feed has dealt with.
 
-State: digests of call ids by the hour in which the call ended, so that old ones are forgotten together. All that
+A call is known by its id, caller and start, so that calls that share an id are told apart, and a record that is amended
+later is not another call.
+
+State: digests of calls by the hour in which the call ended, so that old ones are forgotten together. All that
 touches them is in this file.
 """
 
@@ -8,14 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
+
+import attrs
 
 from trtc_records._api.models import CallRecord
+from trtc_records._walking.ledger import flatten_json
 
-__all__ = ["Digest", "SeenCalls"]
+__all__ = ["Digest", "SeenCalls", "digest_of", "digest_of_raw"]
 
 Digest = tuple[int, int]
-"""A digest of a call id, 8 bytes as a signed integer, and the Unix second at which the call ended."""
+"""A digest of a call, 8 bytes as a signed integer, and the Unix second at which the call ended."""
 
 _HOUR: Final = 3_600
 
@@ -38,6 +44,10 @@ class SeenCalls:
         value, ended = digest
         return ended < self.floor or value in self._hours.get(ended // _HOUR, ())
 
+    def has_at_any_time(self, value: int) -> bool:
+        """Tell whether a digest is known, whatever the second that goes with it."""
+        return any(value in hour for hour in self._hours.values())
+
     def forget(self, floor: float) -> None:
         """Raise the floor, and forget the calls that ended in an hour before it."""
         self.floor = max(self.floor, floor)
@@ -46,7 +56,17 @@ class SeenCalls:
 
 
 def digest_of(record: CallRecord) -> Digest:
-    """Return the digest of a record: of its call id, or of the whole record where the id is empty."""
-    text = record.call_id or repr(record)
+    """Return the digest of a record; where it has no id, all fields that this version knows tell it apart."""
+    has_id = bool(record.call_id.strip())
+    text = repr((record.call_id, record.caller, record.start_time) if has_id else attrs.evolve(record, extra={}))
+    return _hash(text), int((record.end_time or record.start_time).timestamp())
+
+
+def digest_of_raw(raw: Any) -> int:
+    """Return the digest of a record that cannot be read; nothing tells when it ended."""
+    return _hash("\n".join(flatten_json(raw)))
+
+
+def _hash(text: str) -> int:
     value = blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(value, signed=True), int((record.end_time or record.start_time).timestamp())
+    return int.from_bytes(value, signed=True)
