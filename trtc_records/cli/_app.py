@@ -16,7 +16,7 @@ from trtc_records import __version__
 from trtc_records.cli._errors import ExitCode, guard, report
 from trtc_records.cli._output import restore_output, say
 from trtc_records.cli._streams import fill_closed_streams
-from trtc_records.cli.commands import doctor, export, get, sandbox, summary, sync, usersig
+from trtc_records.cli.commands import archive, doctor, export, get, sandbox, schema, summary, sync, usersig
 
 __all__ = ["run"]
 
@@ -38,6 +38,7 @@ _FIRST_STEPS: Final = (
     ("trtc-records export --since 24h -o calls.parquet", "export the last day to a file"),
     ("trtc-records summary --since 7d --html report.html", "summarize a week, with charts"),
     ("trtc-records sync", "add new records to calls.duckdb; run it daily"),
+    ("trtc-records archive calls", "keep every record in day files; run it daily"),
 )
 
 
@@ -142,9 +143,11 @@ def _register(
 
 
 _register(export.export, export.EXAMPLES)
+_register(archive.archive, archive.EXAMPLES)
 _register(summary.summary, summary.EXAMPLES)
 _register(sync.sync, sync.EXAMPLES)
 _register(get.get, get.EXAMPLES)
 _register(doctor.doctor, doctor.EXAMPLES, short_help="Check configuration, network, clock and account.")
 _register(usersig.usersig, usersig.EXAMPLES, environment=False)
+_register(schema.schema, schema.EXAMPLES, environment=False)
 _register(sandbox.sandbox, sandbox.EXAMPLES, environment=False)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import attrs
 import typer
@@ -29,6 +30,7 @@ __all__ = [
     "make_choice_option",
     "make_window",
     "read_length",
+    "read_zone",
 ]
 
 
@@ -53,6 +55,22 @@ def read_length(text: str) -> timedelta:
         return read_ago(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def read_zone(name: str) -> tzinfo:
+    """Read the name of a time zone.
+
+    Raises:
+        typer.BadParameter: This system knows no such zone.
+    """
+    if name.upper() == "UTC":
+        return UTC  # which needs no time zone database
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError):
+        raise typer.BadParameter(
+            f"'{name}' is not a time zone that this system knows: write UTC or Asia/Singapore"
+        ) from None
 
 
 def make_choice_option(choices: type[StrEnum], *names: str, metavar: str, help_text: str, **more: Any) -> Any:
