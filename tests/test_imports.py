@@ -19,12 +19,14 @@ import pytest
 PACKAGE: Final = "trtc_records"
 
 ROOMS: Final[dict[str, set[str]]] = {
-    "cli": {"", "_environment", "export", "sandbox", "summary", "warehouse", "webhooks"},
+    "cli": {"", "_environment", "_starts", "archive", "export", "sandbox", "summary", "warehouse", "webhooks"},
+    "archive": {"_api", "_client", "_errors", "_starts", "_walking", "_warn", "export"},
     "warehouse": {"_api", "_checks", "_client", "_errors", "_secret", "_warn", "export"},
     "webhooks": {"_api", "_checks", "_client", "_errors", "quota"},
     "sandbox": {"_api", "_secret"},
     "summary": {"_api"},
     "export": {"_api", "_errors", "_warn"},
+    "_starts": set(),
     "": {"_api", "_client", "_errors", "_version", "_walking", "feed", "quota"},
     "_client": {
         "_api",

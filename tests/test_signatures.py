@@ -24,6 +24,7 @@ SNAPSHOT: Final = Path(__file__).with_suffix("").with_name("signatures.txt")
 MODULES: Final = {
     "trtc_records": ((), ""),
     "trtc_records.export": (("pyarrow",), "parquet"),
+    "trtc_records.archive": ((), ""),
     "trtc_records.summary": ((), ""),
     "trtc_records.sandbox": ((), ""),
     "trtc_records.webhooks": ((), ""),

@@ -14,7 +14,19 @@ from trtc_records.cli._errors import ExitCode, guard, report
 from trtc_records.cli._output import restore_output, say
 from trtc_records.cli._signals import interrupt_at_signals
 from trtc_records.cli._streams import fill_closed_streams
-from trtc_records.cli.commands import doctor, export, follow, get, sandbox, summary, sync, usersig, webhook
+from trtc_records.cli.commands import (
+    archive,
+    doctor,
+    export,
+    follow,
+    get,
+    sandbox,
+    schema,
+    summary,
+    sync,
+    usersig,
+    webhook,
+)
 
 __all__ = ["run"]
 
@@ -36,6 +48,7 @@ _FIRST_STEPS: Final = (
     ("trtc-records summary --since 7d --html report.html", "summarize a week, with charts"),
     ("trtc-records sync", "add new records to calls.duckdb; run it daily"),
     ("trtc-records follow --state calls.state", "print each call soon after it ends"),
+    ("trtc-records archive calls", "keep every record in day files; run it daily"),
 )
 
 
@@ -114,12 +127,14 @@ def _register(
 
 
 _register(export.export, export.EXAMPLES)
+_register(archive.archive, archive.EXAMPLES)
 _register(summary.summary, summary.EXAMPLES)
 _register(sync.sync, sync.EXAMPLES)
 _register(follow.follow, follow.EXAMPLES, short_help="Write each call's record soon after the call ends.")
 _register(get.get, get.EXAMPLES)
 _register(doctor.doctor, doctor.EXAMPLES, short_help="Check configuration, network, clock and account.")
 _register(usersig.usersig, usersig.EXAMPLES, environment=False)
+_register(schema.schema, schema.EXAMPLES, environment=False)
 _register(sandbox.sandbox, sandbox.EXAMPLES, environment=False)
 
 _webhook: Final = typer.Typer(epilog=_make_epilog(webhook.EXAMPLES, _ENVIRONMENT))

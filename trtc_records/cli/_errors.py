@@ -56,6 +56,7 @@ _SHELL_NAMES: Final = {
     "base_url": "TRTC_BASE_URL",
     "call_id": "CALL_ID",
     "dataset": "--dataset",
+    "directory": "DIR",
     "end_time": "--until",
     "identifier": "TRTC_IDENTIFIER",
     "interval": "--interval",
@@ -155,7 +156,7 @@ def explain_configuration(error: ConfigurationError) -> list[tuple[str, str]]:
             text += " cannot be used"
         name = re.match(r"\w*", text)[0]  # type: ignore[index]  # matches everything
         shown = _SHELL_NAMES.get(name, name)
-        verb = "pass" if shown.startswith(("--", "CALL_ID")) else "set it to"
+        verb = "pass" if shown.startswith(("--", "CALL_ID", "DIR")) else "set it to"
         problems.append((shown + text.removeprefix(name), "".join(f"{verb} {remedy}" for remedy in remedies)))
     last, remedy = problems[-1]
     if not remedy and last.startswith("TRTC_"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import attrs
 import typer
@@ -31,6 +32,7 @@ __all__ = [
     "read_duration",
     "read_length",
     "read_start",
+    "read_zone",
 ]
 
 
@@ -73,6 +75,22 @@ def read_duration(text: str) -> timedelta:
         typer.BadParameter: It is neither.
     """
     return read_seconds(text) or read_length(text)
+
+
+def read_zone(name: str) -> tzinfo:
+    """Read the name of a time zone.
+
+    Raises:
+        typer.BadParameter: This system knows no such zone.
+    """
+    if name.upper() == "UTC":
+        return UTC  # which needs no time zone database
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError):
+        raise typer.BadParameter(
+            f"'{name}' is not a time zone that this system knows: write UTC or Asia/Singapore"
+        ) from None
 
 
 def make_choice_option(choices: type[StrEnum], *names: str, metavar: str, help_text: str, **more: Any) -> Any:

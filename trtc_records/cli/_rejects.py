@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -11,10 +11,9 @@ from trtc_records import ResponseDecodeError
 from trtc_records.cli._errors import ExitCode, explain_writing
 from trtc_records.cli._output import Colour, say
 from trtc_records.export import replace_file
-from trtc_records.export._json import clean, dump_json
-from trtc_records.export._rows import keep_exact
+from trtc_records.export._rejects import encode_reject
 
-__all__ = ["Rejects", "make_reject"]
+__all__ = ["Rejects"]
 
 
 class Rejects:
@@ -59,7 +58,7 @@ class Rejects:
             return
         if self._file is None:
             self._file = self._stack.enter_context(replace_file(self._path))
-        self._file.write(make_reject(raw, error))
+        self._file.write(encode_reject(raw, error))
 
     def report(self) -> ExitCode:
         """Print the number of records, if any, and return the exit code that they call for."""
@@ -69,27 +68,3 @@ class Rejects:
         where = f" and {verb} left out" if self._path is None else f": see {self._path}"
         say(f"warning: {records} could not be read{where}", colour=Colour.YELLOW)
         return ExitCode.INCOMPLETE
-
-
-def make_reject(raw: Any, error: ResponseDecodeError) -> bytes:
-    """Return the line of a record that could not be read.
-
-    What JSON readers refuse in it is replaced, and the whole of it kept as JSON text in ``_exact``, as in exports.
-
-    Args:
-        raw: The record as the service sent it.
-        error: The reason why it cannot be read.
-    """
-    entry = {"path": error.path, "reason": error.reason, "request_id": error.request_id, "raw": raw}
-    cleaned = clean(entry)
-    if _differs(raw, cleaned["raw"]):
-        with suppress(RecursionError):
-            cleaned = keep_exact(cleaned, {"raw": raw})
-    return dump_json(cleaned).encode() + b"\n"
-
-
-def _differs(raw: Any, cleaned: Any) -> bool:
-    try:
-        return bool(raw != cleaned)
-    except RecursionError:
-        return True

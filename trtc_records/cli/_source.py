@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import attrs
 
 from trtc_records import CallRecord, CallRecordPage, CallRecordsClient, CallResult, CallType, ResponseDecodeError
+from trtc_records._starts import widen
 from trtc_records.cli._options import Window
 
 __all__ = ["Selection", "choose_client"]
@@ -34,19 +35,14 @@ class Selection:
     ) -> AsyncGenerator[CallRecordPage, None]:
         """Yield the pages of a walk over the selected records, and some more: :meth:`keep` drops those.
 
-        Tencent does not document whether the ends of a window belong to it, and which part of a call it means. A wider
-        one has each call that started in the window, in any case.
-
         Args:
             client: The client to read with.
             on_invalid: Called with each record that cannot be read, and the error.
         """
-        since = self.window.since
+        start, end = widen(self.window.since, self.window.until, margin=_LONGEST_CALL, now=datetime.now(UTC))
         pages = client.iter_pages(
-            start_time=since and max(int(since.timestamp()) - 1, 0),
-            end_time=None
-            if self.window.until > datetime.now(UTC) - _LONGEST_CALL
-            else self.window.until + _LONGEST_CALL,
+            start_time=start,
+            end_time=end,
             call_result=self.result,
             call_type=self.call_type,
             page_size=self.page_size,

@@ -5,6 +5,8 @@
     async with CallRecordsClient.from_env() as client:
         await ParquetWriter("calls.parquet").write(client.iter_records())
 
+:func:`read_records` reads the files back, :func:`record_schema` describes their columns.
+
 :class:`ParquetWriter`, :func:`to_arrow`, :func:`gather_arrow` and :data:`ARROW_SCHEMA` need pyarrow, which is imported
 with the first of them: ``pip install ".[parquet]"``.
 """
@@ -14,9 +16,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from trtc_records.export._columns import SCHEMA_VERSION
 from trtc_records.export._files import replace_file
 from trtc_records.export._formats import FileFormat, make_writer
-from trtc_records.export._rows import make_row
+from trtc_records.export._reading import read_records
+from trtc_records.export._rows import make_row, record_from_row, record_to_row
+from trtc_records.export._schema import record_schema, record_table
 from trtc_records.export._writer import RecordWriter
 from trtc_records.export.csv import CsvWriter
 from trtc_records.export.jsonl import JsonLinesWriter
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ARROW_SCHEMA",
+    "SCHEMA_VERSION",
     "CsvWriter",
     "FileFormat",
     "JsonLinesWriter",
@@ -35,6 +41,11 @@ __all__ = [
     "gather_arrow",
     "make_row",
     "make_writer",
+    "read_records",
+    "record_from_row",
+    "record_schema",
+    "record_table",
+    "record_to_row",
     "replace_file",
     "to_arrow",
 ]

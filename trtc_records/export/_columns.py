@@ -1,6 +1,7 @@
 """The columns of every export: one table, from which formats, tests and the documentation derive.
 
-A new field of ``CallRecord`` needs a line here, which a test demands; the formats follow.
+A new field of ``CallRecord`` needs a line here, which a test demands; the formats follow. Any change of a name, a type
+or a null needs a new ``SCHEMA_VERSION``, which a test demands too.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from typing import Final
 
 import attrs
 
-__all__ = ["COLUMNS", "Column", "Kind", "names_of"]
+__all__ = ["COLUMNS", "SCHEMA_VERSION", "Column", "Kind", "names_of"]
+
+SCHEMA_VERSION: Final = 1
+"""The version of the columns. It grows with every change of them."""
 
 
 class Kind(Enum):
@@ -36,6 +40,8 @@ class Column:
     meaning: str
     source: str = attrs.field(kw_only=True, default=attrs.Factory(lambda self: self.name, takes_self=True))
     """The attribute of ``CallRecord`` that the column has; by default the one of the same name."""
+    nullable: bool = attrs.field(kw_only=True, default=False)
+    """Whether a value may be null."""
 
 
 COLUMNS: Final = (
@@ -46,18 +52,30 @@ COLUMNS: Final = (
     Column("call_type", Kind.TEXT, "`SingleCall` or `MultiCall`"),
     Column("call_result", Kind.TEXT, "How the call ended, such as `NormalEnd`"),
     Column("start_time", Kind.TIME, "When the call was started; if that is not set, when it connected or ended"),
-    Column("accept_time", Kind.TIME, "When the call connected; null (in CSV, empty) if it was never answered"),
-    Column("end_time", Kind.TIME, "When the call ended; null if that is not set"),
-    Column("ring_seconds", Kind.SECONDS, "How long it rang, until it connected or ended", source="ring_time"),
+    Column(
+        "accept_time",
+        Kind.TIME,
+        "When the call connected; null (in CSV, empty) if it was never answered",
+        nullable=True,
+    ),
+    Column("end_time", Kind.TIME, "When the call ended; null if that is not set", nullable=True),
+    Column(
+        "ring_seconds",
+        Kind.SECONDS,
+        "How long it rang, until it connected or ended; null if unknown",
+        source="ring_time",
+        nullable=True,
+    ),
     Column(
         "talk_seconds",
         Kind.SECONDS,
-        "How long it was connected; like the one above, null if unknown",
+        "How long it was connected; null if unknown",
         source="talk_time",
+        nullable=True,
     ),
     Column("room_id", Kind.TEXT, "The TRTC room; empty without one"),
-    Column("room_id_type", Kind.INTEGER, "0 without a room, 1 for a numeric room id, 2 for a string"),
-    Column("extra", Kind.OBJECT, "Fields that this version does not know, and `_exact` (see below)"),
+    Column("room_id_type", Kind.INTEGER, "0 without a room, 1 for a numeric room id, 2 for a string", nullable=True),
+    Column("extra", Kind.OBJECT, "Fields that this version does not know, and values that do not fit, in `_exact`"),
 )
 
 

@@ -18,7 +18,7 @@ from typing import BinaryIO, Final
 from trtc_records._errors import CallRecordsWarning
 from trtc_records._warn import warn_caller
 
-__all__ = ["replace_file"]
+__all__ = ["move_file", "replace_file"]
 
 _SHOWN_NAME: Final = 40  # characters of the target's name in the part's name, whose length the file system limits
 _DESCRIPTOR: Final = re.compile(r"/dev/(stdin|stdout|stderr|fd/\d+)|/proc/[^/]+/fd/\d+")
@@ -53,6 +53,16 @@ def replace_file(path: Path) -> AbstractContextManager[BinaryIO]:
     if target.is_symlink():
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     return _replace(target, _choose_directory(target))
+
+
+def move_file(source: Path, target: Path) -> None:
+    """Move *source*, which is on the disk, to *target* on the same file system, whose file it replaces.
+
+    Raises:
+        OSError: It cannot be moved.
+    """
+    source.replace(target)
+    _sync_directory(target.parent)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Final
 
 from trtc_records._api.models import CallRecord
-from trtc_records.export._columns import COLUMNS, Kind
+from trtc_records.export._columns import COLUMNS, SCHEMA_VERSION, Kind
 from trtc_records.export._rows import make_typed_row
 from trtc_records.export._writer import in_batches
 
@@ -28,8 +28,14 @@ _TYPES: Final = {
 }
 _RECORDS_PER_BATCH: Final = 5_000
 
-ARROW_SCHEMA: Final = pa.schema([(column.name, _TYPES[column.kind]) for column in COLUMNS])
-"""The columns of every table and Parquet file of this library; ``extra`` is a JSON object as text."""
+ARROW_SCHEMA: Final = pa.schema(
+    [pa.field(column.name, _TYPES[column.kind], metadata={"description": column.meaning}) for column in COLUMNS],
+    metadata={"trtc_records.schema_version": str(SCHEMA_VERSION)},
+)
+"""The columns of every table and Parquet file of this library; ``extra`` is a JSON object as text.
+
+The metadata of the schema has the schema version under ``trtc_records.schema_version``, that of a field its meaning
+under ``description``."""
 
 
 def to_arrow(records: Iterable[CallRecord]) -> pa.Table:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO, Final
 
 from trtc_records._api.models import CallRecord
 from trtc_records.export._writer import Encoder, RecordWriter
@@ -14,10 +14,24 @@ from trtc_records.export.arrow import ARROW_SCHEMA, to_batch
 import pyarrow as pa  # isort: skip
 import pyarrow.parquet as pq  # isort: skip
 
-__all__ = ["ParquetWriter"]
+__all__ = ["ParquetWriter", "read_rows"]
 
 _ROWS_PER_GROUP: Final = 65_536
 """Some 10 MB of memory; readers are efficient from tens of thousands of rows per group on."""
+
+
+_ROWS_PER_BATCH: Final = 5_000
+
+
+def read_rows(file: BinaryIO) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a Parquet file, a batch at a time.
+
+    Raises:
+        ValueError: The file is damaged.
+        OSError: It cannot be read.
+    """
+    for batch in pq.ParquetFile(file).iter_batches(batch_size=_ROWS_PER_BATCH):
+        yield from batch.to_pylist()
 
 
 class ParquetWriter(RecordWriter):

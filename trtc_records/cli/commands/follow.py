@@ -22,7 +22,6 @@ from trtc_records.cli._errors import CommandError, ExitCode, explain_writing, sh
 from trtc_records.cli._lines import Ending, Lines, open_lines, pour
 from trtc_records.cli._options import Log, PageSize, Quiet, Result, SandboxFlag, Type, read_duration, read_start
 from trtc_records.cli._output import Colour, configure_output, say
-from trtc_records.cli._rejects import make_reject
 from trtc_records.cli._signals import Stop, stop_at_signals
 from trtc_records.cli._source import choose_client
 from trtc_records.cli._status import Status, show_troubles
@@ -144,7 +143,7 @@ class _Rejects:
         say(f"warning: a record could not be read{where}: {error}", colour=Colour.YELLOW)
         if self._name is not None:
             with explain_writing(self._name), Path(self._name).open("ab", buffering=0) as file:
-                file.write(make_reject(raw, error))
+                file.write(encode_reject(raw, error))
 
 
 @contextmanager

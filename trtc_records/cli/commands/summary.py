@@ -8,16 +8,26 @@ import shutil
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, aclosing
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Final
-from zoneinfo import ZoneInfo
 
 import typer
 
 from trtc_records import CallRecordPage, CallRecordsClient
 from trtc_records.cli._errors import ExitCode, explain_writing, show_warnings
-from trtc_records.cli._options import Log, PageSize, Quiet, Result, SandboxFlag, Since, Type, Until, make_window
+from trtc_records.cli._options import (
+    Log,
+    PageSize,
+    Quiet,
+    Result,
+    SandboxFlag,
+    Since,
+    Type,
+    Until,
+    make_window,
+    read_zone,
+)
 from trtc_records.cli._output import configure_output, fit_encoding, note
 from trtc_records.cli._progress import show_progress
 from trtc_records.cli._rejects import Rejects
@@ -37,17 +47,6 @@ EXAMPLES: Final = (
 _LINE: Final = 100  # columns; longer bars add nothing
 
 
-def _read_zone(name: str) -> tzinfo:
-    if name.upper() == "UTC":
-        return UTC  # which needs no time zone database
-    try:
-        return ZoneInfo(name)
-    except (LookupError, ValueError, OSError):
-        raise typer.BadParameter(
-            f"'{name}' is not a time zone that this system knows: write UTC or Asia/Singapore"
-        ) from None
-
-
 def summary(
     *,
     since: Since = None,
@@ -56,7 +55,7 @@ def summary(
     call_type: Type = None,
     zone: Annotated[
         tzinfo,
-        typer.Option(parser=_read_zone, metavar="ZONE", help="Time zone for hours of the day, such as Asia/Singapore."),
+        typer.Option(parser=read_zone, metavar="ZONE", help="Time zone for hours of the day, such as Asia/Singapore."),
     ] = "UTC",  # type: ignore[assignment]  # read by the parser
     top: Annotated[int, typer.Option(min=0, max=1_000, metavar="N", help="Number of callers to list.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,

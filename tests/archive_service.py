@@ -1,0 +1,80 @@
+"""A client without a service: records, and a clock that the test sets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import attrs
+from exported import make_record
+
+from trtc_records import CallRecord, CallRecordPage, CallRecordsClient, ResponseDecodeError
+from trtc_records._walking.incomplete import IncompleteWalk
+from trtc_records.archive import ArchiveReport, archive_call_records
+
+MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)
+"""The first second of a day."""
+WEEK = timedelta(days=7)
+
+
+def call(name: str, hours: float, seconds: float = 60) -> CallRecord:
+    """Return a call that started so many hours after :data:`MIDNIGHT`."""
+    start = MIDNIGHT + timedelta(hours=hours)
+    end = start + timedelta(seconds=seconds)
+    return make_record(name, start_time=start, accept_time=start, end_time=end)
+
+
+@attrs.define
+class Service:
+    """A service that selects calls by their start; a call is there once it has ended."""
+
+    calls: list[CallRecord]
+    now: datetime = MIDNIGHT + timedelta(hours=12)
+    doubt: str | None = None
+    """The reason why each walk is incomplete."""
+    invalid: list[dict[str, Any]] = attrs.field(factory=list)
+    """Records that cannot be read; each walk meets all of them."""
+    windows: list[tuple[int | None, datetime | None]] = attrs.field(factory=list)
+    """The windows that were asked for."""
+    sdk_app_id: int = 1
+
+    @property
+    def service_time(self) -> float:
+        """Return the time of the test."""
+        return self.now.timestamp()
+
+    async def get_page(self, **_: Any) -> None:
+        """Answer."""
+
+    async def iter_pages(
+        self,
+        *,
+        start_time: int | None,
+        end_time: datetime | None,
+        order: str,
+        page_size: int,
+        on_invalid: Callable[[Any, ResponseDecodeError], None],
+        on_incomplete: Callable[[IncompleteWalk], None],
+    ) -> AsyncGenerator[CallRecordPage, None]:
+        """Yield the calls of a window, one a page."""
+        assert order == "time"
+        self.windows.append((start_time, end_time))
+        edge = self.now - WEEK
+        start = edge if start_time is None else max(datetime.fromtimestamp(start_time, UTC), edge)
+        for raw in self.invalid:
+            on_invalid(raw, ResponseDecodeError("unreadable", "$", raw, ""))
+        for record in sorted(self.calls, key=lambda each: (each.start_time, each.call_id)):
+            ended = (record.end_time or record.start_time) <= self.now
+            if ended and start <= record.start_time <= (end_time or self.now):
+                yield CallRecordPage(records=(record,), page=1, total_num=len(self.calls))
+        if self.doubt:
+            now = self.now
+            on_incomplete(IncompleteWalk(reason=self.doubt, yielded=0, expected=None, start_time=now, end_time=now))
+
+    def archive(self, directory: Path, **options: Any) -> ArchiveReport:
+        """Bring an archive up to date, as JSON Lines."""
+        options = {"file_format": "jsonl", **options}
+        return asyncio.run(archive_call_records(cast("CallRecordsClient", self), directory, **options))

@@ -1,0 +1,119 @@
+"""Manifests: the account of each file of an archive, written after the file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+from attrs.validators import ge, instance_of, optional
+
+from trtc_records.export import SCHEMA_VERSION, replace_file
+
+__all__ = ["MANIFESTS", "Layout", "Manifest", "digest", "list_manifests", "read_manifest", "write_manifest"]
+
+MANIFESTS: Final = "_manifest"
+"""The directory of the manifests within an archive."""
+
+_NAME: Final = re.compile(r"\d{4}-\d\d-\d\d(T\d\d)?", re.ASCII)
+_COUNT: Final = (instance_of(int), ge(0))
+
+
+def _is_time(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if datetime.fromisoformat(value).tzinfo is None:
+        raise ValueError(f"{attribute.name} has no offset")
+
+
+@attrs.frozen(kw_only=True)
+class Layout:
+    """The arguments that all runs into one archive share."""
+
+    sdk_app_id: int = attrs.field(validator=instance_of(int))
+    partition: str = attrs.field(validator=instance_of(str))
+    zone: str = attrs.field(validator=instance_of(str))
+    file_format: str = attrs.field(validator=instance_of(str))
+
+
+@attrs.frozen(kw_only=True)
+class Manifest(Layout):
+    """The account of one file. Times are ISO 8601 in UTC."""
+
+    schema_version: int = attrs.field(default=SCHEMA_VERSION, validator=instance_of(int))
+    name: str = attrs.field(validator=instance_of(str))
+    """The day or the hour."""
+    start: str = attrs.field(validator=_is_time)
+    """Its first second."""
+    end: str = attrs.field(validator=_is_time)
+    """The first second after it."""
+    file: str | None = attrs.field(validator=optional(instance_of(str)))
+    """The file's path within the archive; ``None`` if the day was never read."""
+    bytes: int = attrs.field(validator=_COUNT)
+    sha256: str | None = attrs.field(validator=optional(instance_of(str)))
+    window_start: str | None = attrs.field(validator=optional(_is_time))
+    """Start of the window that was read, as far back as the service had records if ``None``."""
+    window_end: str | None = attrs.field(validator=optional(_is_time))
+    """Its end; that is beyond the day's, since the service may select calls by their end."""
+    read_at: str | None = attrs.field(validator=optional(_is_time))
+    """The service's time when the reading began."""
+    total_num: int | None = attrs.field(validator=optional(instance_of(int)))
+    """``TotalNum`` of the window, as the service counted; ``None`` if it did not."""
+    records: int = attrs.field(validator=_COUNT)
+    rejects: int = attrs.field(validator=_COUNT)
+    complete: bool = attrs.field(validator=instance_of(bool))
+    final: bool = attrs.field(validator=instance_of(bool))
+    expired: bool = attrs.field(default=False, validator=instance_of(bool))
+    """Whether the service has dropped the day's records before the day was final."""
+    reason: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
+    """The reason why it is not complete."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Return whether no later run will read the day."""
+        return self.final or self.expired
+
+    def has_layout(self, layout: Layout) -> bool:
+        """Return whether the file is one of an archive with that layout."""
+        return all(getattr(self, field.name) == getattr(layout, field.name) for field in attrs.fields(Layout))
+
+
+def list_manifests(directory: Path) -> list[Path]:
+    """Return the paths of all manifests, by name."""
+    return sorted(path for path in (directory / MANIFESTS).glob("*.json") if _NAME.fullmatch(path.stem))
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Return the manifest in a file.
+
+    Raises:
+        ValueError: It is damaged, or is another day's.
+        OSError: It cannot be read.
+    """
+    try:
+        read = json.loads(path.read_bytes())
+        # A later version may have added fields.
+        manifest = Manifest(**{field.name: read[field.name] for field in attrs.fields(Manifest) if field.name in read})
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    if manifest.name != path.stem:
+        raise ValueError(f"{path} cannot be read: it is the manifest of {manifest.name}")
+    return manifest
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Write a manifest, as a whole or not at all.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    with replace_file(directory / MANIFESTS / f"{manifest.name}.json") as file:
+        file.write(json.dumps(attrs.asdict(manifest), indent=2).encode() + b"\n")
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,100 @@
+"""Call records back from the files of this library."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import sys
+import zlib
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any, BinaryIO, Final, cast
+
+from trtc_records._api.models import CallRecord
+from trtc_records.export._formats import FileFormat
+from trtc_records.export._rows import record_from_row
+
+__all__ = ["DATA_FILE", "read_records"]
+
+DATA_FILE: Final = "calls"
+"""The name of the files of an archive, without the extension."""
+_COMPRESSED: Final = (FileFormat.JSON_LINES_GZIP, FileFormat.CSV_GZIP)
+_LONGEST_CELL: Final = min(sys.maxsize, 2**31 - 1)  # more than a long of Windows is refused
+_DAMAGES: Final = (EOFError, gzip.BadGzipFile, zlib.error, csv.Error, ValueError)
+
+
+def read_records(path: Path | str, file_format: FileFormat | str | None = None) -> Iterator[CallRecord]:
+    """Return an iterator over the records of a file, or of all files of an archive, equal to those written.
+
+    Two values come back as others: an infinite number in ``extra`` as its name, and texts that
+    ``for_spreadsheets=True`` changed as they were changed. Memory does not grow with the number of records.
+
+    Args:
+        path: A file of any format, or the directory of an archive, whose days are read in order.
+        file_format: The format of a file; by default that of its extension.
+
+    Raises:
+        OSError: The file cannot be read; also in the iteration.
+        ValueError: The path belongs to no format, or, in the iteration, the file is damaged.
+        ImportError: The format needs an extra that is not installed; the message names it.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return _read_file(path, FileFormat.of(path) if file_format is None else FileFormat(file_format))
+    files = [file for file in sorted(path.rglob(f"{DATA_FILE}.*")) if not _is_hidden(file.relative_to(path))]
+    if not files:
+        raise ValueError(f"{path} is no archive: it holds no file {DATA_FILE}.*")
+    formats = [FileFormat.of(file) for file in files]
+    return (record for file, each in zip(files, formats, strict=True) for record in _read_file(file, each))
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(("_", ".")) for part in path.parts)
+
+
+def _read_file(path: Path, file_format: FileFormat) -> Iterator[CallRecord]:
+    with path.open("rb") as file:
+        rows = _read_rows(file, file_format)
+        for number in count():
+            try:
+                row = next(rows, None)
+                record = None if row is None else record_from_row(row)
+            except _DAMAGES as error:
+                raise ValueError(f"{path} is damaged after {number:,} records: {error}") from error
+            if record is None:
+                return
+            yield record
+
+
+def _read_rows(file: BinaryIO, file_format: FileFormat) -> Iterator[Any]:
+    if file_format is FileFormat.PARQUET:
+        from trtc_records.export.parquet import read_rows  # noqa: PLC0415  (the extra may be missing)
+
+        yield from read_rows(file)
+        return
+    content = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if file_format in _COMPRESSED else file
+    if file_format in {FileFormat.CSV, FileFormat.CSV_GZIP}:
+        yield from _read_csv(content)
+    else:
+        yield from map(json.loads, content)
+
+
+def _read_csv(content: BinaryIO) -> Iterator[dict[str, str]]:
+    lines = (line.decode("utf-8" if number else "utf-8-sig") for number, line in enumerate(content))
+    rows = csv.reader(lines, strict=True)
+    header = _read_line(rows)
+    if header is None:
+        raise ValueError("it has no header")
+    while (row := _read_line(rows)) is not None:
+        yield dict(zip(header, row, strict=True))
+
+
+def _read_line(rows: Iterator[list[str]]) -> list[str] | None:
+    """Return the next row; the limit of a cell's length, which counts for the whole process, is lifted for it only."""
+    limit = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        return next(rows, None)
+    finally:
+        csv.field_size_limit(limit)
