@@ -26,6 +26,7 @@ from trtc_records.cli._signals import Stop, stop_at_signals
 from trtc_records.cli._source import choose_client
 from trtc_records.cli._status import Status, show_troubles
 from trtc_records.cli._streams import STDOUT, is_stdout
+from trtc_records.export._rejects import encode_reject
 
 __all__ = ["EXAMPLES", "follow"]
 
