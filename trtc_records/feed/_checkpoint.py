@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Collection, Iterable
 from contextlib import closing
 from pathlib import Path
@@ -69,6 +70,8 @@ class FileCheckpoint:
         self.path = Path(path)
         """The file."""
         self._file: sqlite3.Connection | None = None
+        # A cancellation leaves its thread running, and the next call must not come between.
+        self._turn = threading.Lock()
 
     def __repr__(self) -> str:
         return f"FileCheckpoint({str(self.path)!r})"
@@ -94,11 +97,19 @@ class FileCheckpoint:
 
     async def aclose(self) -> None:
         """Close and unlock the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        await anyio.to_thread.run_sync(self._close)
+
+    def _close(self) -> None:
+        with self._turn:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
 
     def _open(self) -> tuple[str | None, list[Digest]]:
+        with self._turn:
+            return self._open_in_turn()
+
+    def _open_in_turn(self) -> tuple[str | None, list[Digest]]:
         try:
             # isolation_level=None: this class begins and ends transactions itself.
             file = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
@@ -138,6 +149,10 @@ class FileCheckpoint:
         return place[0] if place else None, seen
 
     def _write(self, place: str, seen: Collection[Digest], forget_before: int) -> None:
+        with self._turn:
+            self._write_in_turn(place, seen, forget_before)
+
+    def _write_in_turn(self, place: str, seen: Collection[Digest], forget_before: int) -> None:
         assert self._file is not None, "load() comes first"
         try:
             with closing(self._file.cursor()) as cursor:
