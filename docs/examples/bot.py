@@ -1,4 +1,4 @@
-"""A Telegram bot that answers questions about an app's calls: aiogram 3, one client for the whole process.
+"""A Telegram bot that posts an app's missed calls and answers questions: aiogram 3, one client for the whole process.
 
 ::
 
@@ -7,6 +7,9 @@
     export BOT_TOKEN=… BOT_USERS=11111111,22222222 BOT_ZONE=Europe/Berlin
     python bot.py
 
+It posts each call that nobody answered, seconds after it ended, to the chat ``BOT_CHAT``, by default to the first of
+``BOT_USERS``. The file ``BOT_STATE`` (``missed_calls.state``) keeps its place: after a restart it posts what it missed.
+
 ``/today`` sums up the calls since midnight, ``/call 04c9a0ac-…`` shows one. Who called whom is nobody else's business:
 the bot answers the Telegram users in ``BOT_USERS``, and is silent to all others.
 """
@@ -14,19 +17,75 @@ the bot answers the Telegram users in ``BOT_USERS``, and is silent to all others
 import asyncio
 import logging
 import os
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import aclosing, asynccontextmanager
 from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from aiogram import Bot, Dispatcher, F, Router
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import PRODUCTION, TelegramAPIServer
+from aiogram.exceptions import TelegramNetworkError, TelegramRetryAfter, TelegramServerError
 from aiogram.filters import Command, CommandObject, ExceptionTypeFilter
 from aiogram.types import ErrorEvent, Message
 from aiogram.utils.formatting import Pre
 
-from trtc_records import CallRecord, CallRecordNotFoundError, CallRecordsClient, CallRecordsError, IncompleteWalk
+from trtc_records import (
+    CallRecord,
+    CallRecordNotFoundError,
+    CallRecordsClient,
+    CallRecordsError,
+    CallResult,
+    Checkpoint,
+    FileCheckpoint,
+    IncompleteWalk,
+)
 from trtc_records.summary import Summary, show_length
+
+log = logging.getLogger("bot")
+
+
+class MissedCalls:
+    """The missed calls, posted to a chat as they happen."""
+
+    def __init__(self, bot: Bot, chat: str, zone: tzinfo) -> None:
+        self._bot = bot
+        self._chat = chat
+        self._zone = zone
+        self._sending = asyncio.Lock()
+
+    @asynccontextmanager
+    async def posting(self, client: CallRecordsClient, checkpoint: Checkpoint) -> AsyncIterator[None]:
+        """Post the missed calls meanwhile; an error of it ends the caller's work too."""
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(self._post_all(client, checkpoint))
+            yield
+            async with self._sending:  # a message that is being sent is not sent again after the next start
+                task.cancel()
+
+    async def _post_all(self, client: CallRecordsClient, checkpoint: Checkpoint) -> None:
+        calls = client.follow(
+            call_result=CallResult.NOT_ANSWER,
+            checkpoint=checkpoint,
+            on_invalid=lambda _, error: log.error("a call cannot be read: %s", error),
+        )
+        async with aclosing(calls):
+            async for record in calls:  # asking for the next call says that this one was posted
+                await self._post(f"Missed call\n{describe(record, self._zone)}")
+
+    async def _post(self, text: str) -> None:
+        """Post a message, however long Telegram is away."""
+        while True:
+            try:
+                async with self._sending:
+                    await self._bot.send_message(self._chat, **Pre(text).as_kwargs())
+            except TelegramRetryAfter as error:
+                await asyncio.sleep(error.retry_after)
+            except (TelegramNetworkError, TelegramServerError) as error:
+                log.warning("%s", error)
+                await asyncio.sleep(5)
+            else:
+                return
 
 
 async def show_today(message: Message, client: CallRecordsClient, zone: tzinfo) -> None:
@@ -68,7 +127,7 @@ async def say_not_found(_: ErrorEvent, message: Message) -> None:
 
 async def say_failed(event: ErrorEvent, message: Message) -> None:
     """Say that the call records could not be read, after the client's own retries."""
-    logging.getLogger(__name__).warning("%s", event.exception)
+    log.warning("%s", event.exception)
     await message.answer("The call records cannot be read just now. Try again in a minute.")
 
 
@@ -87,15 +146,21 @@ def make_dispatcher(users: Collection[int]) -> Dispatcher:
 
 
 async def main() -> None:
-    """Answer until Ctrl-C."""
+    """Post and answer until Ctrl-C."""
     logging.basicConfig(level=logging.INFO)
     logging.captureWarnings(capture=True)  # a wrong clock is said by a warning
-    users = {int(user) for user in os.environ["BOT_USERS"].split(",")}
+    users = [int(user) for user in os.environ["BOT_USERS"].split(",")]
+    chat = os.environ.get("BOT_CHAT", str(users[0]))
+    checkpoint = FileCheckpoint(os.environ.get("BOT_STATE", "missed_calls.state"))
     zone = ZoneInfo(os.environ.get("BOT_ZONE", "UTC"))
     server = os.environ.get("BOT_API_SERVER")  # for those who run a Bot API server of their own
     session = AiohttpSession(api=TelegramAPIServer.from_base(server) if server else PRODUCTION)
-    async with CallRecordsClient.from_env() as client, Bot(os.environ["BOT_TOKEN"], session) as bot:
-        await make_dispatcher(users).start_polling(bot, client=client, zone=zone)
+    async with (
+        CallRecordsClient.from_env() as client,
+        Bot(os.environ["BOT_TOKEN"], session) as bot,
+        MissedCalls(bot, chat, zone).posting(client, checkpoint),
+    ):
+        await make_dispatcher(users).start_polling(bot, close_bot_session=False, client=client, zone=zone)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -21,10 +22,11 @@ skip_without("aiogram", remedy="dependency group examples")
 
 from aiogram import Bot  # noqa: E402
 from aiogram.client.session.base import BaseSession  # noqa: E402
+from aiogram.exceptions import TelegramRetryAfter  # noqa: E402
 from aiogram.methods import SendMessage, TelegramMethod  # noqa: E402
 from aiogram.types import Chat, Message, Update, User  # noqa: E402
 
-from trtc_records import CallRecordsClient  # noqa: E402
+from trtc_records import CallRecordsClient, CallResult, FileCheckpoint  # noqa: E402
 from trtc_records.sandbox import Faults, SandboxFixture, make_records  # noqa: E402
 
 pytestmark = [pytest.mark.anyio, pytest.mark.trtc_sandbox(records=250)]
@@ -40,9 +42,12 @@ class NotingSession(BaseSession):
     def __init__(self) -> None:
         super().__init__()
         self.sent: list[SendMessage] = []
+        self.failures: list[Callable[[TelegramMethod[Any]], Exception]] = []
 
     async def make_request(self, bot: Bot, method: TelegramMethod[Any], *_: Any, **__: Any) -> Any:
         assert isinstance(method, SendMessage)
+        if self.failures:
+            raise self.failures.pop()(method)
         self.sent.append(method)
         return Message(message_id=2, date=datetime.now(UTC), chat=Chat(id=int(method.chat_id), type="private"))
 
@@ -148,13 +153,60 @@ def test_description_is_for_people() -> None:
     )
 
 
+async def post_until(sandbox: SandboxFixture, session: NotingSession, state: Path, count: int) -> None:
+    """Run the poster of missed calls until it has posted so many in all."""
+    async with sandbox.client() as client, Bot(TOKEN, session) as bot:
+        missed = bot_example.MissedCalls(bot, str(OWNER), UTC)
+        async with asyncio.timeout(60), missed.posting(client, FileCheckpoint(state)):
+            while len(session.sent) < count:
+                await asyncio.sleep(0.05)
+
+
+def describe_missed(sandbox: SandboxFixture, since: datetime, until: datetime) -> list[str]:
+    """Return the messages for the calls that nobody answered and that ended in a time, in alphabetic order."""
+    return sorted(
+        f"Missed call\n{bot_example.describe(record, UTC)}"
+        for record in sandbox.records
+        if record.call_result == CallResult.NOT_ANSWER and record.end_time and since <= record.end_time <= until
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.trtc_sandbox(records=250, live="20/s", call_seconds=(1, 4))
+async def test_missed_calls_are_posted_once_across_restarts(trtc_sandbox: SandboxFixture, tmp_path: Path) -> None:
+    """Each call that nobody answers is posted once, those of a pause too, and none from before the first start."""
+    session = NotingSession()
+    begin = datetime.now(UTC)
+    for _ in range(3):
+        await post_until(trtc_sandbox, session, tmp_path / "state", len(session.sent) + 3)
+        await asyncio.sleep(1)
+    end = datetime.now(UTC)
+    await asyncio.sleep(6)
+    await post_until(trtc_sandbox, session, tmp_path / "state", len(session.sent) + 1)
+    texts = [method.text for method in session.sent]
+    calls = describe_missed(trtc_sandbox, begin, end)
+    assert [text for text in calls if texts.count(text) != calls.count(text)] == []
+    assert len(calls) > 9
+    assert set(texts) <= set(describe_missed(trtc_sandbox, begin - timedelta(seconds=7), datetime.now(UTC)))
+
+
+@pytest.mark.trtc_sandbox(records=0, live="20/s", call_seconds=1)
+async def test_message_is_sent_again_when_telegram_fails(trtc_sandbox: SandboxFixture, tmp_path: Path) -> None:
+    """A message that Telegram refuses for now, or that does not reach it, is sent again."""
+    session = NotingSession()
+    session.failures.append(lambda method: TelegramRetryAfter(method, "too many", 0))
+    await post_until(trtc_sandbox, session, tmp_path / "state", 2)
+    assert session.failures == []
+    assert len({method.text for method in session.sent}) == len(session.sent)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to stop a process with")
 @pytest.mark.skipif(
     (3, 12) <= sys.version_info < (3, 12, 4),
     reason="CPython 3.12 before 3.12.4 crashes when a process with aiogram ends (aiogram's issue 1547)",
 )
-async def test_process_answers_and_is_quiet(trtc_sandbox: SandboxFixture) -> None:
+async def test_process_answers_and_is_quiet(trtc_sandbox: SandboxFixture, tmp_path: Path) -> None:
     """Against a Bot API server, every warning an error, it answers each request and stops without output."""
     updates = [UPDATE]
     sent: list[dict[str, list[str]]] = []
@@ -180,6 +232,7 @@ async def test_process_answers_and_is_quiet(trtc_sandbox: SandboxFixture) -> Non
             subprocess.Popen,
             [*STRICT, str(EXAMPLES / "bot.py")],
             env={**os.environ, **trtc_sandbox.environment, **account},
+            cwd=tmp_path,
             stderr=subprocess.PIPE,
             text=True,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -9,8 +10,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -20,11 +22,13 @@ from example_programs import EXAMPLES, STRICT, load, skip_without, without_slown
 
 skip_without("fastapi", "uvicorn", remedy="dependency group examples")
 
-from trtc_records import CallResult, CallType  # noqa: E402
+from trtc_records import AuthenticationError, CallRecordsClient, CallResult, CallType, WebhookEvent  # noqa: E402
 from trtc_records.export import make_row  # noqa: E402
 from trtc_records.sandbox import Behaviour, Faults, SandboxFixture, make_records  # noqa: E402
 
 pytestmark = [pytest.mark.anyio, pytest.mark.trtc_sandbox(records=250)]
+
+SECRET = "vT3kq0Zr8d"
 
 
 @asynccontextmanager
@@ -63,7 +67,6 @@ async def test_unusable_id_is_refused(trtc_sandbox_env: SandboxFixture) -> None:
     async with running_service() as http:
         answer = await http.get("/calls/%20")
     assert answer.status_code == 422
-    assert trtc_sandbox_env.stats.requests == 0
 
 
 @pytest.mark.trtc_sandbox(faults=Faults(internal_error=1))
@@ -118,10 +121,21 @@ async def test_bad_query_is_refused(trtc_sandbox_env: SandboxFixture, query: dic
 @pytest.fixture
 def process(trtc_sandbox: SandboxFixture) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run the service as people do, and return it with its address."""
-    command = [*STRICT, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "--port", "0", "--no-use-colors", "service:app"]
+    command = [
+        *STRICT,
+        "-m",
+        "uvicorn",
+        "--app-dir",
+        str(EXAMPLES),
+        "--port",
+        "0",
+        "--no-use-colors",
+        "--no-access-log",
+    ]
+    command.append("service:app")
     with subprocess.Popen(
         command,
-        env={**os.environ, **trtc_sandbox.environment},
+        env={**os.environ, **trtc_sandbox.environment, "CALLBACK_SECRET": SECRET},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -162,6 +176,90 @@ def test_incomplete_stream_says_so(process: tuple[subprocess.Popen[str], str]) -
     running.terminate()
     _, stderr = running.communicate(timeout=30)
     assert "records may be missing, 100 of 300 were read" in stderr
+
+
+@contextmanager
+def listening(address: str) -> Iterator[Iterator[str]]:
+    """Listen to the new calls, and yield their ids."""
+    with (
+        httpx.Client(timeout=30, trust_env=False, verify=False) as http,
+        http.stream("GET", f"{address}/events") as answer,
+    ):
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+        lines = answer.iter_lines()
+        assert next(lines) == ": welcome"
+        yield (json.loads(line.removeprefix("data: "))["call_id"] for line in lines if line.startswith("data: "))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to stop a process with")
+@pytest.mark.trtc_sandbox(records=20, live="20/s", call_seconds=(1, 3))
+def test_process_streams_new_calls_until_it_is_stopped(
+    process: tuple[subprocess.Popen[str], str], trtc_sandbox: SandboxFixture
+) -> None:
+    """Listeners get each call that ends once; a stop ends their streams in order, and quietly."""
+    running, address = process
+    asyncio.run(set_callback(trtc_sandbox, f"{address}/callbacks/{SECRET}/"))
+    with listening(address) as calls, listening(address) as others:
+        first, second = list(islice(calls, 60)), list(islice(others, 40))
+        running.send_signal(signal.SIGTERM)
+        first += calls
+        second += others
+    _, stderr = running.communicate(timeout=30)
+    assert len(set(first)) == len(first) == len(set(first) & {record.call_id for record in trtc_sandbox.records})
+    assert set(second) <= set(first)
+    counts = trtc_sandbox.stats.webhooks
+    assert counts["posted"] > 60 > counts["failed"]  # after the stop, nobody takes them
+    unexpected = [line for line in without_slowness(stderr).splitlines() if not line.startswith("INFO:")]
+    assert (unexpected, running.returncode in {0, -signal.SIGTERM}) == ([], True)
+
+
+async def set_callback(sandbox: SandboxFixture, url: str) -> None:
+    async with sandbox.client() as client:
+        await client.set_webhook(url, [WebhookEvent.CALL_ENDED])
+
+
+async def test_slow_listener_is_ended_and_holds_up_nobody() -> None:
+    """A listener gets the calls that waited for it before its stream ends; another one goes on."""
+    service = load("service")
+    listeners = service.Listeners()
+    slow, quick = listeners.listen(), listeners.listen()
+    assert await anext(quick) == await anext(slow) == b": welcome\n\n"
+    record = make_records(1)[0]
+    for _ in range(service.MOST_BEHIND + 1):
+        listeners.publish(record)
+        assert (await anext(quick)).startswith(b"data: {")
+    assert len([event async for event in slow]) == service.MOST_BEHIND
+    listeners.publish(record)
+    assert (await anext(quick)).startswith(b"data: {")
+    listeners.close()
+    assert [event async for event in quick] == []
+
+
+async def test_silent_stream_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A listener without news gets a comment from time to time."""
+    service = load("service")
+    monkeypatch.setattr(service, "SILENCE", 0.01)
+    events = service.Listeners().listen()
+    assert [await anext(events) for _ in range(2)] == [b": welcome\n\n", b": no news\n\n"]
+    await events.aclose()
+
+
+async def test_events_are_unavailable_without_the_feed(
+    trtc_sandbox_env: SandboxFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the feed has failed for good, listeners get 503, and the rest of the service goes on."""
+
+    async def fail(*_: object, **__: object) -> AsyncIterator[object]:
+        raise AuthenticationError(70003)
+        yield
+
+    monkeypatch.setattr(CallRecordsClient, "follow", fail)
+    async with running_service() as http:
+        await asyncio.sleep(0)
+        answer = await http.get("/events")
+        assert (await http.get(f"/calls/{trtc_sandbox_env.records[0].call_id}")).status_code == 200
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to stop a process with")

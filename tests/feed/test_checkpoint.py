@@ -57,6 +57,23 @@ async def test_two_feeds_of_a_process_do_not_share_a_file(tmp_path: Path) -> Non
     await checkpoint.aclose()
 
 
+async def test_a_cancelled_save_is_ended_before_the_next(tmp_path: Path) -> None:
+    """A cancellation leaves its thread writing; the save and the close that follow wait for it."""
+    checkpoint = FileCheckpoint(tmp_path / "seen.db")
+    await checkpoint.load()
+    many = [(number, 10) for number in range(100_000)]
+    saving = asyncio.create_task(checkpoint.save("one", many, 0))
+    await asyncio.sleep(0.005)
+    saving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await saving
+    await checkpoint.save("two", [(-1, 20)], 0)
+    await checkpoint.aclose()
+    place, seen = await checkpoint.load()
+    await checkpoint.aclose()
+    assert (place, len(seen)) == ("two", 100_001)
+
+
 async def test_another_process_is_kept_out_until_it_ends_in_whatever_way(tmp_path: Path) -> None:
     """A lock ends with its process, even by SIGKILL, and its last save is there."""
     path = tmp_path / "seen.db"
