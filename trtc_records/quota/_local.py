@@ -21,7 +21,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, cast, runtime_checkable
 from weakref import ReferenceType, WeakKeyDictionary, WeakValueDictionary
 
 from aiolimiter import AsyncLimiter
@@ -160,9 +160,13 @@ def adapt(limiter: object) -> AdaptiveRateLimiter:
             f"limiter={shorten(limiter)}: it waits for release(), which is never called, as a rate limiter's permits "
             "come with time; pass a rate limiter such as LocalRateLimiter(100), and max_in_flight= for requests at once"
         )
-    if not isinstance(limiter, RateLimiter) or _is_sync(limiter.acquire):
+    # Not isinstance(): from Python 3.12 on it does not see the attributes that a mock makes up.
+    acquire = getattr(limiter, "acquire", None)
+    if not callable(acquire) or _is_sync(acquire):
         raise ConfigurationError(f"limiter={shorten(limiter)}: pass an object with 'async def acquire()'")
-    return limiter if isinstance(limiter, AdaptiveRateLimiter) else BrakedLimiter(limiter)
+    if callable(getattr(limiter, "slow_down", None)):
+        return cast("AdaptiveRateLimiter", limiter)
+    return BrakedLimiter(cast("RateLimiter", limiter))
 
 
 def _is_sync(function: Callable[[], object]) -> bool:
