@@ -134,7 +134,7 @@ _register(follow.follow, follow.EXAMPLES, short_help="Write each call's record s
 _register(get.get, get.EXAMPLES)
 _register(doctor.doctor, doctor.EXAMPLES, short_help="Check configuration, network, clock and account.")
 _register(usersig.usersig, usersig.EXAMPLES, environment=False)
-_register(schema.schema, schema.EXAMPLES, environment=False)
+_register(schema.schema, schema.EXAMPLES, environment=False, short_help="Print the columns of every export.")
 _register(sandbox.sandbox, sandbox.EXAMPLES, environment=False)
 
 _webhook: Final = typer.Typer(epilog=_make_epilog(webhook.EXAMPLES, _ENVIRONMENT))
