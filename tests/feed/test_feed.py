@@ -107,6 +107,7 @@ def test_a_since_before_the_lookback_is_read_from_there() -> None:
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
@@ -183,6 +184,7 @@ def follow_for(service: LiveService, seconds: float, **arguments: Any) -> Taken:
     return virtual_time.run(main())
 
 
+@pytest.mark.slow
 def test_a_busy_window_delays_no_short_call() -> None:
     """While a long window of many pages is read, the short one is read in between."""
     calls = [make_call(number, DAY - 8 * HOUR + number * 10, 30) for number in range(2_880)]
@@ -301,6 +303,7 @@ def test_a_restart_after_more_than_seven_days_names_the_gap() -> None:
     assert min(record.start_time.timestamp() for record, _ in taken) >= BEGIN + 2 * DAY
 
 
+@pytest.mark.slow
 def test_a_feed_down_for_longer_than_its_lookback_loses_nothing() -> None:
     """It goes on from its mark."""
     calls = [make_call(number, DAY + number * 600, 60) for number in range(6 * 60)]
@@ -318,6 +321,7 @@ def test_a_feed_down_for_longer_than_its_lookback_loses_nothing() -> None:
     assert_once(virtual_time.run(main()), {call.record.call_id for call in calls})
 
 
+@pytest.mark.slow
 def test_memory_holds_digests_of_the_lookback_only() -> None:
     """The digests in memory and in the checkpoint do not grow with the age of a feed."""
     service = LiveService([make_call(number, DAY + number * 60, 20) for number in range(60 * 24)], begin=DAY)

@@ -32,7 +32,7 @@ from trtc_records import (
 )
 from trtc_records.sandbox import Behaviour, Sandbox, make_records
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 KEY = "k" * 64
 HOUR = 3_600
