@@ -63,7 +63,8 @@ async def test_a_cancelled_save_is_ended_before_the_next(tmp_path: Path) -> None
     await checkpoint.load()
     many = [(number, 10) for number in range(100_000)]
     saving = asyncio.create_task(checkpoint.save("one", many, 0))
-    await asyncio.sleep(0.005)
+    while not checkpoint._turn.locked():
+        await asyncio.sleep(0)
     saving.cancel()
     with pytest.raises(asyncio.CancelledError):
         await saving
