@@ -13,13 +13,16 @@ from trtc_records._api.times import since_epoch
 from trtc_records._checks import check_count, check_text
 from trtc_records._errors import ConfigurationError, shorten
 
-__all__ = ["RETENTION", "Order", "Query", "check_call_id", "check_order", "check_query", "check_time"]
+__all__ = ["READABLE_AFTER", "RETENTION", "Order", "Query", "check_call_id", "check_order", "check_query", "check_time"]
 
 Order = Literal["service", "time"]
 """The order in which a walk yields records."""
 
 RETENTION: Final = 7 * 86_400
 """Seconds for which the service keeps a record."""
+
+READABLE_AFTER: Final = 5
+"""Seconds from the end of a call until its record can be read: https://trtc.io/document/68940."""
 
 _LARGEST_TIME: Final = 253_402_300_799  # the last second of the year 9999
 

@@ -18,7 +18,7 @@ import anyio
 import attrs
 
 from trtc_records._api.models import CallRecord, CallRecordPage
-from trtc_records._api.query import RETENTION, Query
+from trtc_records._api.query import READABLE_AFTER, RETENTION, Query
 from trtc_records._errors import (
     CallRecordsError,
     ConfigurationError,
@@ -34,7 +34,7 @@ from trtc_records._walking.window import EDGE_MARGIN, pin_window
 from trtc_records._warn import warn_caller
 from trtc_records.feed._place import Place
 from trtc_records.feed._progress import SAVE_AT_LEAST, Progress
-from trtc_records.feed._schedule import APPEARANCE, SLACK, Window, make_windows
+from trtc_records.feed._schedule import SLACK, Window, make_windows
 from trtc_records.feed._seen import Digest, digest_of, digest_of_raw
 
 __all__ = ["Feed", "Wake"]
@@ -340,4 +340,4 @@ def _is_old(digest: Digest, record: CallRecord, place: Place) -> bool:
     if record.end_time is None and place.mark is not None:
         return False  # its digest has the start in place of the end
     # Behind the first reading it is one that appears late, or that an earlier window than ever before has found.
-    return digest[1] + (APPEARANCE if place.mark is None else _LATE) < place.begun
+    return digest[1] + (READABLE_AFTER if place.mark is None else _LATE) < place.begun

@@ -15,13 +15,10 @@ import attrs
 from trtc_records._api.query import RETENTION
 from trtc_records._errors import ConfigurationError, shorten
 
-__all__ = ["APPEARANCE", "SLACK", "Window", "check_lookback", "make_windows"]
-
-APPEARANCE: Final = 5
-"""Seconds from the end of a call until its record can be read: https://trtc.io/document/68940."""
+__all__ = ["SLACK", "Window", "check_lookback", "make_windows"]
 
 SLACK: Final = 15
-"""Seconds by which a window begins earlier than it must: :data:`APPEARANCE`, and records that appear late."""
+"""Seconds by which a window begins earlier than it must: those until a record can be read, and some to be late."""
 
 _SHORTEST: Final = 300
 """Seconds of the longest call that the shortest window finds."""

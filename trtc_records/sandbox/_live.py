@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 import attrs
 
+from trtc_records._api.query import READABLE_AFTER
 from trtc_records.sandbox._data import Calls
 from trtc_records.sandbox._options import Lengths
 from trtc_records.sandbox._store import RecordStore
@@ -18,7 +19,6 @@ from trtc_records.sandbox._store import RecordStore
 __all__ = ["CallEvent", "LiveCalls"]
 
 _USERS: Final = 200
-_PROCESSING: Final = 5  # seconds from the end of a call until its record can be read: https://trtc.io/document/68940
 _SAMPLES: Final = 256  # calls from which those under way at the start are drawn
 _MOST_UNDER_WAY: Final = 200_000  # calls, which take 200 MB
 
@@ -76,7 +76,7 @@ class LiveCalls:
                 case "end":
                     self.events.append(CallEvent(time, "end", call))
                     self._processed.append(call)
-                    self._schedule(time + _PROCESSING, "appear", call)
+                    self._schedule(time + READABLE_AFTER, "appear", call)
                 case _:
                     self._store.add(self._processed.popleft())
 

@@ -9,6 +9,8 @@ from typing import Any, Final, Literal, get_args
 
 import attrs
 
+from trtc_records._api.query import RETENTION
+
 __all__ = [
     "Behaviour",
     "Beyond",
@@ -40,7 +42,6 @@ _QUOTA_CODES: Final = (60007, 60011, 60018, 60019)
 _RATE: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)/(s|min|h|day)", re.ASCII)
 _RATE_UNITS: Final = {"s": 1, "min": 60, "h": 3_600, "day": 86_400}
 _GREATEST_RATE: Final = 1_000  # calls per second
-_LONGEST_CALL: Final = 604_800  # seconds; the record of a longer one is too old to be served
 _FAULT_KINDS: Final = (
     "http_502",
     "http_429",
@@ -119,6 +120,8 @@ def read_rate(value: object) -> float:
 def read_lengths(value: object) -> Lengths | None:
     """Read *call_seconds*: a mean, a pair of bounds, or ``None``.
 
+    The record of a call that is longer than the service keeps records is never served.
+
     Raises:
         ValueError: It is none of these; the message names the remedy.
     """
@@ -129,10 +132,10 @@ def read_lengths(value: object) -> Lengths | None:
         if len(value) != 2:
             raise ValueError(f"call_seconds cannot be {value!r}: {remedy}")
         least, greatest = value
-        require_number("call_seconds", least, minimum=0, maximum=_LONGEST_CALL, remedy=remedy)
-        require_number("call_seconds", greatest, minimum=least, maximum=_LONGEST_CALL, remedy=remedy)
+        require_number("call_seconds", least, minimum=0, maximum=RETENTION, remedy=remedy)
+        require_number("call_seconds", greatest, minimum=least, maximum=RETENTION, remedy=remedy)
         return float(least), float(greatest)
-    require_number("call_seconds", value, minimum=0, maximum=_LONGEST_CALL / 1.5, remedy=remedy)
+    require_number("call_seconds", value, minimum=0, maximum=RETENTION / 1.5, remedy=remedy)
     assert isinstance(value, int | float)
     return value * 0.5, value * 1.5
 

@@ -42,7 +42,7 @@ from typing import Any, Final
 import attrs
 
 from trtc_records._api.models import CallRecord, CallRecordPage
-from trtc_records._api.query import RETENTION, check_query
+from trtc_records._api.query import READABLE_AFTER, RETENTION, check_query
 from trtc_records._api.wire import record_to_json
 from trtc_records._checks import clean_text
 from trtc_records._client import PAGE_SIZE, CallRecordsClient
@@ -104,8 +104,8 @@ _MARKS: Final = "read_until"
 """The key in dlt's state of the resource: per SDKAppID, the Unix seconds until which everything was read."""
 _RECORDS_PER_TABLE: Final = 5_000
 """The items that dlt gathers before it writes."""
-_APPEARANCE: Final = 10
-"""Seconds before now at which a sync ends: a record appears 5 seconds after its call ended."""
+_MARGIN: Final = 2 * READABLE_AFTER
+"""Seconds before now at which a sync ends, since later calls may have no record yet."""
 _TABLES_AHEAD: Final = 2
 _DATASET_NAME: Final = re.compile("[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _REASON_CHARACTERS: Final = 300
@@ -523,7 +523,7 @@ class _Walk:
         for records in iterate(self._read(client), ahead=_TABLES_AHEAD):
             yield _make_table(records)
         # The walk ended its window by the service's clock, which this machine's may be far from.
-        self.end += round(client.service_time - time.time()) - _APPEARANCE
+        self.end += round(client.service_time - time.time()) - _MARGIN
         if self.complete:
             marks[app] = self.end
 

@@ -14,10 +14,11 @@ from collections.abc import Awaitable, Callable, Hashable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from trtc_records._api.query import READABLE_AFTER
 from trtc_records._errors import CallRecordNotFoundError, CallRecordsError, LimiterUnavailableError, shorten
 from trtc_records.quota._local import QUOTA, LocalRateLimiter
 from trtc_records.webhooks._events import CallEnded, CallStarted, MembersChanged, UnknownWebhook
-from trtc_records.webhooks._schedule import READABLE_AFTER, Recent, Schedule
+from trtc_records.webhooks._schedule import Recent, Schedule
 
 if TYPE_CHECKING:
     from trtc_records._client import CallRecordsClient

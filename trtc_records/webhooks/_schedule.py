@@ -16,10 +16,9 @@ from typing import Final
 
 import attrs
 
-__all__ = ["READABLE_AFTER", "Recent", "Schedule"]
+from trtc_records._api.query import READABLE_AFTER
 
-READABLE_AFTER: Final = 5.0
-"""Seconds from the end of a call until its record can be queried."""
+__all__ = ["Recent", "Schedule"]
 
 _LOOKS: Final = (READABLE_AFTER, 7.0, 11.0, 19.0, 35.0, 65.0)
 """Seconds from a callback to each look-up."""
