@@ -23,7 +23,7 @@ ROOMS: Final[dict[str, set[str]]] = {
     "archive": {"_api", "_client", "_errors", "_starts", "_walking", "_warn", "export"},
     "warehouse": {"_api", "_checks", "_client", "_errors", "_secret", "_warn", "export"},
     "webhooks": {"_api", "_checks", "_client", "_errors", "quota"},
-    "sandbox": {"_api", "_secret"},
+    "sandbox": {"_api", "_checks", "_secret"},
     "summary": {"_api"},
     "export": {"_api", "_errors", "_warn"},
     "_starts": set(),

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import ipaddress
 import string
 from typing import Final
 
 from trtc_records._errors import ConfigurationError, shorten
 
-__all__ = ["check_callback", "check_count", "check_sdk_app_id", "check_seconds", "check_text", "clean_text", "trim"]
+__all__ = [
+    "check_callback",
+    "check_count",
+    "check_sdk_app_id",
+    "check_seconds",
+    "check_text",
+    "clean_text",
+    "is_loopback",
+    "trim",
+]
 
 _LARGEST: Final = 2**31 - 1
 _LARGEST_ID: Final = 2**63 - 1
@@ -72,3 +82,11 @@ def clean_text(value: object) -> str | None:
     except UnicodeEncodeError:
         return None
     return text
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host of a URL is this machine by its name or address."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

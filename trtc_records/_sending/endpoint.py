@@ -14,7 +14,7 @@ from typing import Final
 import httpx
 
 from trtc_records._api.models import REGION_HOSTS, Region
-from trtc_records._checks import clean_text, trim
+from trtc_records._checks import clean_text, is_loopback, trim
 from trtc_records._errors import ConfigurationError, shorten
 from trtc_records._secret import Secret, hide
 
@@ -46,7 +46,7 @@ def check_base_url(region: Region | str | None, base_url: object) -> httpx.URL:
         raise ConfigurationError(
             "base_url: not a URL of the form 'https://host', with a port and a path if need be, and no more"
         )
-    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.host)):
+    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.host)):
         origin = f"{url.scheme}://{url.netloc.decode()}"
         raise ConfigurationError(
             f"base_url={origin!r}: pass an https:// URL, as the credential travels in it "
@@ -71,15 +71,6 @@ def _check_region(region: object) -> Region:
         if name in set(Region):
             return Region(name)
     raise ConfigurationError(f"region={shorten(region)}: pass one of {REGION_HOSTS}")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def choose_proxy(url: httpx.URL, proxy: object) -> httpx.Proxy | None:

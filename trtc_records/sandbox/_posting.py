@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import ssl
 import string
@@ -13,6 +12,7 @@ from functools import cache
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from trtc_records._checks import is_loopback
 from trtc_records.sandbox._callbacks import Callback, Callbacks
 from trtc_records.sandbox._http import ProtocolError, Target, post
 from trtc_records.sandbox._service import Service
@@ -38,20 +38,13 @@ def _find_target(url: str, query: str) -> Target | None:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return None
-    if parts.scheme not in {"http", "https"} or not _is_loopback(host):
+    if parts.scheme not in {"http", "https"} or not is_loopback(host):
         return None
     tls = _trust_all() if parts.scheme == "https" else None
     if port is None:
         port = 443 if tls else 80
     address = f"{parts.path or '/'}?{'&'.join(filter(None, (parts.query, query)))}"
     return Target(host, port, quote(address, safe=_PRINTABLE).encode(), tls)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @cache
