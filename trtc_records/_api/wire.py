@@ -21,7 +21,7 @@ from trtc_records._api.models import CallRecord, CallResult, CallType, InvalidRe
 from trtc_records._api.times import since_epoch
 from trtc_records._errors import ResponseDecodeError
 
-__all__ = ["read_integer", "record_from_json", "record_to_json", "records_from_json"]
+__all__ = ["read_integer", "read_room_id_type", "record_from_json", "record_to_json", "records_from_json"]
 
 _DEEPEST: Final = 100
 """Levels of an unknown field: Python's own limit is some 1,000 calls."""
@@ -231,7 +231,7 @@ def _keep_unknown(known: type[Enum], *kinds: type) -> _Read:
     return read
 
 
-def _read_room_id_type(value: object, _: object) -> RoomIdType | int | str:
+def read_room_id_type(value: object, _: object = None) -> RoomIdType | int | str:
     """Read a RoomIdType, which is a string in Tencent's table and an integer in every sample."""
     if value is None:
         return RoomIdType.NONE
@@ -266,7 +266,7 @@ _FIELDS: Final[dict[str, tuple[str, _Read, _Write]]] = {
     "accept_time": ("AcceptTime", _read_optional_time, _to_seconds),
     "end_time": ("EndTime", _read_optional_time, _to_seconds),
     "room_id": ("RoomId", _read_optional_text, str),
-    "room_id_type": ("RoomIdType", _read_room_id_type, _to_plain),
+    "room_id_type": ("RoomIdType", read_room_id_type, _to_plain),
 }
 _KNOWN_NAMES: Final = frozenset(name for name, _, _ in _FIELDS.values())
 _DEFAULTS: Final = dict.fromkeys(("CalleeList_Account", "AcceptTime", "EndTime", "RoomId", "RoomIdType"))

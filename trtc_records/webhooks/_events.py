@@ -16,7 +16,7 @@ import attrs
 
 from trtc_records._api.models import CallRecord, MediaType, RoomIdType
 from trtc_records._api.webhook import WebhookEvent
-from trtc_records._api.wire import read_integer, record_from_json
+from trtc_records._api.wire import read_integer, read_room_id_type, record_from_json
 from trtc_records._checks import clean_text
 from trtc_records._errors import CallRecordsError, ResponseDecodeError, shorten
 
@@ -306,7 +306,7 @@ def _read_start(root: _Object) -> CallStarted:
         media_type=MediaType(medium) if medium in set(MediaType) else medium or None,
         chat_group_id=info.read_text("ChatGroupId"),
         room_id=info.read_text("RoomId"),
-        room_id_type=_read_room_id_type(info),
+        room_id_type=read_room_id_type(info.read_text("RoomIdType") or None),
         members=root.read_list("UserList", _read_member),
         event_time=event_time,
         extra=root.rest("CallbackCommand", "CallInfo", "UserList", "EventTime")
@@ -336,12 +336,3 @@ def _read_member_change(item: _Object) -> MemberChange:
     return MemberChange(
         user_id=item.read_user_id(), action=item.read_text("ActionType"), extra=item.rest("User_Account", "ActionType")
     )
-
-
-def _read_room_id_type(info: _Object) -> RoomIdType | int | str:
-    text = info.read_text("RoomIdType")
-    try:
-        number = read_integer(text) if text else RoomIdType.NONE
-    except ValueError:
-        return text
-    return RoomIdType(number) if number in set(RoomIdType) else number
