@@ -260,11 +260,10 @@ class Feed:
         """Enter the calls of a page that are new."""
         place = self._progress.place
         assert place is not None
-        digests = ((record, digest_of(record)) for record in page.records)
-        new = [(record, digest) for record, digest in digests if not self._progress.has(digest)]
-        for record, digest in sorted(new, key=lambda entry: entry[1][1]):
+        found = [(record, digest_of(record)) for record in page.records]
+        for record, digest in sorted(found, key=lambda entry: entry[1][1]):
             if self._progress.has(digest):
-                continue  # twice on the page
+                continue
             self._progress.add(digest)
             if _is_old(digest, record, place):
                 self._progress.note_given(digest)
