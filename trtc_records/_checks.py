@@ -11,6 +11,7 @@ from trtc_records._errors import ConfigurationError, shorten
 __all__ = [
     "check_callback",
     "check_count",
+    "check_methods",
     "check_sdk_app_id",
     "check_seconds",
     "check_text",
@@ -62,6 +63,18 @@ def check_callback(name: str, value: object) -> None:
     """
     if value is not None and not callable(value):
         raise ConfigurationError(f"{name}={shorten(value)}: pass a function, or leave it out")
+
+
+def check_methods(name: str, value: object, protocol: type) -> None:
+    """Check an object of the caller's that may be left out.
+
+    Raises:
+        ConfigurationError: It has not the methods of *protocol*, or is a class that has them.
+    """
+    if isinstance(value, type):
+        raise ConfigurationError(f"{name}={shorten(value)}: a class; pass an instance of it")
+    if value is not None and not isinstance(value, protocol):
+        raise ConfigurationError(f"{name}={shorten(value)}: pass an object with the methods of {protocol.__name__}")
 
 
 def trim(value: object) -> object:

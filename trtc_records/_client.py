@@ -31,9 +31,16 @@ from trtc_records._api.protocol import (
 )
 from trtc_records._api.query import Order, Query, check_call_id, check_order, check_query, check_time
 from trtc_records._api.webhook import Webhook, WebhookEvent, check_replacement, check_webhook
-from trtc_records._checks import check_callback, check_count, check_sdk_app_id, check_seconds, check_text
+from trtc_records._checks import (
+    check_callback,
+    check_count,
+    check_methods,
+    check_sdk_app_id,
+    check_seconds,
+    check_text,
+)
 from trtc_records._environment import make_redis_limiter, read_environment, read_redis_url
-from trtc_records._errors import ConfigurationError, ResponseDecodeError, shorten
+from trtc_records._errors import ConfigurationError, ResponseDecodeError
 from trtc_records._secret import hide, hide_secrets
 from trtc_records._sending.clock import ServiceClock
 from trtc_records._sending.credentials import UserSigProvider, make_credential
@@ -401,9 +408,8 @@ class CallRecordsClient:
         query = attrs.evolve(query, start_time=check_time("since", since))
         check_callback("on_invalid", on_invalid)
         check_callback("on_incomplete", on_incomplete)
-        for name, value, kind in (("checkpoint", checkpoint, Checkpoint), ("wake", wake, Wake)):
-            if value is not None and not isinstance(value, kind):
-                raise ConfigurationError(f"{name}={shorten(value)}: pass an object with the methods of {kind.__name__}")
+        check_methods("checkpoint", checkpoint, Checkpoint)
+        check_methods("wake", wake, Wake)
         self._requester.check_open()
         feed = Feed(
             open_reading=partial(self._open_reading, pace=self._feed_pace, keep_invalid=on_invalid is not None),

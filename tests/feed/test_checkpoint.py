@@ -141,7 +141,7 @@ async def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("path", ["absent/seen.db", "."])
+@pytest.mark.parametrize("path", ["absent/seen.db", ".", "\0", "\ud800"])
 async def test_a_path_that_cannot_be_opened_is_named(tmp_path: Path, path: str) -> None:
     """A directory that does not exist, or a directory itself."""
     with pytest.raises(ConfigurationError, match=r"FileCheckpoint\('.*'\): .*check that the directory exists"):

@@ -286,6 +286,18 @@ def test_a_flood_of_hints_keeps_to_a_tenth_of_the_quota() -> None:
     assert len(service.answered_at) <= 900 * 20
 
 
+def test_a_hint_of_another_type_has_the_shortest_window_read() -> None:
+    """An event of asyncio, whose wait() returns True, is a hint without a start."""
+    service = LiveService([make_call(1, DAY + 60, 20)], begin=DAY)
+
+    class Hint:
+        async def wait(self) -> Any:
+            await asyncio.sleep(30)
+            return True
+
+    assert len(follow_for(service, 300, wake=Hint())) == 1
+
+
 def test_a_restart_after_more_than_seven_days_names_the_gap() -> None:
     """Calls that expired meanwhile are warned about, and the feed goes on with those that are left."""
     calls = [make_call(number, DAY + number * HOUR, 60) for number in range(24 * 12)]

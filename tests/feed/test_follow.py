@@ -406,7 +406,10 @@ async def test_a_filter_is_part_of_the_place(tmp_path: Path, call_result: str) -
         ({"interval": 0}, "interval=0"),
         ({"interval": float("nan")}, "interval=nan"),
         ({"checkpoint": "seen.db"}, "checkpoint='seen.db'"),
+        ({"checkpoint": FileCheckpoint}, "checkpoint=.*a class; pass an instance of it"),
+        ({"checkpoint": FileCheckpoint("\0")}, r"FileCheckpoint\('\\x00'\): .*check that the directory exists"),
         ({"wake": 5}, "wake=5"),
+        ({"wake": asyncio.Event}, "wake=.*a class; pass an instance of it"),
     ],
 )
 async def test_arguments_that_cannot_be_used_are_named(arguments: dict[str, Any], message: str) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records import raw_record
 
-from trtc_records import CallRecordsError, CallResult, MediaType, RoomIdType, record_from_json
+from trtc_records import CallRecordsError, CallResult, ConfigurationError, MediaType, RoomIdType, record_from_json
 from trtc_records.webhooks import (
     CallEnded,
     CallMember,
@@ -271,3 +271,16 @@ def test_no_bytes_bring_another_error(body: bytes, query: bytes) -> None:
     """Bytes that are no callback are a WebhookError."""
     with pytest.raises(WebhookError):
         parse(body, query)
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "message"),
+    [
+        (None, b"{}", "query=None: pass the URL's query string"),
+        ("SdkAppid=1", None, "body=None: pass the request's body"),
+    ],
+)
+def test_an_argument_of_another_type_is_named(query: Any, body: Any, message: str) -> None:
+    """It is the caller's mistake, not the sender's."""
+    with pytest.raises(ConfigurationError, match=message):
+        parse_webhook(query, body, sdk_app_id=1)

@@ -26,7 +26,7 @@ def lock(directory: Path) -> Iterator[None]:
     try:
         connection = sqlite3.connect(path, timeout=0, isolation_level=None)
     except sqlite3.OperationalError as error:
-        raise ConfigurationError(f"directory={directory}: cannot be locked: {error}") from None
+        raise ConfigurationError(f"directory={directory.parent}: {path} cannot be locked: {error}") from None
     with closing(connection):
         try:
             connection.execute("BEGIN EXCLUSIVE")

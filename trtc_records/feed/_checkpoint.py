@@ -125,7 +125,7 @@ class FileCheckpoint:
         try:
             # isolation_level=None: this class begins and ends transactions itself.
             file = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, ValueError) as error:  # ValueError: no system takes the path
             raise ConfigurationError(f"{self}: {error}: check that the directory exists and can be written") from None
         try:
             found = self._lock_and_read(file)

@@ -317,7 +317,7 @@ class Feed:
         except TimeoutError:
             return
         _, latest = self._get_times()
-        age = 0.0 if started is None else latest - started.timestamp()
+        age = latest - started.timestamp() if isinstance(started, datetime) else 0.0
         hinted = next((window for window in self._windows if window.span >= age), self._windows[-1])
         hinted.due_at = asyncio.get_running_loop().time()
 

@@ -18,7 +18,7 @@ from trtc_records._api.models import CallRecord, MediaType, RoomIdType
 from trtc_records._api.webhook import WebhookEvent
 from trtc_records._api.wire import read_integer, read_room_id_type, record_from_json
 from trtc_records._checks import clean_text
-from trtc_records._errors import CallRecordsError, ResponseDecodeError, shorten
+from trtc_records._errors import CallRecordsError, ConfigurationError, ResponseDecodeError, shorten
 
 __all__ = [
     "CallEnded",
@@ -146,9 +146,14 @@ def parse_webhook(
         sdk_app_id: The app whose callbacks are expected.
 
     Raises:
+        ConfigurationError: *query* or *body* is of another type.
         WebhookError: It is another app's, or cannot be read; with the path of the bad value and the HTTP status to
             answer with.
     """
+    if not isinstance(query, str | bytes | Mapping):
+        raise ConfigurationError(f"query={shorten(query)}: pass the URL's query string, or its parameters")
+    if not isinstance(body, str | bytes | bytearray | memoryview):
+        raise ConfigurationError(f"body={shorten(body)}: pass the request's body, as bytes or text")
     parameters = _read_query(query)
     _check_app(parameters.get("sdkappid", []), sdk_app_id)
     content = body.encode(errors="replace") if isinstance(body, str) else bytes(body)
