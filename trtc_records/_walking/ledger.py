@@ -3,7 +3,7 @@
 State: everything seen on the pages of one list. All that touches it is in this file. Its size does not depend on how
 many records there are.
 
-Records are told apart by keys: hashes of all their fields, since two records may share an id, or have none. Whether a
+Records are known by keys: hashes of all their fields, since two records may share an id, or have none. Whether a
 page brings news, or a record left, is decided without the fields that this version does not know: one of them may be
 another in each answer.
 """

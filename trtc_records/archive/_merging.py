@@ -43,7 +43,7 @@ class SortedRecords:
 def merge(new: Iterable[CallRecord], old: Iterable[CallRecord]) -> Iterator[CallRecord]:
     """Yield all of *new*, and those of *old* that it lacks, in order of time; both have that order.
 
-    A call is told apart by its id, its caller and its start, since the service may give several calls one id; without
+    A call is known by its id, its caller and its start, since the service may give several calls one id; without
     an id, by everything.
     """
     marked = heapq.merge(

@@ -1,6 +1,6 @@
 """The calls that a feed has dealt with.
 
-A call is known by its id, caller and start, so that calls that share an id are told apart, and a record that is amended
+A call is known by its id, caller and start, so that calls with one id are distinguished, and a record that is amended
 later is not another call.
 
 State: digests of calls by the hour in which the call ended, so that old ones are forgotten together. All that

@@ -28,7 +28,7 @@ _LOOKS: Final = (READABLE_AFTER, 7.0, 11.0, 19.0, 35.0, 65.0)
 class _Entry:
     """A call to look up."""
 
-    told_at: float
+    called_back_at: float
     """The time of the last callback for it."""
     due_at: float
     looks: int = 0
@@ -54,7 +54,7 @@ class Schedule:
         """Add the call of a callback; return ``False`` if there is no place for it."""
         entry = self._entries.get(call_id)
         if entry is not None:
-            entry.told_at = now
+            entry.called_back_at = now
             entry.due_at = min(entry.due_at, now + READABLE_AFTER)
             return True
         if len(self._entries) >= self._capacity:
@@ -86,7 +86,7 @@ class Schedule:
         entry = self._entries.get(call_id)
         if entry is None:
             return False
-        due_at = next((entry.told_at + delay for delay in _LOOKS if entry.told_at + delay > now), None)
+        due_at = next((entry.called_back_at + delay for delay in _LOOKS if entry.called_back_at + delay > now), None)
         if due_at is None:
             self.remove(call_id)
             return False
