@@ -41,8 +41,8 @@ OTHER_PYTHONS = [
     version for version in nox.project.python_versions(PROJECT) if version != THIS_PYTHON and is_installed(version)
 ]
 WITH_AND_WITHOUT_EXTRAS = nox.parametrize("extras", ["[all]", ""], ids=["extras", "core"])
-PARALLEL = (f"--numprocesses={2 * (os.cpu_count() or 1)}", "--dist=worksteal")
-"""Two processes of tests per core, as many tests wait; each takes over tests from those that are behind."""
+PARALLEL = ("--numprocesses=auto", "--dist=worksteal")
+"""A process of tests per core, each taking over tests from those that are behind."""
 
 nox.options.sessions = ["lint", "types", "tests", *["pythons"] * bool(OTHER_PYTHONS), "coverage", "docs", "demo"]
 

@@ -129,7 +129,7 @@ async def test_a_fault_that_stays_is_an_error_after_the_last_attempt(make_client
     """A fault that stays is an error after the last of three attempts."""
     async with (
         serve(flaky_pages(10, [FAULTS[name]], 1.0)) as server,
-        make_client(base_url=server.base_url, attempts=3, timeout=0.1) as client,
+        make_client(base_url=server.base_url, attempts=3, timeout=0.5) as client,
     ):
         with pytest.raises((TransportError, ServerError, ResponseDecodeError)):
             await client.get_page()
