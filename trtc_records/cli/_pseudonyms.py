@@ -53,4 +53,4 @@ def note_pseudonyms(pseudonyms: Pseudonyms | None) -> None:
         return
     note(f"  ids       pseudonyms of the key {pseudonyms.fingerprint}")
     if pseudonyms.left_out:
-        note(f"  left out  {pseudonyms.left_out:,} values of fields that this version does not know")
+        note(f"  left out  fields that this version does not know: {pseudonyms.left_out:,}")
