@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,16 @@ def test_ids_are_pseudonyms(run: Run, sandbox: Sandbox, tmp_path: Path, command:
     assert f"ids       pseudonyms of the key {Pseudonyms(KEY).fingerprint}" in done.stderr
 
 
+def count_in(sent: list[Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return a function that adds each request to *sent*, and answers that there are no records."""
+
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        sent.append(body)
+        return page_answer([], 0, 0)
+
+    return answer
+
+
 @each_command
 @pytest.mark.parametrize(
     ("environment", "explanation"),
@@ -78,7 +89,7 @@ def test_nothing_is_read_without_a_key(
 ) -> None:
     """A key that is missing or too short is an error with a remedy, before anything is sent or written."""
     sent: list[Any] = []
-    with scripted_service(lambda body: sent.append(body) or page_answer([], 0, 0)) as account:
+    with scripted_service(count_in(sent)) as account:
         done = run(*COMMANDS[command], "--pseudonymize", **{**account, **environment})
     assert done.returncode == 2
     assert is_short(done.stderr)
@@ -91,7 +102,7 @@ def test_nothing_is_read_without_a_key(
 
 def answer_bad(body: dict[str, Any]) -> dict[str, Any]:
     """Answer with a good record, and with some that cannot be read."""
-    bad = [
+    bad: list[Any] = [
         raw_record(2, StartTime=ALICE, Caller_Account=ALICE),
         raw_record(3, Caller_Account=[ALICE]),
         ALICE,
@@ -168,7 +179,7 @@ def test_ids_of_two_kinds_are_not_mixed(run: Run, tmp_path: Path, command: str, 
     assert run_once(first).returncode == 0
     before = read_ids(tmp_path, command) if first else None
     sent: list[Any] = []
-    with scripted_service(lambda body: sent.append(body) or page_answer([], 0, 0)) as account:
+    with scripted_service(count_in(sent)) as account:
         done = run_once(second, TRTC_BASE_URL=account["TRTC_BASE_URL"])
     assert done.returncode == 2
     assert "--pseudonymize: the" in done.stderr

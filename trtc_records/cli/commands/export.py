@@ -79,7 +79,8 @@ def export(
         bool,
         typer.Option(
             "--for-spreadsheets",
-            help="In CSV, put an apostrophe before text that a spreadsheet would take for a formula; mark it as UTF-8.",
+            help="Write CSV for a spreadsheet: an apostrophe before text that it would compute or convert, times that "
+            "Excel reads, cells of 32,767 characters at most, a mark for UTF-8.",
         ),
     ] = False,
     since: Since = None,
