@@ -45,8 +45,8 @@ class Pseudonyms:
     Anyone who may ask the service for a call by its id learns its users. Pseudonyms hide them from all others.
 
     Args:
-        key: The key, a random secret of 32 characters or more, such as ``openssl rand -hex 32`` prints. Keep it: with
-            another one, the same user has another pseudonym.
+        key: The key, a random secret of 32 bytes or more, such as ``openssl rand -hex 32`` prints as text. White space
+            around it is cut. Keep it: with another one, the same user has another pseudonym.
 
     Raises:
         ConfigurationError: The key is too short, or no text. The message does not repeat it.
@@ -93,10 +93,10 @@ class Pseudonyms:
         )
 
     def of(self, text: str) -> str:
-        """Return the pseudonym of an id: the one to look for, if a user asks for the own records.
+        """Return the pseudonym of an id, to find a user's records.
 
         Args:
-            text: The id. That of an empty one is empty.
+            text: The id. The pseudonym of an empty one is empty.
         """
         return self._digest(text) if text else ""
 

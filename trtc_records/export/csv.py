@@ -35,8 +35,9 @@ class CsvWriter(RecordWriter):
         for_spreadsheets: Whether a spreadsheet is to show each value as it is; no by default. A text that it would
             compute as a formula, or convert to a number, a date or a truth value, then begins with an apostrophe. Times
             are such as Excel reads (``2026-11-24 13:45:00``, in UTC, as the names of their columns say). A cell of more
-            than 32,767 characters is cut, and ends in ``… [cut: 40,000 characters]``. Every value is in quotes, and a
-            byte order mark is at the start, without which Excel does not recognize UTF-8.
+            than 32,767 characters is cut, and ends in ``… [cut: 40,000 characters]``; a :class:`CallRecordsWarning` has
+            the number of such cells. Every value is in quotes, and a byte order mark is at the start, without which
+            Excel does not recognize UTF-8.
     """
 
     def __init__(
@@ -47,22 +48,9 @@ class CsvWriter(RecordWriter):
         self._for_spreadsheets = for_spreadsheets
         self._cut_cells = 0
 
-    async def write(self, records: AsyncIterable[CallRecord] | Iterable[CallRecord]) -> int:
-        """Write every record and return their number; memory does not grow with it.
-
-        A cancellation does not wait for a reader that has stopped: a write to an open file may still be in progress.
-
-        Args:
-            records: A walk, or any other iterable of records.
-
-        Raises:
-            OSError: The target cannot be written.
-
-        Warns:
-            CallRecordsWarning: Cells were cut for spreadsheets.
-        """
+    async def _write(self, records: AsyncIterable[CallRecord] | Iterable[CallRecord], file: BinaryIO) -> int:
         self._cut_cells = 0
-        count = await super().write(records)
+        count = await super()._write(records, file)
         if self._cut_cells:
             warn_caller(
                 f"cells of more than {LONGEST:,} characters, which no spreadsheet holds, were cut: {self._cut_cells:,}",
