@@ -191,6 +191,18 @@ def test_pseudonyms_are_merged_as_the_same_calls(tmp_path: Path) -> None:
     assert manifest_of(tmp_path, TODAY)["pseudonyms"] == pseudonyms.fingerprint
 
 
+def test_pseudonyms_do_not_join_ids_that_no_manifest_knows(tmp_path: Path) -> None:
+    """A run that was killed before its first manifest may have left a file with the service's ids."""
+    service = Service([call("a", 1)], doubt="a reason")
+    service.archive(tmp_path, since=MIDNIGHT)
+    (tmp_path / MANIFESTS / f"{TODAY}.json").unlink()
+    service.windows.clear()
+    with pytest.raises(ConfigurationError, match=r"no manifest tells the ids of start_date=2026-11-24.calls\.jsonl"):
+        service.archive(tmp_path, since=MIDNIGHT, pseudonyms=Pseudonyms("0123456789abcdef" * 2))
+    assert service.windows == []
+    assert service.archive(tmp_path, since=MIDNIGHT).records == 1
+
+
 def test_hours_have_files_of_their_own(tmp_path: Path) -> None:
     """Hours are those of the zone, and one walk reads those of a day."""
     service = Service([call("a", 0.75), call("b", 1)])

@@ -219,7 +219,7 @@ class _Run:
         """Read all manifests.
 
         Raises:
-            ConfigurationError: The archive has another layout.
+            ConfigurationError: The archive has another layout, or, for pseudonyms, none that can be read.
         """
         for path in list_manifests(self._directory):
             try:
@@ -244,6 +244,12 @@ class _Run:
                     "install that one"
                 )
             self._manifests[path.stem] = manifest
+        if self._pseudonyms is not None and not any(self._manifests.values()):
+            for path in self._directory.glob(f"start_date=*/**/{DATA_FILE}.*"):
+                raise ConfigurationError(
+                    f"directory={self._directory}: no manifest tells the ids of {path.relative_to(self._directory)}, "
+                    "which may be the service's: pass another directory"
+                )
 
     async def archive(self, since: datetime | None, until: datetime | None) -> AsyncGenerator[ArchivedPartition, None]:
         """Bring the days of a window up to date, and yield each; the oldest come first, as they expire first."""
