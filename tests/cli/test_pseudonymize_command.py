@@ -189,6 +189,14 @@ def test_ids_of_two_kinds_are_not_mixed(run: Run, tmp_path: Path, command: str, 
     assert run_once(first).returncode == 0
 
 
+@needs_dlt
+def test_known_calls_are_known_by_their_pseudonyms(run: Run) -> None:
+    """A second sync with the same key adds no row."""
+    assert "450 new, 0 seen before" in run_with(run, "sync").stderr
+    done = run("sync", "--pseudonymize", "--overlap", "7d", TRTC_PSEUDONYM_KEY=KEY)
+    assert "0 new, 450 seen before" in done.stderr
+
+
 def test_key_in_the_environment_alone_changes_nothing(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
     """Without the option the ids are those of the service."""
     assert run(*COMMANDS["export"], TRTC_PSEUDONYM_KEY=KEY).returncode == 0
