@@ -65,7 +65,7 @@ class Service:
         edge = self.now - WEEK
         start = edge if start_time is None else max(datetime.fromtimestamp(start_time, UTC), edge)
         for raw in self.invalid:
-            on_invalid(raw, ResponseDecodeError("unreadable", "$", raw, ""))
+            on_invalid(raw, ResponseDecodeError("unreadable", "$", raw, f"Id-{len(self.windows)}"))
         for record in sorted(self.calls, key=lambda each: (each.start_time, each.call_id)):
             ended = (record.end_time or record.start_time) <= self.now
             if ended and start <= record.start_time <= (end_time or self.now):

@@ -1,4 +1,4 @@
-"""The account of a client from ``TRTC_…`` variables."""
+"""The account of a client, and other secrets, from ``TRTC_…`` variables."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from trtc_records.quota.redis import RedisRateLimiter
 
-__all__ = ["make_redis_limiter", "read_environment", "read_network", "read_redis_url"]
+__all__ = ["make_redis_limiter", "read_environment", "read_network", "read_pseudonym_key", "read_redis_url"]
 
+_PSEUDONYM_KEY: Final = "pseudonym_key"
 _VARIABLES: Final = {
     "sdk_app_id": ("TRTC_SDK_APP_ID",),
     "identifier": ("TRTC_IDENTIFIER",),
@@ -27,6 +28,7 @@ _VARIABLES: Final = {
     "user_sig": ("TRTC_USER_SIG", "TRTC_USER_SIG_FILE"),
     "region": ("TRTC_REGION",),
     "base_url": ("TRTC_BASE_URL",),
+    _PSEUDONYM_KEY: ("TRTC_PSEUDONYM_KEY", "TRTC_PSEUDONYM_KEY_FILE"),
 }
 _NEEDED: Final = (("sdk_app_id",), ("identifier",), ("secret_key", "user_sig"), ("region", "base_url"))
 """The arguments that a client needs: one of each group."""
@@ -105,6 +107,21 @@ def read_network(url: httpx.URL) -> tuple[httpx.Proxy | None, ssl.SSLContext | N
         ConfigurationError: A variable cannot be used.
     """
     return choose_proxy(url, None), load_environment_trust(url)
+
+
+def read_pseudonym_key(environ: Mapping[str, str], remedy: str) -> Secret | str:
+    """Return the key of pseudonyms, or the problem as a text.
+
+    Args:
+        environ: The variables.
+        remedy: The value to set, for a key that is missing.
+    """
+    if not isinstance(environ, Mapping):
+        return "environ: pass a mapping of variables, or leave it out for the process's own"
+    if all(trim(environ.get(name)) in (None, "") for name in _VARIABLES[_PSEUDONYM_KEY]):
+        return f"TRTC_PSEUDONYM_KEY is not set: set it to {remedy}"
+    found = read_environment(environ, needed=((_PSEUDONYM_KEY,),))
+    return found if isinstance(found, str) else found[_PSEUDONYM_KEY]
 
 
 def read_redis_url(environ: Mapping[str, str]) -> Secret | None:

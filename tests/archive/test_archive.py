@@ -18,7 +18,7 @@ from exported import PYARROW
 from trtc_records import CallRecord, CallRecordsClient, CallRecordsWarning, ConfigurationError
 from trtc_records.archive import ArchiveReport, archive_call_records, verify_archive
 from trtc_records.archive._manifest import MANIFESTS
-from trtc_records.export import SCHEMA_VERSION, read_records
+from trtc_records.export import SCHEMA_VERSION, Pseudonyms, read_records
 from trtc_records.sandbox import Behaviour, Sandbox
 
 TODAY = "2026-11-24"
@@ -175,6 +175,32 @@ def test_records_that_cannot_be_read_are_kept_as_sent(tmp_path: Path) -> None:
     service.doubt = None
     assert service.archive(tmp_path, since=MIDNIGHT).rejects == 0
     assert not [*(tmp_path / "_rejects").iterdir()]
+
+
+def test_pseudonyms_are_merged_as_the_same_calls(tmp_path: Path) -> None:
+    """A day that was read twice has each call once, with and without an id of its own, and each reject once."""
+    pseudonyms = Pseudonyms("0123456789abcdef" * 2)
+    bad = {"CallId": "bad", "Caller_Account": "alice", "StartTime": int(MIDNIGHT.timestamp()) + 5}
+    service = Service([call("a", 1), call("", 2)], doubt="a reason", invalid=[bad])
+    for _ in range(2):
+        report = service.archive(tmp_path, since=MIDNIGHT, pseudonyms=pseudonyms)
+        service.calls = [call("", 2), call("b", 3)]
+    assert (actions_of(report)[TODAY], report.rejects) == ("merged", 1)
+    assert list(read_records(tmp_path)) == [pseudonyms(each) for each in [call("a", 1), call("", 2), call("b", 3)]]
+    assert "alice" not in (tmp_path / "_rejects" / f"{TODAY}.jsonl").read_text()
+    assert manifest_of(tmp_path, TODAY)["pseudonyms"] == pseudonyms.fingerprint
+
+
+def test_pseudonyms_do_not_join_ids_that_no_manifest_knows(tmp_path: Path) -> None:
+    """A run that was killed before its first manifest may have left a file with the service's ids."""
+    service = Service([call("a", 1)], doubt="a reason")
+    service.archive(tmp_path, since=MIDNIGHT)
+    (tmp_path / MANIFESTS / f"{TODAY}.json").unlink()
+    service.windows.clear()
+    with pytest.raises(ConfigurationError, match=r"no manifest tells the ids of start_date=2026-11-24.calls\.jsonl"):
+        service.archive(tmp_path, since=MIDNIGHT, pseudonyms=Pseudonyms("0123456789abcdef" * 2))
+    assert service.windows == []
+    assert service.archive(tmp_path, since=MIDNIGHT).records == 1
 
 
 def test_hours_have_files_of_their_own(tmp_path: Path) -> None:

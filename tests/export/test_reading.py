@@ -54,13 +54,13 @@ def test_row_is_read_as_the_record(record: CallRecord) -> None:
 
 @pytest.mark.parametrize("file_format", FORMATS)
 @settings(max_examples=25, deadline=None)
-@given(records=st.lists(RECORDS, max_size=4))
+@given(records=st.lists(RECORDS, max_size=4), for_spreadsheets=st.booleans())
 def test_files_are_read_as_written(
-    file_format: FileFormat, records: list[CallRecord], tmp_path_factory: pytest.TempPathFactory
+    file_format: FileFormat, records: list[CallRecord], for_spreadsheets: bool, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Every format gives the records that were written, in their order."""
     path = tmp_path_factory.mktemp("read") / f"calls.{file_format}"
-    asyncio.run(make_writer(path).write(records))
+    asyncio.run(make_writer(path, for_spreadsheets=for_spreadsheets).write(records))
     assert list(read_records(path)) == records
 
 

@@ -34,7 +34,7 @@ from trtc_records import (
     record_from_json,
     record_to_json,
 )
-from trtc_records.export import JsonLinesWriter
+from trtc_records.export import JsonLinesWriter, Pseudonyms
 from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox, Webhooks
 
 
@@ -137,6 +137,10 @@ async def read(client: CallRecordsClient) -> None:
         assert_type(webhook.events, tuple[WebhookEvent | str, ...])
     await client.delete_webhook()
     assert_type(await JsonLinesWriter(Path("calls.jsonl")).write(client.iter_records()), int)
+    pseudonyms = Pseudonyms.from_env()
+    await JsonLinesWriter("calls.jsonl").write(pseudonyms(record) async for record in client.iter_records())
+    assert_type(pseudonyms.of("alice"), str)
+    assert_type(pseudonyms.left_out, int)
     await client.aclose()
 
 

@@ -21,7 +21,14 @@ from trtc_records._api.models import CallRecord, CallResult, CallType, InvalidRe
 from trtc_records._api.times import since_epoch
 from trtc_records._errors import ResponseDecodeError
 
-__all__ = ["read_integer", "read_room_id_type", "record_from_json", "record_to_json", "records_from_json"]
+__all__ = [
+    "FIELD_NAMES",
+    "read_integer",
+    "read_room_id_type",
+    "record_from_json",
+    "record_to_json",
+    "records_from_json",
+]
 
 _DEEPEST: Final = 100
 """Levels of an unknown field: Python's own limit is some 1,000 calls."""
@@ -107,7 +114,7 @@ def _read(raw: dict[str, Any], shapes: _Shapes) -> CallRecord:
     shape = shapes.get(names)
     if shape is None:
         left_out = {name: default for name, default in _DEFAULTS.items() if name not in raw}
-        shape = shapes[names] = left_out, [name for name in names if name not in _KNOWN_NAMES]
+        shape = shapes[names] = left_out, [name for name in names if name not in FIELD_NAMES]
     left_out, unknown = shape
     record: CallRecord = _structure(raw | left_out if left_out else raw, CallRecord)
     extra = record.extra
@@ -268,7 +275,8 @@ _FIELDS: Final[dict[str, tuple[str, _Read, _Write]]] = {
     "room_id": ("RoomId", _read_optional_text, str),
     "room_id_type": ("RoomIdType", read_room_id_type, _to_plain),
 }
-_KNOWN_NAMES: Final = frozenset(name for name, _, _ in _FIELDS.values())
+FIELD_NAMES: Final = frozenset(name for name, _, _ in _FIELDS.values())
+"""The names of the fields that this version knows."""
 _DEFAULTS: Final = dict.fromkeys(("CalleeList_Account", "AcceptTime", "EndTime", "RoomId", "RoomIdType"))
 """Fields that the service may leave out, under the names that it gives them."""
 
@@ -308,6 +316,6 @@ def _locate(raw: dict[str, Any], start: object) -> tuple[list[str | int], str]:
                 steps.append(cause.index)
             return steps, "is missing" if isinstance(cause, KeyError) else str(cause)
     for name, value in raw.items():
-        if name not in _KNOWN_NAMES and type(value) in _CONTAINERS and _is_deep(value):
+        if name not in FIELD_NAMES and type(value) in _CONTAINERS and _is_deep(value):
             return [name], _TOO_DEEP
     return [], "cannot be read as a call record"

@@ -18,6 +18,7 @@ from trtc_records._api.times import to_utc
 from trtc_records._api.wire import read_integer
 from trtc_records._client import PAGE_SIZE, CallRecordsClient
 from trtc_records._errors import CallRecordsWarning, ConfigurationError, ResponseDecodeError, shorten
+from trtc_records._secret import hide
 from trtc_records._starts import widen
 from trtc_records._walking.incomplete import IncompleteWalk
 from trtc_records._warn import warn_caller
@@ -36,6 +37,7 @@ from trtc_records.archive._periods import Partition, Period, day_of, divide_day
 from trtc_records.archive._report import Action, ArchivedPartition, ArchiveReport
 from trtc_records.export import SCHEMA_VERSION, FileFormat, RecordWriter, make_writer, read_records, replace_file
 from trtc_records.export._files import move_file
+from trtc_records.export._pseudonyms import Pseudonyms, check_pseudonyms, describe_ids
 from trtc_records.export._reading import DATA_FILE
 from trtc_records.export._rejects import encode_reject
 
@@ -66,6 +68,7 @@ async def archive_call_records(
     file_format: FileFormat | str = FileFormat.PARQUET,
     settle: timedelta = SETTLE,
     page_size: int = PAGE_SIZE,
+    pseudonyms: Pseudonyms | None = None,
     on_partition: OnPartition | None = None,
 ) -> ArchiveReport:
     """Bring an archive up to date: a file ``start_date=2026-11-24/calls.parquet`` for each day on which calls started.
@@ -81,7 +84,8 @@ async def archive_call_records(
     Args:
         client: The client to read with.
         directory: The archive, which is made if it does not exist. It belongs to one app, and to one choice of
-            *partition*, *zone* and *file_format*. Not on a network file system: its locks may not hold.
+            *partition*, *zone*, *file_format* and the key of *pseudonyms*. Not on a network file system: its locks may
+            not hold.
         since: Only days that end after this time; by default all that the service still has.
         until: Only days that start at this time or earlier; by default now.
         partition: ``"day"``, or ``"hour"`` for ``start_date=2026-11-24/start_hour=08/calls.parquet``.
@@ -89,6 +93,8 @@ async def archive_call_records(
         file_format: The format of the files. Parquet needs the extra ``parquet``.
         settle: The time after the end of a day until which its calls end; 5 days at most.
         page_size: Records to ask for per request.
+        pseudonyms: Replaces ids in the files by pseudonyms; records that cannot be read are then left out of
+            ``_rejects``, where only the reasons are. By default the ids are those of the service.
         on_partition: Called with each day or hour, once its files are on the disk.
 
     Raises:
@@ -100,6 +106,9 @@ async def archive_call_records(
     Warns:
         CallRecordsWarning: A file of the archive is damaged, and was set aside.
     """
+    hidden = hide(pseudonyms)
+    del pseudonyms  # it may be a key by mistake, and error reporters collect the variables of a frame
+    checked = check_pseudonyms(hidden)
     for name, moment in (("since", since), ("until", until)):
         if moment is not None and (not isinstance(moment, datetime) or moment.utcoffset() is None):
             raise ConfigurationError(f"{name}={shorten(moment)}: pass an aware datetime")
@@ -119,11 +128,18 @@ async def archive_call_records(
     run = _Run(
         client,
         directory,
-        Layout(sdk_app_id=client.sdk_app_id, partition=partition, zone=str(zone), file_format=file_format.value),
+        Layout(
+            sdk_app_id=client.sdk_app_id,
+            partition=partition,
+            zone=str(zone),
+            file_format=file_format.value,
+            pseudonyms=None if checked is None else checked.fingerprint,
+        ),
         partition=partition,
         zone=zone,
         settle=settle,
         page_size=page_size,
+        pseudonyms=checked,
     )
     (directory / MANIFESTS).mkdir(parents=True, exist_ok=True)
     with lock(directory / MANIFESTS):
@@ -150,6 +166,7 @@ class _Reading:
     end: datetime | None
     read_at: datetime
     total_num: int | None = None
+    pseudonyms: Pseudonyms | None
     doubts: list[str] = attrs.field(factory=list)
     rejects: list[tuple[datetime | None, bytes]] = attrs.field(factory=list)
     """The start of each record that could not be read, if that can be read, and its line."""
@@ -161,7 +178,7 @@ class _Reading:
 
     def add_reject(self, raw: Any, error: ResponseDecodeError) -> None:
         """Take a record that cannot be read."""
-        self.rejects.append((_find_start(raw), encode_reject(raw, error)))
+        self.rejects.append((_find_start(raw), encode_reject(raw, error, self.pseudonyms)))
 
     def add_doubt(self, walk: IncompleteWalk) -> None:
         """Take the reason why records may be missing."""
@@ -181,6 +198,7 @@ class _Run:
         zone: tzinfo,
         settle: timedelta,
         page_size: int,
+        pseudonyms: Pseudonyms | None,
     ) -> None:
         self._client = client
         self._directory = directory
@@ -189,6 +207,7 @@ class _Run:
         self._zone = zone
         self._settle = settle
         self._page_size = page_size
+        self._pseudonyms = pseudonyms
         self._manifests: dict[str, Manifest | None] = {}
         """By name; ``None`` for one that cannot be read."""
         self._first = ""
@@ -200,7 +219,7 @@ class _Run:
         """Read all manifests.
 
         Raises:
-            ConfigurationError: The archive has another layout.
+            ConfigurationError: The archive has another layout, or, for pseudonyms, none that can be read.
         """
         for path in list_manifests(self._directory):
             try:
@@ -208,6 +227,11 @@ class _Run:
             except ValueError:
                 self._manifests[path.stem] = None
                 continue
+            if manifest.pseudonyms != self._layout.pseudonyms:
+                raise ConfigurationError(
+                    f"pseudonyms: the archive {self._directory} has {describe_ids(manifest.pseudonyms)}, and this run "
+                    f"{describe_ids(self._layout.pseudonyms)}: pass the same, or another directory"
+                )
             if not manifest.has_layout(self._layout):
                 raise ConfigurationError(
                     f"directory={self._directory}: the archive is of SDKAppID {manifest.sdk_app_id}, by "
@@ -220,6 +244,12 @@ class _Run:
                     "install that one"
                 )
             self._manifests[path.stem] = manifest
+        if self._pseudonyms is not None and not any(self._manifests.values()):
+            for path in self._directory.glob(f"start_date=*/**/{DATA_FILE}.*"):
+                raise ConfigurationError(
+                    f"directory={self._directory}: no manifest tells the ids of {path.relative_to(self._directory)}, "
+                    "which may be the service's: pass another directory"
+                )
 
     async def archive(self, since: datetime | None, until: datetime | None) -> AsyncGenerator[ArchivedPartition, None]:
         """Bring the days of a window up to date, and yield each; the oldest come first, as they expire first."""
@@ -265,7 +295,12 @@ class _Run:
         """Read the periods of a day in one walk, and write their files and manifests."""
         edge = self._get_edge()
         start, end = widen(periods[0].start, periods[-1].end, margin=self._settle, now=self._now())
-        reading = _Reading(start=None if periods[0].start < edge else start, end=end, read_at=self._now())
+        reading = _Reading(
+            start=None if periods[0].start < edge else start,
+            end=end,
+            read_at=self._now(),
+            pseudonyms=self._pseudonyms,
+        )
         counts = []
         async with aclosing(self._walk(reading)) as walk:
             records = SortedRecords(walk)
@@ -292,7 +327,7 @@ class _Run:
             async for page in pages:
                 reading.add_page_total(page.total_num)
                 for record in page.records:
-                    yield record
+                    yield record if self._pseudonyms is None else self._pseudonyms(record)
 
     async def _store(self, period: Period, reading: _Reading, count: int, *, is_whole: bool) -> ArchivedPartition:
         """Put the staged file of a period in its place, and write its manifest."""
@@ -382,7 +417,7 @@ class _Run:
         lines = [line for start, line in reading.rejects if start is None or period.start <= start < period.end]
         if merges and path.exists():
             lines += path.read_bytes().splitlines(keepends=True)
-        by_record = {json.dumps(json.loads(line)["raw"], sort_keys=True): line for line in lines}
+        by_record = {_identify_reject(json.loads(line)): line for line in lines}
         if by_record:
             path.parent.mkdir(exist_ok=True)
             with replace_file(path) as file:
@@ -433,6 +468,10 @@ def _remove_leftovers(directory: Path) -> None:
     for pattern in (MANIFESTS, _REJECTS, "start_date=*", "start_date=*/start_hour=*"):
         for path in directory.glob(f"{pattern}/.*.part"):
             path.unlink()
+
+
+def _identify_reject(line: dict[str, Any]) -> str:
+    return json.dumps(line.get("pseudonym", line.get("raw")), sort_keys=True)
 
 
 def _find_start(raw: Any) -> datetime | None:

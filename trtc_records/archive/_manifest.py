@@ -36,6 +36,8 @@ class Layout:
     partition: str = attrs.field(validator=instance_of(str))
     zone: str = attrs.field(validator=instance_of(str))
     file_format: str = attrs.field(validator=instance_of(str))
+    pseudonyms: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
+    """The fingerprint of the key of the pseudonyms; ``None`` for ids as the service has them."""
 
 
 @attrs.frozen(kw_only=True)

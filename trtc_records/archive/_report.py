@@ -26,7 +26,8 @@ class ArchivedPartition:
     records: int
     """Records in the file."""
     rejects: int
-    """Records that could not be read; they are in ``_rejects``, as the service sent them."""
+    """Records that could not be read; they are in ``_rejects`` as the service sent them, with pseudonyms the reasons
+    alone."""
     complete: bool
     """Whether every record that the service had until then is in the file."""
     final: bool

@@ -66,6 +66,7 @@ _SHELL_NAMES: Final = {
     "page_size": "--page-size",
     "path": "--state",
     "proxy": "HTTPS_PROXY or ALL_PROXY",
+    "pseudonyms": "--pseudonymize",
     "region": "TRTC_REGION",
     "sdk_app_id": "TRTC_SDK_APP_ID",
     "secret_key": "TRTC_SECRET_KEY",

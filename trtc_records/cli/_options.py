@@ -20,6 +20,7 @@ __all__ = [
     "CallIdArgument",
     "Log",
     "PageSize",
+    "Pseudonymize",
     "Quiet",
     "Result",
     "SandboxFlag",
@@ -148,6 +149,14 @@ Type = Annotated[
     make_choice_option(CallType, "--type", metavar="TYPE", help_text="Only calls of this type"),
 ]
 PageSize = Annotated[int, typer.Option(min=1, metavar="N", help="Records per request; the service may return fewer.")]
+Pseudonymize = Annotated[
+    bool,
+    typer.Option(
+        "--pseudonymize",
+        help="Replace user ids and room ids by pseudonyms under the key in TRTC_PSEUDONYM_KEY, and leave out unknown "
+        "fields.",
+    ),
+]
 SandboxFlag = Annotated[
     bool, typer.Option("--sandbox", help="Read made-up calls from a local sandbox; needs no account.")
 ]

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Self
 from trtc_records import ResponseDecodeError
 from trtc_records.cli._errors import ExitCode, explain_writing
 from trtc_records.cli._output import Colour, say
-from trtc_records.export import replace_file
+from trtc_records.export import Pseudonyms, replace_file
 from trtc_records.export._rejects import encode_reject
 
 __all__ = ["Rejects"]
@@ -24,10 +24,12 @@ class Rejects:
 
     Args:
         path: The file; ``None`` for none.
+        pseudonyms: If given, the file has the reasons, and no value of a record.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, pseudonyms: Pseudonyms | None = None) -> None:
         self._path = path
+        self._pseudonyms = pseudonyms
         self._file: BinaryIO | None = None
         self._stack = ExitStack()
         self._count = 0
@@ -58,7 +60,7 @@ class Rejects:
             return
         if self._file is None:
             self._file = self._stack.enter_context(replace_file(self._path))
-        self._file.write(encode_reject(raw, error))
+        self._file.write(encode_reject(raw, error, self._pseudonyms))
 
     def report(self) -> ExitCode:
         """Print the number of records, if any, and return the exit code that they call for."""

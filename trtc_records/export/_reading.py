@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Final, cast
 from trtc_records._api.models import CallRecord
 from trtc_records.export._formats import FileFormat
 from trtc_records.export._rows import record_from_row
+from trtc_records.export._spreadsheets import has_header, restore_row
 
 __all__ = ["DATA_FILE", "read_records"]
 
@@ -28,8 +29,8 @@ _DAMAGES: Final = (EOFError, gzip.BadGzipFile, zlib.error, csv.Error, ValueError
 def read_records(path: Path | str, file_format: FileFormat | str | None = None) -> Iterator[CallRecord]:
     """Return an iterator over the records of a file, or of all files of an archive, equal to those written.
 
-    Two values come back as others: an infinite number in ``extra`` as its name, and texts that
-    ``for_spreadsheets=True`` changed as they were changed. Memory does not grow with the number of records.
+    One value comes back as another: an infinite number in ``extra`` as its name. A cell that ``for_spreadsheets=True``
+    cut is an error. Memory does not grow with the number of records.
 
     Args:
         path: A file of any format, or the directory of an archive, whose days are read in order.
@@ -87,8 +88,9 @@ def _read_csv(content: BinaryIO) -> Iterator[dict[str, str]]:
     header = _read_line(rows)
     if header is None:
         raise ValueError("it has no header")
+    for_spreadsheets = has_header(header)
     while (row := _read_line(rows)) is not None:
-        yield dict(zip(header, row, strict=True))
+        yield restore_row(row) if for_spreadsheets else dict(zip(header, row, strict=True))
 
 
 def _read_line(rows: Iterator[list[str]]) -> list[str] | None:

@@ -80,6 +80,8 @@ except ModuleNotFoundError as _error:
     raise ImportError(f'syncing needs {_missing}, which is not installed: pip install ".[dlt]"') from _error
 
 from trtc_records.export._json import HALF_PAIR, clean
+from trtc_records.export._pseudonyms import Pseudonyms, check_pseudonyms, describe_ids
+from trtc_records.export._rejects import conceal
 from trtc_records.export._rows import LIST_COLUMNS, TEXT_COLUMNS, keep_exact
 from trtc_records.export.arrow import ARROW_SCHEMA, to_arrow
 
@@ -102,6 +104,8 @@ _LOADS: Final = "_dlt_loads"
 """dlt's table of the loads that were completed."""
 _MARKS: Final = "read_until"
 """The key in dlt's state of the resource: per SDKAppID, the Unix seconds until which everything was read."""
+_FINGERPRINT: Final = "pseudonyms"
+"""The key there of the fingerprint of the pseudonyms' key; a table with the service's ids has none."""
 _RECORDS_PER_TABLE: Final = 5_000
 """The items that dlt gathers before it writes."""
 _MARGIN: Final = 2 * READABLE_AFTER
@@ -178,6 +182,7 @@ def call_records_source(
     overlap: timedelta = OVERLAP,
     page_size: int = PAGE_SIZE,
     on_page: OnPage | None = None,
+    pseudonyms: Pseudonyms | None = None,
 ) -> DltSource:
     """Return a dlt source with one resource, ``call_records``, for a pipeline of your own.
 
@@ -191,11 +196,14 @@ def call_records_source(
         overlap: The time to read again before the end of the last run; a day by default.
         page_size: Records to ask for per request.
         on_page: Called with each page that was read, in another thread.
+        pseudonyms: Replaces the ids in the table by pseudonyms, all of one key; by default they are the service's.
 
     Raises:
         ConfigurationError: An argument cannot be used.
     """
-    return _Walk.prepare(make_client, since, overlap, page_size, on_page).make_source(warns=True)
+    hidden = hide(pseudonyms)
+    del pseudonyms  # it may be a key by mistake
+    return _Walk.prepare(make_client, since, overlap, page_size, on_page, pseudonyms=hidden).make_source(warns=True)
 
 
 def sync_call_records(
@@ -207,6 +215,7 @@ def sync_call_records(
     page_size: int = PAGE_SIZE,
     dataset: str = DATASET,
     on_page: OnPage | None = None,
+    pseudonyms: Pseudonyms | None = None,
 ) -> SyncReport:
     """Bring the table of a destination up to date. It blocks: in async code, call it by ``asyncio.to_thread``.
 
@@ -223,6 +232,7 @@ def sync_call_records(
         page_size: As there.
         dataset: The dataset of the destination for the tables: ``call_records`` and some of dlt's own.
         on_page: As there.
+        pseudonyms: As there.
 
     Raises:
         ConfigurationError: An argument, or the configuration of the destination, cannot be used.
@@ -234,11 +244,11 @@ def sync_call_records(
         RetentionWarning: Records have expired since the last sync.
         IncompleteWalkWarning: Records may be missing, or could not be read; the next sync tries them again.
     """
-    hidden = hide(to)
-    del to  # from here on no frame of ours, and so no traceback with locals, shows a password
+    hidden, hidden_pseudonyms = hide(to), hide(pseudonyms)
+    del to, pseudonyms  # from here on no frame of ours, and so no traceback with locals, shows a password
     target = read_target(hidden)
     _check_dataset(dataset, target)
-    walk = _Walk.prepare(make_client, since, overlap, page_size, on_page)
+    walk = _Walk.prepare(make_client, since, overlap, page_size, on_page, pseudonyms=hidden_pseudonyms)
     with _configured_dlt, TemporaryDirectory(prefix="trtc-records-sync-", ignore_cleanup_errors=True) as directory:
         report = _try_sync(walk, target, dataset, directory)
     if isinstance(report, BaseException):
@@ -461,6 +471,7 @@ class _Walk:
     overlap: int
     page_size: int
     on_page: OnPage | None
+    pseudonyms: Pseudonyms | None
 
     previous: int | None = None
     """Unix seconds, as all times here."""
@@ -477,6 +488,8 @@ class _Walk:
         overlap: timedelta,
         page_size: int,
         on_page: OnPage | None,
+        *,
+        pseudonyms: object,
     ) -> _Walk:
         """Check the arguments.
 
@@ -487,7 +500,7 @@ class _Walk:
         seconds = overlap.total_seconds() if isinstance(overlap, timedelta) else math.nan
         if not 0 <= seconds <= RETENTION:
             raise ConfigurationError(f"overlap={shorten(overlap)}: pass a timedelta from 0 to 7 days")
-        return cls(make_client, query.start_time, int(seconds), page_size, on_page)
+        return cls(make_client, query.start_time, int(seconds), page_size, on_page, check_pseudonyms(pseudonyms))
 
     @property
     def complete(self) -> bool:
@@ -516,16 +529,33 @@ class _Walk:
         self.warnings, self.read = [], 0  # dlt may run a source more than once
         client = self.make_client()
         app = str(client.sdk_app_id)
-        marks = dlt.current.resource_state(_TABLE).setdefault(_MARKS, {})
+        state = dlt.current.resource_state(_TABLE)
+        self._keep_to_key(state)
+        marks = state.setdefault(_MARKS, {})
         self.previous = marks.get(app)
         self.end = int(time.time())
         self.start = self._choose_start()
         for records in iterate(self._read(client), ahead=_TABLES_AHEAD):
-            yield _make_table(records)
+            yield _make_table(records if self.pseudonyms is None else list(map(self.pseudonyms, records)))
         # The walk ended its window by the service's clock, which this machine's may be far from.
         self.end += round(client.service_time - time.time()) - _MARGIN
         if self.complete:
             marks[app] = self.end
+
+    def _keep_to_key(self, state: dict[str, Any]) -> None:
+        """Store the fingerprint of the pseudonyms' key with the table.
+
+        Raises:
+            ConfigurationError: The table has ids of another kind: each call would get a second row.
+        """
+        fingerprint = None if self.pseudonyms is None else self.pseudonyms.fingerprint
+        if _MARKS in state and state.get(_FINGERPRINT) != fingerprint:
+            raise ConfigurationError(
+                f"pseudonyms: the table has {describe_ids(state.get(_FINGERPRINT))}, and this sync "
+                f"{describe_ids(fingerprint)}: pass the same, or another dataset"
+            )
+        if fingerprint is not None:
+            state[_FINGERPRINT] = fingerprint
 
     def _choose_start(self) -> int | None:
         edge = self.end - RETENTION
@@ -557,8 +587,9 @@ class _Walk:
             yield records
         self.warnings += warnings
         if rejects:
+            first = rejects[0] if self.pseudonyms is None else conceal(rejects[0])
             self.warnings.append(
-                IncompleteWalkWarning(f"records that could not be read: {len(rejects):,}, the first: {rejects[0]}")
+                IncompleteWalkWarning(f"records that could not be read: {len(rejects):,}, the first: {first}")
             )
 
     async def _read_pages(

@@ -18,6 +18,7 @@ from trtc_records.cli._errors import CommandError, ExitCode, explain_writing, sh
 from trtc_records.cli._options import (
     Log,
     PageSize,
+    Pseudonymize,
     Quiet,
     SandboxFlag,
     Since,
@@ -28,6 +29,7 @@ from trtc_records.cli._options import (
     read_zone,
 )
 from trtc_records.cli._output import Colour, configure_output, flatten, note, say
+from trtc_records.cli._pseudonyms import note_pseudonyms, open_pseudonyms
 from trtc_records.cli._source import choose_client
 from trtc_records.export import FileFormat
 
@@ -66,6 +68,7 @@ def archive(
     verify: Annotated[
         bool, typer.Option("--verify", help="Check the files against their manifests; read nothing from the service.")
     ] = False,
+    pseudonymize: Pseudonymize = False,
     page_size: PageSize = 100,
     sandbox: SandboxFlag = False,
     quiet: Quiet = False,
@@ -95,12 +98,15 @@ def archive(
         "page_size": page_size,
     }
     with ExitStack() as stack:
+        pseudonyms = stack.enter_context(open_pseudonyms(wanted=pseudonymize))
+        options["pseudonyms"] = pseudonyms
         make_client = stack.enter_context(choose_client(sandbox=sandbox))
         incomplete = stack.enter_context(show_warnings())
         with explain_writing(directory, "DIR"):
             report = asyncio.run(_archive(make_client, directory, options))
     for line in _make_lines(report, time.monotonic() - started):
         note(line)
+    note_pseudonyms(pseudonyms)
     if report.rejects:
         say(
             f"warning: records that could not be read: {report.rejects:,}: see {directory / '_rejects'}",

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from trtc_records.cli._errors import CommandError, ExitCode, show_warnings
-from trtc_records.cli._options import Log, PageSize, Quiet, SandboxFlag, Since, make_window, read_length
+from trtc_records.cli._options import Log, PageSize, Pseudonymize, Quiet, SandboxFlag, Since, make_window, read_length
 from trtc_records.cli._output import configure_output, note
 from trtc_records.cli._progress import show_progress
+from trtc_records.cli._pseudonyms import note_pseudonyms, open_pseudonyms
 from trtc_records.cli._source import choose_client
 from trtc_records.cli._times import show_time
 from trtc_records.warehouse._targets import DEFAULT_TARGET
@@ -66,6 +67,7 @@ def sync(
             show_default="24h",
         ),
     ] = None,
+    pseudonymize: Pseudonymize = False,
     page_size: PageSize = 100,
     sandbox: SandboxFlag = False,
     quiet: Quiet = False,
@@ -89,12 +91,15 @@ def sync(
         options["overlap"] = overlap
     started = time.monotonic()
     with ExitStack() as stack:
+        pseudonyms = stack.enter_context(open_pseudonyms(wanted=pseudonymize))
+        options["pseudonyms"] = pseudonyms
         make_client = stack.enter_context(choose_client(sandbox=sandbox))
         incomplete = stack.enter_context(show_warnings())
         with show_progress() as advance:
             report = sync_call_records(to, make_client, on_page=advance, **options)
     for line in _make_lines(report, time.monotonic() - started):
         note(line)
+    note_pseudonyms(pseudonyms)
     return incomplete()
 
 
