@@ -6,6 +6,7 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -68,6 +69,20 @@ def test_all_forms_show_the_same_figures(summary: Summary) -> None:
         value = look_up(plain, figure.path)
         assert (value is None) == (text[figure.label] == "n/a")
     assert json.loads(json.dumps(plain)) == plain
+
+
+def test_all_figures_are_documented() -> None:
+    """The page of documentation has each figure by the name that reports use, and by its path in JSON."""
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "summary.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in page.splitlines() if "| `" in line]
+    documented: dict[str, str] = {}
+    for names, paths in rows:
+        first, *others = re.findall(r"`([^`]*)`", paths) or [""]
+        branch = first.rpartition(".")[0]
+        documented |= dict(zip(names.split("; "), [first, *(branch + path for path in others)], strict=False))
+    assert {figure.label: documented.get(figure.label) for figure in FIGURES} == {
+        figure.label: figure.path for figure in FIGURES
+    }
 
 
 @pytest.mark.parametrize("width", [40, 200])

@@ -51,15 +51,15 @@ _LABELS, _EDGES = zip(*_SPREAD, strict=True)
 class Summary:
     """A summary of call records, added one by one in any order. Read the result at any time, as often as you like.
 
-    It takes some 350 KB for each day on which calls connect, up to 400 days, and 8 bytes for each call, 16 if nobody
-    answered, up to 10 million calls. Without *traffic* it takes some 200 KB, with calls of a day 2 MB, however many
-    calls there are.
+    It takes 350 KB for each day on which calls connect or end, up to 400 days, and 8 bytes for each call, 16 if nobody
+    answered, up to 10 million calls. Everything else takes some 200 KB, with calls of a day 3 MB, however many calls
+    there are.
 
     Args:
         zone: Time zone for hours of the day, days and weekdays; UTC by default.
         top: Number of the most frequent callers to name; 10 by default.
-        traffic: Whether to count erlangs, concurrent calls and redials too, which take the memory above; otherwise
-            they are ``None`` or empty.
+        traffic: Whether to count erlangs, concurrent calls and redials too, which take memory by the day and the call;
+            otherwise they are ``None`` or empty.
         scope: The subject of the report, to be named in text, JSON and page; by default none.
 
     Raises:
