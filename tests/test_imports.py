@@ -24,7 +24,7 @@ ROOMS: Final[dict[str, set[str]]] = {
     "warehouse": {"_api", "_checks", "_client", "_errors", "_secret", "_warn", "export"},
     "webhooks": {"_api", "_checks", "_client", "_errors", "quota"},
     "sandbox": {"_api", "_checks", "_secret"},
-    "summary": {"_api"},
+    "summary": {"_api", "_version"},
     "export": {"_api", "_environment", "_errors", "_secret", "_warn"},
     "_starts": set(),
     "": {"_api", "_client", "_errors", "_version", "_walking", "feed", "quota"},

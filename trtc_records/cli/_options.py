@@ -28,7 +28,9 @@ __all__ = [
     "Type",
     "Until",
     "Window",
+    "go_back",
     "make_choice_option",
+    "make_earlier_window",
     "make_window",
     "read_duration",
     "read_length",
@@ -192,8 +194,13 @@ class Window:
         return f"{show_time(self.since)} to {show_time(self.until)}"
 
 
-def make_window(since: datetime | None, until: datetime | None) -> Window:
+def make_window(since: datetime | None, until: datetime | None, *, expires: bool = True) -> Window:
     """Return the window between two options, with a fixed end.
+
+    Args:
+        since: Its start; ``None`` for none.
+        until: Its end; ``None`` for now.
+        expires: Whether the records are the service's, which keeps them for 7 days.
 
     Raises:
         CommandError: The window cannot contain a record.
@@ -209,9 +216,48 @@ def make_window(since: datetime | None, until: datetime | None) -> Window:
             f"--since {show_time(since)} is not before the end of the window",
             "write 24h, or dates: --since 2026-01-31 --until 2026-01-31 is a whole day",
         )
-    if end < now - timedelta(seconds=RETENTION):
+    if expires and end < now - timedelta(seconds=RETENTION):
         raise CommandError(
             f"--until {show_time(end)} is before the 7 days that the service keeps",
             "leave it out, or choose a later time",
         )
     return Window(since, end, ends_now=until is None)
+
+
+def go_back(moment: datetime, length: timedelta) -> datetime:
+    """Return the time that lies *length* before *moment*.
+
+    Raises:
+        CommandError: The calendar does not go back so far.
+    """
+    try:
+        return moment - length
+    except OverflowError:
+        raise CommandError("--compare leads to a time before the year 1", "write 7d") from None
+
+
+def make_earlier_window(window: Window, length: timedelta, *, expires: bool = True) -> Window:
+    """Return *window* shifted back by *length*; the two share no second.
+
+    Args:
+        window: A window with a start; one without has no length, and is its end.
+        length: The value of ``--compare``.
+        expires: Whether the records are the service's, which keeps them for 7 days.
+
+    Raises:
+        CommandError: The windows would overlap, or the earlier one cannot contain a record.
+    """
+    start = window.until if window.since is None else window.since
+    since, until = go_back(start, length), go_back(window.until, length)
+    if until >= start + timedelta(seconds=1):
+        raise CommandError(
+            "--compare is shorter than the window, so that the two would overlap",
+            "write a longer one, or a later --since",
+        )
+    until = min(until, go_back(start, timedelta(microseconds=1)))
+    if expires and until < datetime.now(UTC) - timedelta(seconds=RETENTION):
+        raise CommandError(
+            f"--compare needs calls from {show_time(since)} to {show_time(until)}, and the service keeps 7 days",
+            "compare shorter windows, as by --since 1d --compare 1d, or read an archive with --input DIR",
+        )
+    return Window(since, until)

@@ -59,6 +59,10 @@ class Selection:
         start = record.start_time
         return (since is None or start >= since) and (self.window.ends_now or start <= until)
 
+    def matches(self, record: CallRecord) -> bool:
+        """Return whether a call meets the filters, where no service applies them."""
+        return self.result in {None, record.call_result} and self.call_type in {None, record.call_type}
+
 
 @contextmanager
 def choose_client(*, sandbox: bool, live: bool = False) -> Iterator[Callable[[], CallRecordsClient]]:

@@ -114,7 +114,7 @@ def export(
     file_format = _choose_format(output, file_format, on_terminal=on_terminal)
     if for_spreadsheets and file_format not in {FileFormat.CSV, FileFormat.CSV_GZIP}:
         raise CommandError(f"--for-spreadsheets is for CSV, not {file_format}", "name the --output .csv")
-    summary = Summary()
+    summary = Summary(traffic=False)
     pages = 0
     started = time.monotonic()
     with ExitStack() as stack:
@@ -253,6 +253,6 @@ def _make_report(result: SummaryResult, pages: int, *, target: str, window: str,
         return
     yield f"  started   {show_time(result.first)} to {show_time(result.last)}"
     talk = show_length(result.talk_time.total)
-    yield f"  answered  {result.answered:,} ({result.answered_share:.1%}), {talk} of talk"
+    yield f"  answered  {result.answered:,} ({result.asr or 0:.1%}), {talk} of talk"
     yield f"  results   {', '.join(f'{flatten(name)} {count:,}' for name, count in result.results.items())}"
     yield f"  pages     {pages:,}"
