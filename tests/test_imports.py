@@ -20,12 +20,13 @@ PACKAGE: Final = "trtc_records"
 
 ROOMS: Final[dict[str, set[str]]] = {
     "cli": {"", "_environment", "_starts", "archive", "export", "sandbox", "summary", "warehouse", "webhooks"},
-    "archive": {"_api", "_client", "_errors", "_starts", "_walking", "_warn", "export"},
+    "archive": {"_api", "_client", "_errors", "_lock", "_starts", "_walking", "_warn", "export"},
     "warehouse": {"_api", "_checks", "_client", "_errors", "_secret", "_warn", "export"},
     "webhooks": {"_api", "_checks", "_client", "_errors", "quota"},
     "sandbox": {"_api", "_checks", "_secret"},
     "summary": {"_api"},
     "export": {"_api", "_errors", "_warn"},
+    "_lock": set(),
     "_starts": set(),
     "": {"_api", "_client", "_errors", "_version", "_walking", "feed", "quota"},
     "_client": {
