@@ -66,11 +66,11 @@ IO: Final = {"aiolimiter", "anyio", "asyncio", "httpcore", "httpx", "socket", "s
 
 THIRD_PARTIES: Final = {
     "aiolimiter": {"quota._local"},
-    "dlt": {"warehouse.dlt"},
+    "dlt": {"warehouse"},
     "h11": {"sandbox._http"},
     "httpcore": {"_sending.lanes", "_sending.requester"},
     "httpx": {"_client", "_environment", "_sending", "cli.commands.doctor"},
-    "pyarrow": {"export.arrow", "export.parquet", "warehouse.dlt"},
+    "pyarrow": {"export.arrow", "export.parquet", "warehouse._rows", "warehouse._walk", "warehouse.dlt"},
     "pyrate_limiter": {"quota.redis"},
     "pytest": {"sandbox._pytest"},
     "redis": {"feed.redis", "quota._connection", "quota.redis"},

@@ -18,7 +18,8 @@ from typing import Any, Final, Self, cast
 from trtc_records import CallRecordPage, CallRecordsClient
 from trtc_records.export import make_row
 from trtc_records.sandbox import make_records
-from trtc_records.warehouse import dlt as integration
+from trtc_records.warehouse._configuration import configured_dlt
+from trtc_records.warehouse.dlt import sync_call_records
 
 _PAGE: Final = 100
 _WAYS: Final = (("arrow", 100_000), ("arrow", 400_000), ("dicts", 20_000))
@@ -62,14 +63,14 @@ class ReadAlready:
 
 def sync(client: ReadAlready, path: Path) -> None:
     """Load Arrow tables, as the library does."""
-    integration.sync_call_records(f"duckdb:///{path}", lambda: cast("CallRecordsClient", client))
+    sync_call_records(f"duckdb:///{path}", lambda: cast("CallRecordsClient", client))
 
 
 def load_dicts(client: ReadAlready, path: Path) -> None:
     """Load dicts, which dlt takes apart and types one by one."""
     import dlt
 
-    with integration._configured_dlt, TemporaryDirectory() as directory:
+    with configured_dlt, TemporaryDirectory() as directory:
         pipeline = dlt.pipeline("dicts", pipelines_dir=directory, destination=dlt.destinations.duckdb(str(path)))
         pipeline.run(client.iter_rows(), table_name="call_records", primary_key="call_id", write_disposition="merge")
 

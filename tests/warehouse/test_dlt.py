@@ -47,7 +47,9 @@ import duckdb
 
 from trtc_records.export import make_row
 from trtc_records.sandbox import Drift, Faults, Sandbox, make_records
+from trtc_records.warehouse import _destinations
 from trtc_records.warehouse import dlt as integration
+from trtc_records.warehouse._configuration import CONFIGURATION
 from trtc_records.warehouse.dlt import DestinationError, call_records_source, sync_call_records
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and users")
@@ -403,7 +405,7 @@ def test_source_that_is_kept_forgets_an_earlier_run(
 
 def test_syncs_at_once_share_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first to end does not take it from the other, and the last one restores the old values."""
-    for name in integration._CONFIGURATION:
+    for name in CONFIGURATION:
         monkeypatch.delenv(name, raising=False)
     before, filters = dict(os.environ), list(logging.getLogger("dlt").filters)
     first_reads, second_reads = threading.Event(), threading.Event()
@@ -416,7 +418,7 @@ def test_syncs_at_once_share_the_configuration(tmp_path: Path, monkeypatch: pyte
     def look(_: object) -> None:
         second_reads.set()
         first.join()
-        seen.append({name: os.environ.get(name) for name in integration._CONFIGURATION})
+        seen.append({name: os.environ.get(name) for name in CONFIGURATION})
 
     with Sandbox(records=5) as sandbox:
         first = threading.Thread(
@@ -427,7 +429,7 @@ def test_syncs_at_once_share_the_configuration(tmp_path: Path, monkeypatch: pyte
         first.start()
         assert first_reads.wait(30)
         sync_call_records(f"duckdb:///{tmp_path}/b.duckdb", client_of(sandbox), on_page=look)
-    assert seen[0] == integration._CONFIGURATION
+    assert seen[0] == CONFIGURATION
     assert (dict(os.environ), logging.getLogger("dlt").filters) == (before, filters)
 
 
@@ -557,7 +559,7 @@ def test_destination_that_cannot_be_used_is_explained(target: str, explanation: 
 
 def test_driver_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names the package to install."""
-    monkeypatch.setattr(integration, "find_spec", lambda _: None)
+    monkeypatch.setattr(_destinations, "find_spec", lambda _: None)
     with pytest.raises(ConfigurationError, match=r"pip install 'dlt\[sqlalchemy\]'"):
         sync_call_records("sqlite:///calls.db")
 
@@ -595,7 +597,7 @@ def test_server_that_cannot_be_reached_is_the_destinations_error(
     def fail(*_: object) -> None:
         raise failure
 
-    monkeypatch.setattr(integration, "_count", fail)
+    monkeypatch.setattr(integration, "count_records", fail)
     with pytest.raises(DestinationError, match=rf"{to}: .*{failure.args[-1]}"):
         sync_call_records(to)
 
@@ -606,7 +608,7 @@ def test_disk_that_is_full_is_not_the_destinations_error(to: str, monkeypatch: p
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(integration, "_count", fail)
+    monkeypatch.setattr(integration, "count_records", fail)
     with pytest.raises(OSError, match="No space left"):
         sync_call_records(to)
 
