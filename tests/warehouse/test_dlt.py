@@ -126,7 +126,7 @@ def test_second_run_reads_the_overlap_and_adds_nothing(to: str, path: Path) -> N
         second = sync_call_records(to, client_of(sandbox))
         assert ids(read_table(path)) == ids_of(sandbox.records)
     assert second.previous_end_time == first.end_time
-    assert second.start_time == first.end_time - timedelta(hours=24)
+    assert second.start_time == first.end_time - timedelta(hours=72)
     assert 0 < second.read < first.read
     assert (second.added, second.seen_before, second.total) == (0, second.read, 700)
 
@@ -159,7 +159,7 @@ def test_since_bounds_the_first_run(to: str, path: Path) -> None:
         assert ids(read_table(path)) == ids_of(inside)
         later = sync_call_records(to, client_of(sandbox), since=datetime.now(UTC) - timedelta(minutes=1))
     assert first.start_time == since
-    assert later.start_time == first.end_time - timedelta(hours=24)
+    assert later.start_time == first.end_time - timedelta(hours=72)
 
 
 def test_earlier_since_reads_more_again(to: str, path: Path) -> None:
@@ -197,6 +197,16 @@ def test_sync_after_a_long_pause_warns(to: str, monkeypatch: pytest.MonkeyPatch)
         with pytest.warns(RetentionWarning, match="may have expired unseen"):
             report = sync_call_records(to, client_of(sandbox))
     assert report.read == 50
+
+
+def test_look_back_beyond_the_seven_days_is_no_reason_to_warn(to: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a pause of five days the look-back reaches beyond what the service keeps; nothing was lost."""
+    with Sandbox(records=50) as sandbox:
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "time", lambda now=time.time: now() - 5 * 86_400)
+            sync_call_records(to, client_of(sandbox))
+        report = sync_call_records(to, client_of(sandbox))  # a warning is an error here
+    assert (report.start_time, report.read, report.complete) == (None, 50, True)
 
 
 def test_mark_in_the_future_tells_nothing(to: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,15 +12,17 @@ itself, or by its newer form: dlt merges by ``call_id``, ``caller`` and ``start_
 the service gives several the same id; most destinations get no constraint for them. A record whose id is blank, or no
 text that every destination holds, gets one that is made of its content, or of its id.
 
-The destination keeps the end of the last sync, per SDKAppID, and commits it together with the records. So a run that
-is killed changes nothing, and another machine can continue. The next run starts an overlap before that end, since a
-call appears when it ends but is found by its start time. A walk that may have missed records loads the others, and
-leaves the stored end unchanged.
+The destination keeps the end of the last sync, per SDKAppID, and commits it together with the records. So a run that is
+killed changes nothing, and another machine can continue. The next run starts an overlap before
+that end, since a call appears when it ends but is found by its start time. A walk that may have missed records loads
+the others, and leaves the stored end unchanged. A run with *until* loads the calls of its window, and neither reads nor
+changes the stored end.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +34,7 @@ from trtc_records._client import PAGE_SIZE, CallRecordsClient
 from trtc_records._errors import ConfigurationError, shorten
 from trtc_records._secret import hide
 from trtc_records.warehouse._targets import DEFAULT_TARGET, Target, read_target
+from trtc_records.warehouse._window import OVERLAP, Window, to_datetime
 
 try:
     import dlt
@@ -45,7 +48,7 @@ except ModuleNotFoundError as _error:
 from trtc_records.warehouse._configuration import configured_dlt
 from trtc_records.warehouse._destinations import count_loads, count_records, lock, make_destination
 from trtc_records.warehouse._failures import DestinationError, explain
-from trtc_records.warehouse._walk import NAME, TABLE, MakeClient, OnPage, Walk, to_datetime
+from trtc_records.warehouse._walk import NAME, TABLE, MakeClient, OnPage, Walk
 
 if TYPE_CHECKING:
     from dlt.extract import DltSource
@@ -53,10 +56,6 @@ if TYPE_CHECKING:
 __all__ = ["OVERLAP", "DestinationError", "SyncReport", "call_records_source", "sync_call_records"]
 
 DestinationError.__module__ = __name__  # it prints as it is imported
-
-OVERLAP: Final = timedelta(hours=24)
-"""The overlap of a sync with the last one. It would miss a longer call, and reading records again is cheap: a day
-of 100,000 calls is 1,000 requests, five seconds of the quota."""
 
 DATASET: Final = "trtc_records"
 """The schema of the database; some destinations call it a dataset."""
@@ -75,18 +74,19 @@ class SyncReport:
     start_time: datetime | None
     """Start of the window that was read; ``None`` for as far back as the service keeps records."""
     end_time: datetime
-    """End of the window; the next sync continues here if this one is complete."""
+    """End of the window, which lies outside; the next sync continues here if this one is complete, and had no *until*.
+    """
     previous_end_time: datetime | None
-    """The end of the last complete sync; ``None`` for the first one."""
+    """The end of the last complete sync; ``None`` for the first one, and for one with *until*, which ignores it."""
     read: int
-    """Records that the service gave."""
+    """Records that the service gave; with *until*, those of the window."""
     added: int | None
     """Records that are new in the table; ``None`` where the destination does not speak SQL, or lost rows meanwhile:
     rows that were there twice are replaced by one."""
     total: int | None
     """Records in the table after the sync."""
     complete: bool
-    """Whether the walk saw everything; if not, the next sync reads this window again."""
+    """Whether the walk saw everything; if not, the next sync reads this window again, unless it had *until*."""
 
     @property
     def seen_before(self) -> int | None:
@@ -98,6 +98,7 @@ def call_records_source(
     make_client: MakeClient = CallRecordsClient.from_env,
     *,
     since: datetime | int | None = None,
+    until: datetime | int | None = None,
     overlap: timedelta = OVERLAP,
     page_size: int = PAGE_SIZE,
     on_page: OnPage | None = None,
@@ -110,15 +111,21 @@ def call_records_source(
     Args:
         make_client: Returns the client to read with, which is closed at the end.
         since: Start of the first run, an aware datetime or Unix seconds; by default as far back as the service keeps
-            records. A later run starts there only if that is earlier than its own start.
-        overlap: The time to read again before the end of the last run; a day by default.
+            records. A later run starts there only if that is earlier than its own start. With *until*, the start of
+            every run.
+        until: End of the window, an aware datetime or Unix seconds, not later than now. The run then loads exactly the
+            calls that started at *since* or later and before *until*, and neither reads nor moves the mark of the last
+            run. It waits if *until* is less than 10 seconds ago. By default a run continues from its mark until now.
+        overlap: The time to read again before the end of the last run, longer than any call; 72 hours by default. With
+            *until*, the time to read beyond it, in case the service selects calls by their end.
         page_size: Records to ask for per request.
         on_page: Called with each page that was read, in another thread.
 
     Raises:
         ConfigurationError: An argument cannot be used.
     """
-    return Walk.prepare(make_client, since, overlap, page_size, on_page).make_source(warns=True)
+    window = Window.check(since, until, overlap, time.time())
+    return Walk(make_client, window, page_size, on_page).make_source(warns=True)
 
 
 def sync_call_records(
@@ -126,6 +133,7 @@ def sync_call_records(
     make_client: MakeClient = CallRecordsClient.from_env,
     *,
     since: datetime | int | None = None,
+    until: datetime | int | None = None,
     overlap: timedelta = OVERLAP,
     page_size: int = PAGE_SIZE,
     dataset: str = DATASET,
@@ -134,14 +142,17 @@ def sync_call_records(
     """Bring the table of a destination up to date. It blocks: in async code, call it by ``asyncio.to_thread``.
 
     One sync at a time may write to a dataset: in PostgreSQL and DuckDB a second one is refused, elsewhere the one that
-    ends last fails. dlt's working files are in a temporary directory while it runs, and its telemetry is off, unless
-    the process has used dlt before.
+    ends last fails. dlt's working files are in a temporary directory while it runs, and its telemetry is
+    off, unless the process has used dlt before.
 
     Args:
-        to: A URL such as ``duckdb:///calls.duckdb`` or ``postgresql://user:password@host/database``, or the name of one
-            of dlt's destinations, which is configured as dlt documents it.
-        make_client: As for :func:`call_records_source`, and so are *since*, *overlap*, *page_size* and *on_page*.
+        to: A URL such as ``duckdb:///calls.duckdb`` or
+            ``postgresql://user:password@host/database``, or the name of one of dlt's destinations, which is configured
+            as dlt documents it.
+        make_client: As for :func:`call_records_source`, and so are *since*, *until*, *overlap*, *page_size* and
+            *on_page*.
         since: As there.
+        until: As there.
         overlap: As there.
         page_size: As there.
         dataset: The dataset of the destination for the tables: ``call_records`` and some of dlt's own.
@@ -154,14 +165,14 @@ def sync_call_records(
         OSError: The temporary files cannot be written.
 
     Warns:
-        RetentionWarning: Records have expired since the last sync.
+        RetentionWarning: Records have expired since the last sync, or *since* is more than 7 days ago.
         IncompleteWalkWarning: Records may be missing, or could not be read; the next sync tries them again.
     """
     hidden = hide(to)
     del to  # from here on no frame of ours, and so no traceback with locals, shows a password
     target = read_target(hidden)
     _check_dataset(dataset, target)
-    walk = Walk.prepare(make_client, since, overlap, page_size, on_page)
+    walk = Walk(make_client, Window.check(since, until, overlap, time.time()), page_size, on_page)
     with configured_dlt, TemporaryDirectory(prefix="trtc-records-sync-", ignore_cleanup_errors=True) as directory:
         report = _try_sync(walk, target, dataset, directory)
     if isinstance(report, BaseException):
