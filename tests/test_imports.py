@@ -21,7 +21,7 @@ PACKAGE: Final = "trtc_records"
 ROOMS: Final[dict[str, set[str]]] = {
     "cli": {"", "_environment", "_starts", "archive", "export", "sandbox", "summary", "warehouse", "webhooks"},
     "archive": {"_api", "_client", "_errors", "_lock", "_starts", "_walking", "_warn", "export"},
-    "warehouse": {"_api", "_checks", "_client", "_errors", "_secret", "_starts", "_warn", "export"},
+    "warehouse": {"_api", "_checks", "_client", "_errors", "_lock", "_secret", "_starts", "_warn", "export"},
     "webhooks": {"_api", "_checks", "_client", "_errors", "quota"},
     "sandbox": {"_api", "_checks", "_secret"},
     "summary": {"_api"},
@@ -66,6 +66,7 @@ IO: Final = {"aiolimiter", "anyio", "asyncio", "httpcore", "httpx", "socket", "s
 
 THIRD_PARTIES: Final = {
     "aiolimiter": {"quota._local"},
+    "deltalake": {"warehouse._lake"},
     "dlt": {"warehouse"},
     "h11": {"sandbox._http"},
     "httpcore": {"_sending.lanes", "_sending.requester"},

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,20 @@ def test_look_back_is_three_days(run: Run) -> None:
     assert mark - begin == timedelta(hours=72)
 
 
+@pytest.mark.skipif(find_spec("deltalake") is None, reason='needs the extra: pip install ".[delta]"')
+def test_lake_holds_each_record_once(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    """``--to delta:///lake`` makes a Delta table in a directory here, in two runs."""
+    from deltalake import DeltaTable
+
+    first, second = (run("sync", "--to", "delta:///lake") for _ in range(2))
+    assert "to delta:///lake in" in first.stderr
+    assert "450 new, 0 seen before" in first.stderr
+    assert ": 0 new," in second.stderr
+    assert "table     trtc_records.call_records, 450 in all" in second.stderr
+    rows = DeltaTable(tmp_path / "lake/trtc_records/call_records").to_pyarrow_table(columns=["call_id"]).to_pylist()
+    assert sorted(row["call_id"] for row in rows) == ids_of(sandbox)
+
+
 def test_quiet_is_quiet(run: Run) -> None:
     """With ``--quiet`` a run that went well says nothing."""
     done = run("sync", "--quiet")
@@ -122,6 +137,8 @@ def test_dataset_is_the_chosen_one(run: Run, tmp_path: Path) -> None:
         (["--since", "2d", "--until", "3d"], "is after --until"),
         (["--since", "20d", "--until", "10d"], "is before the 7 days that the service keeps"),
         (["--since", "2d", "--until", "soon"], "'soon' is not a time"),
+        (["--to", "delta://lake"], "three slashes stand before the path of a directory"),
+        (["--to", "iceberg:///lake"], "'iceberg://' is not known"),
         (["--page-size", "0"], "--page-size"),
     ],
 )

@@ -558,6 +558,7 @@ def test_overlap_has_bounds(to: str, overlap: Any) -> None:
     [
         ("nonsense", "dlt has no destination 'nonsense'"),
         ("filesystem", "cannot merge"),
+        ("iceberg:///lake", "'iceberg://' is not known"),
         ("bigquery", "dlthub.com/docs/dlt-ecosystem/destinations/bigquery says how"),
     ],
 )

@@ -17,7 +17,9 @@ from dlt.common.destination.exceptions import (
     UnknownDestinationModule,
 )
 
+from trtc_records._lock import lock_file
 from trtc_records.warehouse._failures import DestinationError, miss_driver
+from trtc_records.warehouse._lake import count_rows, make_lake, repair
 from trtc_records.warehouse._targets import Target, TargetError
 from trtc_records.warehouse._walk import NAME, TABLE
 
@@ -35,8 +37,10 @@ def make_destination(target: Target) -> Any:
     """Return dlt's destination.
 
     Raises:
-        TargetError: dlt has no destination of this name, or it cannot merge.
+        TargetError: dlt has no destination of this name, or it cannot merge, or a package for it is not installed.
     """
+    if target.lake is not None:
+        return make_lake(target.lake, target.shown)
     if target.name == "sqlalchemy" and find_spec("sqlalchemy") is None:
         raise miss_driver(target)  # without it, dlt's error does not name the cause
     options = {} if target.credentials is None else {"credentials": target.credentials.reveal()}
@@ -60,10 +64,12 @@ def lock(pipeline: dlt.Pipeline, target: Target, dataset: str) -> Iterator[Calla
 
     PostgreSQL has a lock for it, which ends with its connection. It belongs to a transaction, since a pooler such as
     PgBouncer may give the session to others. DuckDB locks its file against other processes as long as it is open, so it
-    stays open. Other destinations have no lock that all of them share: there, a sync counts the loads of others.
+    stays open. A lake has a file that is locked. Other destinations have no lock that all of them share: there, a sync
+    counts the loads of others.
 
     Raises:
         DestinationError: Another sync is running.
+        TargetError: The directory of a lake cannot be written to.
     """
     with ExitStack() as stack:
         sync = target.shown, dataset
@@ -72,6 +78,15 @@ def lock(pipeline: dlt.Pipeline, target: Target, dataset: str) -> Iterator[Calla
                 raise _refuse_second(target, dataset)
             _running.add(sync)
         stack.callback(_running.discard, sync)
+        if target.lake is not None:
+            try:
+                target.lake.mkdir(exist_ok=True)
+                stack.enter_context(lock_file(target.lake / f"{dataset}.lock"))
+                repair(target.lake / dataset)
+            except BlockingIOError:
+                raise _refuse_second(target, dataset) from None
+            except OSError as error:
+                raise TargetError(f"{target.shown} cannot be written to: {error.strerror or error}") from None
         if target.name not in {"duckdb", "postgres"}:
             yield bool
             return
@@ -89,14 +104,16 @@ def _refuse_second(target: Target, dataset: str) -> DestinationError:
     return DestinationError(f"{target.shown}: another sync is writing to {dataset}; run one at a time")
 
 
-def count_records(pipeline: dlt.Pipeline) -> int | None:
-    """Return the number of records in the table; ``None`` if the destination does not speak SQL."""
+def count_records(pipeline: dlt.Pipeline, target: Target) -> int | None:
+    """Return the number of records in the table; ``None`` if the destination does not speak SQL and is no lake."""
+    if target.lake is not None:
+        return count_rows(target.lake / pipeline.dataset_name / TABLE)
     return _count(pipeline, TABLE)
 
 
-def count_loads(pipeline: dlt.Pipeline) -> int | None:
-    """Return the number of loads by syncs; ``None`` if the destination does not speak SQL."""
-    return _count(pipeline, _LOADS, f" WHERE schema_name = '{NAME}'")
+def count_loads(pipeline: dlt.Pipeline, target: Target) -> int | None:
+    """Return the number of loads by syncs; ``None`` if the destination does not speak SQL, and for a lake."""
+    return None if target.lake is not None else _count(pipeline, _LOADS, f" WHERE schema_name = '{NAME}'")
 
 
 def _count(pipeline: dlt.Pipeline, table: str, condition: str = "") -> int | None:

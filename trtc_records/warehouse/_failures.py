@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from typing import Final
@@ -18,6 +19,8 @@ __all__ = ["DestinationError", "explain", "miss_driver"]
 _REASON_CHARACTERS: Final = 300
 _DLT_DOCS: Final = "https://dlthub.com/docs/dlt-ecosystem/destinations"
 _NETWORK_ERRORS: Final = (ConnectionError, TimeoutError, socket.gaierror)
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
+_TRACEBACK: Final = "Traceback (most recent call last)"
 
 
 class DestinationError(CallRecordsError):
@@ -35,10 +38,11 @@ def explain(error: Exception, target: Target) -> BaseException:
         if isinstance(cause, CallRecordsError | CallRecordsWarning) or not isinstance(cause, Exception):
             return cause
     root = causes[-1]
-    is_local = isinstance(root, OSError) and not isinstance(root, _NETWORK_ERRORS)
+    # Delta's errors are some without a number.
+    is_local = isinstance(root, OSError) and root.errno is not None and not isinstance(root, _NETWORK_ERRORS)
     if is_local or (isinstance(error, PipelineStepFailed) and error.step == "extract"):
         return root
-    reason = target.conceal(" ".join(str(root).split()))[:_REASON_CHARACTERS]
+    reason = target.conceal(_shorten(str(root)))
     for cause in causes:
         if isinstance(cause, MissingDependencyException):
             return miss_driver(target)
@@ -50,6 +54,12 @@ def explain(error: Exception, target: Target) -> BaseException:
 def miss_driver(target: Target) -> TargetError:
     """Return the error for a driver that is not installed."""
     return TargetError(f"{target.shown} needs a driver that is not installed: pip install 'dlt[{target.name}]'")
+
+
+def _shorten(message: str) -> str:
+    if _TRACEBACK in message:  # dlt quotes the last of several tries
+        message = message.strip().splitlines()[-1]
+    return " ".join(_COLOUR.sub("", message).split())[:_REASON_CHARACTERS]
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from typing import Any, Final
 
 import attrs
@@ -18,7 +18,7 @@ from trtc_records.export._json import HALF_PAIR, clean
 from trtc_records.export._rows import LIST_COLUMNS, TEXT_COLUMNS, keep_exact
 from trtc_records.export.arrow import ARROW_SCHEMA, to_arrow
 
-__all__ = ["KEY", "make_table"]
+__all__ = ["KEY", "drop_repeats", "make_table"]
 
 KEY: Final = ("call_id", "caller", "start_time")
 """The columns that tell two calls apart."""
@@ -26,6 +26,7 @@ KEY: Final = ("call_id", "caller", "start_time")
 _NUL: Final = "\0"
 _UNFIT: Final = re.compile(f"{_NUL}|{HALF_PAIR.pattern}")
 _REPLACEMENT: Final = "\ufffd"
+_DIGEST_BYTES: Final = 16  # a million keys take some 100 MB, and two that are equal by chance do not occur
 
 _SCHEMA: Final = pa.schema(
     [
@@ -45,6 +46,21 @@ def make_table(records: Iterable[CallRecord]) -> pa.Table:
         place = table.schema.get_field_index(name)
         columns[place] = pa.array(map(_to_json, columns[place].to_pylist()), pa.string())
     return pa.Table.from_arrays(columns, schema=_SCHEMA)
+
+
+def drop_repeats(table: pa.Table, seen: set[bytes]) -> pa.Table:
+    """Return the rows of *table* whose keys are not in *seen*, each key once, and add them to it.
+
+    Args:
+        table: A table of :func:`make_table`.
+        seen: Digests of keys.
+    """
+    news = []
+    for key in zip(*(table.column(name).to_pylist() for name in KEY), strict=True):
+        digest = blake2b(_NUL.join(map(str, key)).encode(), digest_size=_DIGEST_BYTES).digest()
+        news.append(digest not in seen)
+        seen.add(digest)
+    return table if all(news) else table.filter(pa.array(news, pa.bool_()))
 
 
 def _fit(record: CallRecord) -> CallRecord:

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import dlt
@@ -17,7 +17,7 @@ from trtc_records._client import CallRecordsClient
 from trtc_records._errors import CallRecordsWarning, IncompleteWalkWarning, ResponseDecodeError
 from trtc_records._warn import collect_warnings, warn_caller
 from trtc_records.warehouse._bridge import iterate
-from trtc_records.warehouse._rows import KEY, make_table
+from trtc_records.warehouse._rows import KEY, drop_repeats, make_table
 from trtc_records.warehouse._window import MARGIN, Window
 
 if TYPE_CHECKING:
@@ -64,22 +64,38 @@ class Walk:
         """Return whether certainly no record is missing."""
         return not any(isinstance(warning, IncompleteWalkWarning) for warning in self.warnings)
 
-    def make_source(self, *, warns: bool) -> DltSource:
-        """Return the dlt source."""
+    def make_source(self, *, warns: bool, lake: bool = False) -> DltSource:
+        """Return the dlt source.
+
+        Args:
+            warns: Whether it gives the warnings.
+            lake: Whether it is for a Delta table. By default it is for any destination that merges.
+        """
 
         def call_records() -> Iterator[pa.Table]:
-            yield from self.run()
+            yield from self._run_once_each() if lake else self.run()
             if warns:
                 self.warn()
 
+        # Unchanged rows are skipped, as a lake has to write a whole file anew for one row.
+        upsert: Any = {"disposition": "merge", "strategy": "upsert", "skip_unchanged_rows": True}
+        options: Any = (
+            {"write_disposition": upsert, "table_format": "delta"} if lake else {"write_disposition": "merge"}
+        )
         # dlt sees no parameters, so none is filled from its configuration or from the environment.
-        resource = dlt.resource(call_records, name=TABLE, primary_key=KEY, write_disposition="merge")
+        resource = dlt.resource(call_records, name=TABLE, primary_key=KEY, **options)
         return dlt.source(lambda: resource, name=NAME)()
 
     def warn(self) -> None:
         """Give the warnings."""
         for warning in self.warnings:
             warn_caller(str(warning), type(warning))
+
+    def _run_once_each(self) -> Iterator[pa.Table]:
+        """Yield the tables with each key once: a lake cannot merge two rows of one key."""
+        seen: set[bytes] = set()
+        for table in self.run():
+            yield drop_repeats(table, seen)
 
     def run(self) -> Iterator[pa.Table]:
         """Yield the tables, and store the end of the window if it continues from the mark and no record is missing."""

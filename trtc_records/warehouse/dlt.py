@@ -1,4 +1,4 @@
-"""Call records in a database or a warehouse, by dlt: each once, even if jobs are repeated or killed.
+"""Call records in a database, a warehouse or a lake, by dlt: each once, even if jobs are repeated or killed.
 
 ::
 
@@ -12,8 +12,8 @@ itself, or by its newer form: dlt merges by ``call_id``, ``caller`` and ``start_
 the service gives several the same id; most destinations get no constraint for them. A record whose id is blank, or no
 text that every destination holds, gets one that is made of its content, or of its id.
 
-The destination keeps the end of the last sync, per SDKAppID, and commits it together with the records. So a run that is
-killed changes nothing, and another machine can continue. The next run starts an overlap before
+The destination keeps the end of the last sync, per SDKAppID, and commits it together with the records; a lake, after
+them. So a run that is killed loses nothing, and another machine can continue. The next run starts an overlap before
 that end, since a call appears when it ends but is found by its start time. A walk that may have missed records loads
 the others, and leaves the stored end unchanged. A run with *until* loads the calls of its window, and neither reads nor
 changes the stored end.
@@ -141,12 +141,12 @@ def sync_call_records(
 ) -> SyncReport:
     """Bring the table of a destination up to date. It blocks: in async code, call it by ``asyncio.to_thread``.
 
-    One sync at a time may write to a dataset: in PostgreSQL and DuckDB a second one is refused, elsewhere the one that
-    ends last fails. dlt's working files are in a temporary directory while it runs, and its telemetry is
+    One sync at a time may write to a dataset: in PostgreSQL, DuckDB and Delta lakes a second one is refused, elsewhere
+    the one that ends last fails. dlt's working files are in a temporary directory while it runs, and its telemetry is
     off, unless the process has used dlt before.
 
     Args:
-        to: A URL such as ``duckdb:///calls.duckdb`` or
+        to: A URL such as ``duckdb:///calls.duckdb``, ``delta:///lake`` (a directory for Delta tables) or
             ``postgresql://user:password@host/database``, or the name of one of dlt's destinations, which is configured
             as dlt documents it.
         make_client: As for :func:`call_records_source`, and so are *since*, *until*, *overlap*, *page_size* and
@@ -162,7 +162,7 @@ def sync_call_records(
         ConfigurationError: An argument, or the configuration of the destination, cannot be used.
         DestinationError: The destination failed, or another sync writes to the dataset.
         CallRecordsError: The service could not be read.
-        OSError: The temporary files cannot be written.
+        OSError: The temporary files, or those of a lake, cannot be written.
 
     Warns:
         RetentionWarning: Records have expired since the last sync, or *since* is more than 7 days ago.
@@ -190,12 +190,12 @@ def _try_sync(walk: Walk, target: Target, dataset: str, directory: str) -> SyncR
         try:
             with lock(pipeline, target, dataset) as check_lock:
                 pipeline.sync_destination()
-                before, loads_before = count_records(pipeline), count_loads(pipeline)
-                pipeline.extract(walk.make_source(warns=False))
+                before, loads_before = count_records(pipeline, target), count_loads(pipeline, target)
+                pipeline.extract(walk.make_source(warns=False, lake=target.lake is not None))
                 pipeline.normalize()
                 check_lock()
                 loads = len(pipeline.load().loads_ids)
-                after, loads_after = count_records(pipeline), count_loads(pipeline)
+                after, loads_after = count_records(pipeline, target), count_loads(pipeline, target)
         finally:
             pipeline.deactivate()
     except Exception as error:  # noqa: BLE001  (dlt and its drivers raise errors of any type)

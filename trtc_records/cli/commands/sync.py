@@ -1,4 +1,4 @@
-"""``trtc-records sync``: new records into a database."""
+"""``trtc-records sync``: new records into a database or a lake."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ EXAMPLES: Final = (
     ("trtc-records sync", "into calls.duckdb in this directory; run it daily"),
     ("trtc-records sync --to duckdb:////data/calls.duckdb", "an absolute path: four slashes"),
     ("trtc-records sync --to postgresql://me@db.example/calls", "password from PGPASSWORD"),
+    ("trtc-records sync --to delta:///lake", "a Delta table in the directory lake"),
     ("trtc-records sync --since 7d", "read all 7 days again, add missing records"),
     ("trtc-records sync --since 2026-01-31 --until 2026-01-31", "exactly this day, whatever was read before"),
     ("trtc-records sync --sandbox", "made-up calls, without an account"),
@@ -45,8 +46,9 @@ def sync(
             "--to",
             metavar="URL",
             envvar="TRTC_SYNC_TO",
-            help="Database: duckdb:///calls.duckdb, postgresql://user:password@host/database, or a dlt destination "
-            "that is configured as dlt documents it (bigquery, snowflake). Put a password into the variable, not here.",
+            help="Database: duckdb:///calls.duckdb, postgresql://user:password@host/database, a directory for a Delta "
+            "table (delta:///lake), or a dlt destination that is configured as dlt documents it (bigquery, snowflake). "
+            "Put a password into the variable, not here.",
         ),
     ] = DEFAULT_TARGET,
     dataset: Annotated[
