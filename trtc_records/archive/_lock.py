@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 from trtc_records._errors import ConfigurationError
+from trtc_records._lock import lock_file
 
 __all__ = ["lock"]
 
@@ -17,23 +17,18 @@ _NAME: Final = "lock"
 
 @contextmanager
 def lock(directory: Path) -> Iterator[None]:
-    """Keep other runs from *directory*. SQLite locks a file on every system, and a killed process leaves no lock.
+    """Keep other runs from *directory*.
 
     Raises:
         ConfigurationError: Another run holds the lock, or the file cannot be made.
     """
-    path = directory / _NAME
-    try:
-        connection = sqlite3.connect(path, timeout=0, isolation_level=None)
-    except sqlite3.OperationalError as error:
-        raise ConfigurationError(f"directory={directory.parent}: {path} cannot be locked: {error}") from None
-    with closing(connection):
+    with ExitStack() as stack:
         try:
-            connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-                raise ConfigurationError(
-                    f"directory={directory.parent}: another run writes to it: wait until that one ends"
-                ) from None
-            raise ConfigurationError(f"directory={directory.parent}: {path} cannot be locked: {error}") from None
+            stack.enter_context(lock_file(directory / _NAME))
+        except BlockingIOError:
+            raise ConfigurationError(
+                f"directory={directory.parent}: another run writes to it: wait until that one ends"
+            ) from None
+        except OSError as error:
+            raise ConfigurationError(f"directory={directory.parent}: {error}") from None
         yield

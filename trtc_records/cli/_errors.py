@@ -74,6 +74,7 @@ _SHELL_NAMES: Final = {
     "since": "--since",
     "start_time": "--since",
     "to": "--to or TRTC_SYNC_TO",
+    "until": "--until",
     "url": "TRTC_REDIS_URL",
     "user_sig": "TRTC_USER_SIG",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -33,30 +33,42 @@ __all__ = [
     "make_earlier_window",
     "make_window",
     "read_duration",
+    "read_end",
     "read_length",
     "read_start",
     "read_zone",
 ]
 
+_DAY: Final = timedelta(days=1)
 
-def read_start(text: str, *, is_end: bool = False) -> datetime:
+
+def read_start(text: str, *, into_day: timedelta = timedelta()) -> datetime:
     """Read a time: ``24h`` (ago), ``2026-01-31``, ``2026-01-31T08:30+08:00``.
 
     Args:
         text: The text to read.
-        is_end: Whether a date without a time means the last second of its day; by default it means the first.
+        into_day: The time that a date without a time means, from the first second of its day, the default.
 
     Raises:
         typer.BadParameter: It is not one.
     """
     try:
-        return read_time(text, datetime.now(UTC), is_end=is_end)
+        return read_time(text, datetime.now(UTC), into_day=into_day)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 
 
-def _read_end(text: str) -> datetime:
-    return read_start(text, is_end=True)
+def read_end(text: str) -> datetime:
+    """Read the end of a window that lies outside, as :func:`read_start` does; a date means the end of its day.
+
+    Raises:
+        typer.BadParameter: It is not one.
+    """
+    return read_start(text, into_day=_DAY)
+
+
+def _read_last(text: str) -> datetime:
+    return read_start(text, into_day=_DAY - timedelta(seconds=1))
 
 
 def read_length(text: str) -> timedelta:
@@ -136,7 +148,7 @@ Since = Annotated[
 Until = Annotated[
     datetime | None,
     typer.Option(
-        parser=_read_end,
+        parser=_read_last,
         metavar="TIME",
         help="Only calls that started at this time or earlier, written like --since; a date means its last second. "
         "By default now.",
