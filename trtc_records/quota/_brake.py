@@ -19,8 +19,8 @@ _SHARE_KEPT: Final = 0.8  # of the rate of the last second
 _FEW: Final = 30  # permits in a second, from which no rate follows
 _LEAST_SHARE: Final = 0.02
 _RISE: Final = 0.005
-"""Share of the full rate by which it rises in the first second; from a half to the full rate in 20 seconds."""
-_ACCELERATION: Final = 0.001
+"""Share of the full rate by which it rises in the first second; from a half to the full rate in 15 seconds."""
+_ACCELERATION: Final = 0.002
 
 
 class Brake:
