@@ -184,7 +184,6 @@ class CallRecordsClient:
         """The application's id."""
         self.base_url: str = str(url)
         """The URL that requests go to."""
-        self._max_in_flight = max_in_flight
         self._walks: WeakSet[Prefetcher] = WeakSet()
         self._feed_pace = LocalRateLimiter(QUOTA // 10)
         self._facts = ServiceFacts()
@@ -334,7 +333,7 @@ class CallRecordsClient:
         keep_invalid = on_invalid is not None
         prefetcher = Prefetcher(
             lambda part, page: self._get_page(part, page, keep_invalid=keep_invalid),
-            self._depth,
+            lambda: self._requester.depth(QUOTA),
             lambda: self._requester.latency.is_far,
         )
         self._walks.add(prefetcher)
@@ -617,7 +616,7 @@ class CallRecordsClient:
         latency = self._requester.latency
         prefetcher = Prefetcher(
             lambda part, page: self._get_page(part, page, keep_invalid=keep_invalid, pace=pace),
-            lambda: min(self._max_in_flight, latency.requests_in_flight(pace.rate)),
+            lambda: self._requester.depth(pace.rate),
             lambda: latency.is_far,
         )
         self._walks.add(prefetcher)
@@ -640,6 +639,3 @@ class CallRecordsClient:
             result, response = await self._requester.request(page_request(query, page), read, pace=pace)
             self._numbers_agree = result.page in {0, page} or (result.page != number and tries_left > 0)
         return result
-
-    def _depth(self) -> int:
-        return min(self._max_in_flight, self._requester.latency.requests_in_flight(QUOTA))

@@ -29,12 +29,14 @@ from trtc_records._secret import Secret
 from trtc_records._sending.clock import ServiceClock
 from trtc_records._sending.credentials import Credential
 from trtc_records._sending.decoding import MOST_BYTES, decode
+from trtc_records._sending.in_flight import Gate
 from trtc_records._sending.latency import Latency
 from trtc_records._sending.log_mask import mask_logs
-from trtc_records._sending.retry import retry
+from trtc_records._sending.refusals import Refusals
+from trtc_records._sending.retry import Retries
 from trtc_records._sending.transport import Transport
 from trtc_records._version import __version__
-from trtc_records.quota._local import AdaptiveRateLimiter, RateLimiter
+from trtc_records.quota._local import QUOTA, AdaptiveRateLimiter, RateLimiter
 
 __all__ = ["Requester"]
 
@@ -97,22 +99,25 @@ class Requester:
         self._limiter = limiter
         self._transport = transport
         self._timeout = timeout
-        self._attempts = attempts
-        self._total_timeout = total_timeout
+        self._retries = Retries(attempts=attempts, total_timeout=total_timeout)
+        self._refusals = Refusals()
         self._clock = clock
         self._most_bytes = most_bytes
-        self._gate = asyncio.Semaphore(max_in_flight)
+        self._gate = Gate(max_in_flight, rate=QUOTA, timeout=timeout)
         self._headers = [
             (b"Host", base_url.netloc),
             (b"Accept-Encoding", b"gzip"),
             (b"Content-Type", b"application/json"),
             (b"User-Agent", f"trtc-records/{__version__}".encode()),
         ]
-        self._slowed_at = 0.0
         self._stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self.latency = Latency()
         """The time that responses take."""
+
+    def depth(self, rate: float) -> int:
+        """Return how many requests make the most of *rate* permits per second: those under way and those that wait."""
+        return min(self._gate.limit, self.latency.requests_in_flight(rate)) + self._retries.waiting
 
     async def request(
         self, request: Request, read: Callable[[Response], Result], *, pace: RateLimiter | None = None
@@ -128,9 +133,7 @@ class Requester:
             ClientClosedError: The requester was stopped.
             CallRecordsError: The last attempt failed, or *read* refused its response.
         """
-        return await retry(
-            lambda: self._attempt(request, read, pace), attempts=self._attempts, total_timeout=self._total_timeout
-        )
+        return await self._retries.run(lambda: self._attempt(request, read, pace))
 
     def check_open(self) -> None:
         """Check that requests may be sent; from the first time on in this event loop only, and it is to be closed.
@@ -190,31 +193,32 @@ class Requester:
 
     async def _send_signed(self, request: Request, user_sig: Secret, read: Callable[[Response], Result]) -> Result:
         """Send *request* with *user_sig*, and slow down if the service refuses it for quota."""
-        async with self._gate:
+        await self._gate.enter()
+        try:
             outcome = await self._exchange(request, user_sig)
+        finally:
+            self._gate.leave()
         if isinstance(outcome, TransportError):
             raise outcome
+        refused = outcome.status == _TOO_MANY_REQUESTS
         try:
             return read(outcome)
         except CallRecordsError as error:
             explain_identifier(error, self._identifier)
             error.retry_after = read_retry_after(outcome, self._clock.now())
-            if isinstance(error, RateLimitError) or outcome.status == _TOO_MANY_REQUESTS:
-                self._slow_down(outcome)
+            refused |= isinstance(error, RateLimitError)
             if isinstance(error, ResponseDecodeError):
                 await self.drop(outcome)
             raise
-
-    def _slow_down(self, refusal: Response) -> None:
-        """Have the limiter slow down, unless it has done so since the refused request was sent."""
-        if refusal.sent_at >= self._slowed_at:
-            self._slowed_at = asyncio.get_running_loop().time()
-            self._limiter.slow_down()
+        finally:
+            if self._refusals.add(refused=refused, sent_at=outcome.sent_at, now=asyncio.get_running_loop().time()):
+                self._limiter.slow_down()
 
     async def _exchange(self, request: Request, user_sig: Secret) -> Response | TransportError:
         """Return the response, or the error: raised here, it would keep the frames of the layers below."""
         loop = asyncio.get_running_loop()
         sent_at = 0.0
+        depth = 0
         refusal: Exception | None = None
         content = request.content
         try:
@@ -222,7 +226,7 @@ class Requester:
                 async with asyncio.timeout(self._timeout) as clock:
 
                     async def take_permit() -> None:
-                        nonlocal sent_at, refusal
+                        nonlocal sent_at, depth, refusal
                         due = clock.when() or 0.0
                         clock.reschedule(None)
                         asked_at = loop.time()
@@ -232,6 +236,7 @@ class Requester:
                             refusal = error
                             raise
                         sent_at = loop.time()
+                        depth = self._gate.inside
                         clock.reschedule(due + sent_at - asked_at)
 
                     status, raw_headers, body, connection = await self._transport.exchange(
@@ -249,10 +254,14 @@ class Requester:
             return error.with_traceback(None)
         except BaseException as error:  # noqa: BLE001 - a cancellation, or an error of the caller's limiter or transport
             if isinstance(error, _FAILURES) and error is not refusal:
+                if sent_at > 0 and isinstance(error, _TIME_OUTS):
+                    self._gate.note(loop.time() - sent_at, depth=depth, sent_at=sent_at, now=loop.time())
                 return self._explain(error, user_sig, has_connected=sent_at > 0)
             error.__cause__ = error.__context__ = None
             raise error.with_traceback(None)  # noqa: B904 - it is the same error
-        self.latency.add(loop.time() - sent_at)
+        now = loop.time()
+        self.latency.add(now - sent_at)
+        self._gate.note(now - sent_at, depth=depth, sent_at=sent_at, now=now)
         self._clock.observe(headers.get("date", ""))
         return Response(status, headers, body, sent_at, connection)
 

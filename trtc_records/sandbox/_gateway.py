@@ -58,11 +58,20 @@ class Gateway:
         faults: The probability of each fault.
         latency: Seconds that every answer takes at least.
         jitter: The most seconds that an answer takes longer, drawn evenly.
+        capacity: Requests that the service does per second, one after another; ``None`` for no limit.
         seed: The same seed draws the same faults and delays.
     """
 
     def __init__(
-        self, service: Service, *, quota: int | None, faults: Faults, latency: float, jitter: float, seed: int
+        self,
+        service: Service,
+        *,
+        quota: int | None,
+        faults: Faults,
+        latency: float,
+        jitter: float,
+        capacity: float | None,
+        seed: int,
     ) -> None:
         self._service = service
         self._quota = Quota(quota)
@@ -70,6 +79,8 @@ class Gateway:
         self._draw = FaultDraw(faults, seed=seed)
         self._latency = latency
         self._jitter = jitter
+        self._service_time = 1 / capacity if capacity else 0.0
+        self._free_at = 0.0
         self._rng = random.Random(f"jitter:{seed}")
         self._clients: set[tuple[str, int]] = set()
         self._calls: dict[str, Callable[[bytes], bytes | None]] = {
@@ -100,7 +111,7 @@ class Gateway:
         admitted = self._quota.admit(time.monotonic())
         self._clients.add(request.client)
         fault = self._draw.draw() if admitted else "rate_limited"
-        delay = self._latency + self._jitter * self._rng.random()
+        delay = self._latency + self._jitter * self._rng.random() + self._take_place()
         if fault == "slow":
             delay += self._faults.slow_seconds
         if delay:
@@ -124,3 +135,9 @@ class Gateway:
                 body = self._service.answer(respond, request.method, request.query, request.body)
                 answer = Answer(body, ending="truncated" if fault == "truncated" else "whole")
         return answer
+
+    def _take_place(self) -> float:
+        """Take a place in the line of requests, and return the seconds until it has been done."""
+        now = time.monotonic()
+        self._free_at = max(now, self._free_at) + self._service_time
+        return self._free_at - now

@@ -67,6 +67,8 @@ class Sandbox:
         drift: The changes of the records between queries; none by default.
         latency: Seconds between a request's arrival and its answer; 0 by default.
         jitter: The most seconds that an answer takes longer, drawn evenly; 0 by default.
+        capacity: Requests that the service does per second; further ones wait in line, also those that were given up.
+            ``None``, the default, for no limit.
         clock_skew: Seconds by which the service's clock is ahead of this machine's, negative if it is behind; 0 by
             default. Its Date header, the 7 days, the default EndTime and the end of a UserSig follow that clock.
         sdk_app_id: The only app.
@@ -94,6 +96,7 @@ class Sandbox:
         drift: Drift | None = None,
         latency: float = 0.0,
         jitter: float = 0.0,
+        capacity: float | None = None,
         clock_skew: float = 0.0,
         sdk_app_id: int = 1_400_000_000,
         identifier: str = "administrator",
@@ -110,6 +113,9 @@ class Sandbox:
             )
         require_number("latency", latency, minimum=0, remedy="write seconds")
         require_number("jitter", jitter, minimum=0, remedy="write seconds")
+        if capacity is not None:
+            remedy = "write requests per second, or None for no limit"
+            require_number("capacity", capacity, minimum=0.001, remedy=remedy)
         require_number("clock_skew", clock_skew, minimum=-_LARGEST_SKEW, maximum=_LARGEST_SKEW, remedy="write seconds")
         require_number("sdk_app_id", sdk_app_id, minimum=1, whole=True, remedy="write an SDKAppID such as 1400000000")
         require_number("port", port, minimum=0, maximum=65_535, whole=True, remedy="write a port, or 0 for a free one")
@@ -142,7 +148,15 @@ class Sandbox:
         callbacks = Callbacks(sdk_app_id, webhooks, self._store.dress, seed=seed)
         self._poster = Poster(self._service, callbacks, self._clock)
         self._is_live = rate > 0
-        self._gateway = Gateway(self._service, quota=quota, faults=faults, latency=latency, jitter=jitter, seed=seed)
+        self._gateway = Gateway(
+            self._service,
+            quota=quota,
+            faults=faults,
+            latency=latency,
+            jitter=jitter,
+            capacity=capacity,
+            seed=seed,
+        )
         self._running: tuple[Server, threading.Thread] | None = None
 
     def __repr__(self) -> str:

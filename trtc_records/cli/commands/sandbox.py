@@ -94,6 +94,10 @@ def sandbox(
     quota: Annotated[int, _count("Requests allowed in any one second; 0 for no limit.", minimum=0)] = 200,
     latency: Annotated[float, _seconds("Time from a request to its answer.")] = 0.0,
     jitter: Annotated[float, _seconds("Greatest random addition to the latency.")] = 0.0,
+    capacity: Annotated[
+        float | None,
+        typer.Option(min=0.001, metavar="N", help="Requests that the service does per second; by default no limit."),
+    ] = None,
     clock_skew: Annotated[
         float, _seconds("Lead of the service's clock over this machine's; negative if it is behind.", minimum=None)
     ] = 0.0,
@@ -176,6 +180,7 @@ def sandbox(
             quota=quota or None,
             latency=latency,
             jitter=jitter,
+            capacity=capacity,
             clock_skew=clock_skew,
             faults=_make_faults(fault or (), slow_seconds=slow_seconds, retry_after=retry_after),
             drift=Drift(
