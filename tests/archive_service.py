@@ -54,13 +54,11 @@ class Service:
         *,
         start_time: int | None,
         end_time: datetime | None,
-        order: str,
         page_size: int,
         on_invalid: Callable[[Any, ResponseDecodeError], None],
         on_incomplete: Callable[[IncompleteWalk], None],
     ) -> AsyncGenerator[CallRecordPage, None]:
         """Yield the calls of a window, one a page."""
-        assert order == "time"
         self.windows.append((start_time, end_time))
         edge = self.now - WEEK
         start = edge if start_time is None else max(datetime.fromtimestamp(start_time, UTC), edge)

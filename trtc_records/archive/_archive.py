@@ -12,7 +12,6 @@ from typing import Any, Final, get_args
 import attrs
 from anyio.to_thread import run_sync
 
-from trtc_records._api.models import CallRecord
 from trtc_records._api.query import RETENTION, check_query
 from trtc_records._api.times import to_utc
 from trtc_records._api.wire import read_integer
@@ -31,9 +30,10 @@ from trtc_records.archive._manifest import (
     read_manifest,
     write_manifest,
 )
-from trtc_records.archive._merging import SortedRecords, merge
+from trtc_records.archive._merging import merge
 from trtc_records.archive._periods import Partition, Period, day_of, divide_day
 from trtc_records.archive._report import Action, ArchivedPartition, ArchiveReport
+from trtc_records.archive._sorting import Sorter
 from trtc_records.export import SCHEMA_VERSION, FileFormat, RecordWriter, make_writer, read_records, replace_file
 from trtc_records.export._files import move_file
 from trtc_records.export._reading import DATA_FILE
@@ -267,32 +267,30 @@ class _Run:
         start, end = widen(periods[0].start, periods[-1].end, margin=self._settle, now=self._now())
         reading = _Reading(start=None if periods[0].start < edge else start, end=end, read_at=self._now())
         counts = []
-        async with aclosing(self._walk(reading)) as walk:
-            records = SortedRecords(walk)
+        with Sorter(self._directory) as sorter:
+            await self._gather(reading, sorter, periods[0].start, periods[-1].end)
             for period in periods:
                 (self._directory / period.directory).mkdir(parents=True, exist_ok=True)
-                async with aclosing(records.take(period.start, period.end)) as calls:
-                    counts.append(await self._make_writer(self._place(period, _STAGED)).write(calls))
-            await records.drain()
+                staged = self._place(period, _STAGED)
+                counts.append(await self._make_writer(staged).write(sorter.take(period.end)))
         return [
             await self._store(period, reading, count, is_whole=period.start >= edge)
             for period, count in zip(periods, counts, strict=True)
         ]
 
-    async def _walk(self, reading: _Reading) -> AsyncGenerator[CallRecord, None]:
+    async def _gather(self, reading: _Reading, sorter: Sorter, start: datetime, end: datetime) -> None:
+        """Read the calls that started between two moments."""
         pages = self._client.iter_pages(
             start_time=reading.start,
             end_time=reading.end,
             page_size=self._page_size,
-            order="time",
             on_invalid=reading.add_reject,
             on_incomplete=reading.add_doubt,
         )
         async with aclosing(pages):
             async for page in pages:
                 reading.add_page_total(page.total_num)
-                for record in page.records:
-                    yield record
+                await sorter.add([record for record in page.records if start <= record.start_time < end])
 
     async def _store(self, period: Period, reading: _Reading, count: int, *, is_whole: bool) -> ArchivedPartition:
         """Put the staged file of a period in its place, and write its manifest."""
