@@ -11,7 +11,7 @@ from typing import Any, cast
 import attrs
 from exported import make_record
 
-from trtc_records import CallRecord, CallRecordPage, CallRecordsClient, ResponseDecodeError
+from trtc_records import CallRecord, CallRecordPage, CallRecordsClient, CallRecordsError, ResponseDecodeError
 from trtc_records._walking.incomplete import IncompleteWalk
 from trtc_records.archive import ArchiveReport, archive_call_records
 
@@ -37,6 +37,8 @@ class Service:
     """The reason why each walk is incomplete."""
     invalid: list[dict[str, Any]] = attrs.field(factory=list)
     """Records that cannot be read; each walk meets all of them."""
+    failures: dict[datetime, CallRecordsError] = attrs.field(factory=dict)
+    """The error of the walk over each of these days, after its first call."""
     windows: list[tuple[int | None, datetime | None]] = attrs.field(factory=list)
     """The windows that were asked for."""
     sdk_app_id: int = 1
@@ -68,6 +70,8 @@ class Service:
             ended = (record.end_time or record.start_time) <= self.now
             if ended and start <= record.start_time <= (end_time or self.now):
                 yield CallRecordPage(records=(record,), page=1, total_num=len(self.calls))
+                if error := self.failures.get(start + timedelta(seconds=1)):
+                    raise error
         if self.doubt:
             now = self.now
             on_incomplete(IncompleteWalk(reason=self.doubt, yielded=0, expected=None, start_time=now, end_time=now))

@@ -16,7 +16,13 @@ from trtc_records._api.query import RETENTION, check_query
 from trtc_records._api.times import to_utc
 from trtc_records._api.wire import read_integer
 from trtc_records._client import PAGE_SIZE, CallRecordsClient
-from trtc_records._errors import CallRecordsWarning, ConfigurationError, ResponseDecodeError, shorten
+from trtc_records._errors import (
+    CallRecordsWarning,
+    ConfigurationError,
+    RepeatedPageError,
+    ResponseDecodeError,
+    shorten,
+)
 from trtc_records._starts import widen
 from trtc_records._walking.incomplete import IncompleteWalk
 from trtc_records._warn import warn_caller
@@ -93,7 +99,8 @@ async def archive_call_records(
 
     Raises:
         ConfigurationError: An argument cannot be used, the archive has another layout, or another run writes to it.
-        CallRecordsError: The service could not be read; the days before are kept.
+        CallRecordsError: The service could not be read; the days before are kept. A day on which the service repeats
+            a page is not complete, and the run goes on.
         OSError: A file cannot be written; it stays as it was.
         ImportError: The format needs an extra that is not installed.
 
@@ -287,10 +294,13 @@ class _Run:
             on_invalid=reading.add_reject,
             on_incomplete=reading.add_doubt,
         )
-        async with aclosing(pages):
-            async for page in pages:
-                reading.add_page_total(page.total_num)
-                await sorter.add([record for record in page.records if start <= record.start_time < end])
+        try:
+            async with aclosing(pages):
+                async for page in pages:
+                    reading.add_page_total(page.total_num)
+                    await sorter.add([record for record in page.records if start <= record.start_time < end])
+        except RepeatedPageError as error:
+            reading.doubts.append(str(error))
 
     async def _store(self, period: Period, reading: _Reading, count: int, *, is_whole: bool) -> ArchivedPartition:
         """Put the staged file of a period in its place, and write its manifest."""
