@@ -76,7 +76,7 @@ class Service:
             now = self.now
             on_incomplete(IncompleteWalk(reason=self.doubt, yielded=0, expected=None, start_time=now, end_time=now))
 
-    def archive(self, directory: Path, **options: Any) -> ArchiveReport:
+    def archive(self, directory: Path | str, **options: Any) -> ArchiveReport:
         """Bring an archive up to date, as JSON Lines."""
         options = {"file_format": "jsonl", **options}
         return asyncio.run(archive_call_records(cast("CallRecordsClient", self), directory, **options))

@@ -66,6 +66,7 @@ IO: Final = {"aiolimiter", "anyio", "asyncio", "httpcore", "httpx", "socket", "s
 THIRD_PARTIES: Final = {
     "aiolimiter": {"quota._local"},
     "dlt": {"warehouse.dlt"},
+    "fsspec": {"export._store"},
     "h11": {"sandbox._http"},
     "httpcore": {"_sending.lanes", "_sending.requester"},
     "httpx": {"_client", "_environment", "_sending", "cli.commands.doctor"},
