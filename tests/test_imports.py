@@ -68,6 +68,7 @@ THIRD_PARTIES: Final = {
     "aiolimiter": {"quota._local"},
     "deltalake": {"warehouse._lake"},
     "dlt": {"warehouse"},
+    "fsspec": {"export._store"},
     "h11": {"sandbox._http"},
     "httpcore": {"_sending.lanes", "_sending.requester"},
     "httpx": {"_client", "_environment", "_sending", "cli.commands.doctor"},

@@ -467,9 +467,9 @@ class CallRecordsClient:
         if not check_window(query, self._clock.now()):
             return 0
         offset = self._clock.offset
-        page = await self._get_page(pin_window(query, self._clock.now()), 1)
+        page = await self._get_page(pin_window(query, self._clock.now()), 1, keep_invalid=True)
         if self._clock.offset != offset:
-            page = await self._get_page(pin_window(query, self._clock.now()), 1)
+            page = await self._get_page(pin_window(query, self._clock.now()), 1, keep_invalid=True)
         self._clock.warn_if_off()
         if page.total_num is None and page.size:
             raise ResponseDecodeError("is missing", "$.Response.TotalNum", None, page.request_id)

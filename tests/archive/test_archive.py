@@ -15,7 +15,18 @@ import pytest
 from archive_service import MIDNIGHT, Service, call
 from exported import PYARROW
 
-from trtc_records import CallRecord, CallRecordsClient, CallRecordsWarning, ConfigurationError
+from trtc_records import (
+    AccountError,
+    CallRecord,
+    CallRecordsClient,
+    CallRecordsError,
+    CallRecordsWarning,
+    ConfigurationError,
+    RateLimitError,
+    RepeatedPageError,
+    ServerError,
+    TransportError,
+)
 from trtc_records.archive import ArchiveReport, archive_call_records, verify_archive
 from trtc_records.archive._manifest import MANIFESTS
 from trtc_records.export import SCHEMA_VERSION, Pseudonyms, read_records
@@ -149,6 +160,42 @@ def test_incomplete_walk_loses_no_record_of_an_earlier_one(tmp_path: Path) -> No
     service.doubt = None
     assert service.archive(tmp_path, since=MIDNIGHT).complete
     assert ids_of(tmp_path, TODAY) == ["b", "c"]
+
+
+def test_day_of_a_repeated_page_does_not_stop_the_run(tmp_path: Path) -> None:
+    """The day keeps what was read of it, is not complete, and is read again; the days after it are read."""
+    service = Service([call("a", -23), call("b", -22), call("c", 1)])
+    service.failures[MIDNIGHT - DAYS] = RepeatedPageError(2, "Id-7")
+    report = service.archive(tmp_path, since=MIDNIGHT - DAYS)
+    assert [(each.action, each.records, each.complete) for each in report.partitions] == [
+        ("written", 1, False),
+        ("written", 1, True),
+    ]
+    assert not report.complete
+    assert (
+        "page 2 repeats records that earlier pages gave (RequestId Id-7)"
+        in manifest_of(tmp_path, "2026-11-23")["reason"]
+    )
+    service.failures.clear()
+    assert service.archive(tmp_path, since=MIDNIGHT - DAYS).complete
+    assert ids_of(tmp_path, "2026-11-23") == ["a", "b"]
+    service.failures[MIDNIGHT - DAYS] = RepeatedPageError(2, "Id-8")
+    report = service.archive(tmp_path, since=MIDNIGHT - DAYS)
+    assert [each.action for each in report.partitions] == ["merged", "written"]
+    assert ids_of(tmp_path, "2026-11-23") == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "error", [TransportError("reset", None), ServerError(101001), AccountError(60006), RateLimitError(60007)], ids=str
+)
+def test_other_error_stops_the_run(error: CallRecordsError, tmp_path: Path) -> None:
+    """An error that the next day would meet too is raised; the day before it is kept."""
+    service = Service([call("a", -23), call("b", 1), call("c", 2)])
+    service.failures[MIDNIGHT] = error
+    with pytest.raises(type(error)):
+        service.archive(tmp_path, since=MIDNIGHT - DAYS)
+    assert [record.call_id for record in read_records(tmp_path)] == ["a"]
+    assert verify_archive(tmp_path).problems == ()
 
 
 def test_calls_of_one_id_stay_apart(tmp_path: Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, assert_type
+from typing import Any, Literal, assert_type
+from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -34,7 +35,8 @@ from trtc_records import (
     record_from_json,
     record_to_json,
 )
-from trtc_records.export import JsonLinesWriter, Pseudonyms
+from trtc_records.archive import ArchiveCheck, ArchivedPartition, ArchiveReport, archive_call_records, verify_archive
+from trtc_records.export import FileFormat, JsonLinesWriter, Pseudonyms, read_records, record_from_row, record_to_row
 from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox, Webhooks
 
 
@@ -159,6 +161,45 @@ def read_record(record: CallRecord) -> None:
     assert_type(record.talk_time, timedelta | None)
     assert_type(record.extra, dict[str, Any])
     assert_type(record_from_json(record_to_json(record)), CallRecord)
+
+
+async def keep_archive(client: CallRecordsClient) -> None:
+    """Bring an archive up to date, in a directory and at a URL."""
+
+    def show(partition: ArchivedPartition) -> None:
+        assert_type(partition.path, Path | str)
+        assert_type(partition.action, Literal["written", "merged", "skipped", "expired"])
+
+    report = await archive_call_records(client, Path("calls"))
+    assert_type(report, ArchiveReport)
+    assert_type(report.directory, Path | str)
+    assert_type(report.partitions, tuple[ArchivedPartition, ...])
+    assert_type(report.records, int)
+    assert_type(report.complete, bool)
+    await archive_call_records(
+        client,
+        "s3://bucket/calls",
+        since=datetime(2026, 1, 31, tzinfo=UTC),
+        until=datetime(2026, 2, 1, tzinfo=UTC),
+        partition="hour",
+        zone=ZoneInfo("Asia/Singapore"),
+        file_format=FileFormat.JSON_LINES,
+        settle=timedelta(hours=24),
+        page_size=500,
+        on_partition=show,
+    )
+    check = verify_archive("s3://bucket/calls")
+    assert_type(check, ArchiveCheck)
+    assert_type(check.problems, tuple[str, ...])
+
+
+def read_files() -> None:
+    """Read records back from files and rows."""
+    assert_type(read_records("s3://bucket/calls"), Iterator[CallRecord])
+    for record in read_records(Path("calls.txt"), FileFormat.JSON_LINES):
+        row = record_to_row(record)
+        assert_type(row, dict[str, Any])
+        assert_type(record_from_row(row), CallRecord)
 
 
 def read_error(error: CallRecordsError) -> object:

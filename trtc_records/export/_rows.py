@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from operator import attrgetter, itemgetter
@@ -26,6 +26,7 @@ __all__ = [
     "TEXT_COLUMNS",
     "keep_exact",
     "make_row",
+    "make_typed_columns",
     "make_typed_row",
     "record_from_row",
     "record_to_row",
@@ -48,6 +49,7 @@ _ENUMS: Final[dict[str, type[Enum]]] = {
     "call_result": CallResult,
     "room_id_type": RoomIdType,
 }
+_TIMES: Final = {datetime, type(None)}
 _LONG_NUMBER: Final = re.compile("[0-9]{300}")
 _SMALLEST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**63 - 1
 
@@ -156,6 +158,33 @@ def make_typed_row(record: CallRecord) -> dict[str, Any]:
     return row
 
 
+def make_typed_columns(records: Sequence[CallRecord]) -> list[Sequence[Any]]:
+    """Return the columns of the typed rows of *records*, of which there is one at least."""
+    columns = dict(zip(_NAMES, zip(*map(_get_values, records), strict=True), strict=True))
+    if not _all_fit(columns):
+        return list(zip(*(make_typed_row(record).values() for record in records), strict=True))
+    for name in _SECONDS_COLUMNS:
+        columns[name] = tuple(None if value is None else int(value.total_seconds()) for value in columns[name])
+    columns["extra"] = ("{}",) * len(records)
+    return [*columns.values()]
+
+
+def _all_fit(columns: Mapping[str, tuple[Any, ...]]) -> bool:
+    """Return whether every column can hold all its values as they are, as those of common records."""
+    try:
+        for name in TEXT_COLUMNS:
+            "".join(columns[name]).encode()
+        for name in LIST_COLUMNS:
+            "".join(map("".join, columns[name])).encode()
+    except (TypeError, UnicodeEncodeError):
+        return False
+    return (
+        not any(columns["extra"])
+        and {type(value) for name in _TIME_COLUMNS for value in columns[name]} <= _TIMES
+        and all(_is_integer(value) for name in _INTEGER_COLUMNS for value in columns[name])
+    )
+
+
 def keep_exact(extra: Mapping[str, Any], exact: Mapping[str, Any]) -> dict[str, Any]:
     """Return *extra* with the values of *exact*, by column, as JSON text; their name has the most underscores."""
     longest = max((name for name in extra if _EXACT_NAMES.fullmatch(name)), key=len, default="")  # Tencent's
@@ -196,7 +225,10 @@ def _fits(row: Mapping[str, Any]) -> bool:
                 return False
     except (TypeError, UnicodeEncodeError):
         return False
-    return all(_is_integer(row[name]) for name in _INTEGER_COLUMNS)
+    for name in _INTEGER_COLUMNS:  # noqa: SIM110  (a generator for all() costs more than the checks)
+        if not _is_integer(row[name]):
+            return False
+    return True
 
 
 def _is_ambiguous(extra: Mapping[str, Any]) -> bool:

@@ -70,12 +70,13 @@ def summary(
     result: Result = None,
     call_type: Type = None,
     source: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--input",
             "-i",
             metavar="PATH",
-            help="Read an archive's directory or a file of an export instead of the service; needs no account.",
+            help="Read an archive's directory or a file of an export, by path or URL, instead of the service; needs no "
+            "account.",
         ),
     ] = None,
     compare: Annotated[
@@ -182,13 +183,12 @@ async def _walk_one(
 
 def _read(source: RecordInput, parts: Sequence[_Part]) -> ExitCode:
     """Add the calls of an archive or a file in each window to its summary."""
-    kind = "archive" if source.path.is_dir() else "file"
     code = ExitCode.DONE
     for part in parts:
         window = part.selection.window
         part.summary.scope = _make_scope(
             part.selection,
-            source=f"{kind} {source.path}",
+            source=source.describe(),
             sdk_app_id=source.sdk_app_id,
             until=None if window.ends_now else window.until,
         )
