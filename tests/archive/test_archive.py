@@ -12,7 +12,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import pytest
-from archive_service import MIDNIGHT, Service, call
+from archive_service import MIDNIGHT, WEEK, Service, call
 from exported import PYARROW
 
 from trtc_records import (
@@ -124,6 +124,16 @@ def test_day_that_expires_under_the_job_never_shrinks(tmp_path: Path) -> None:
     assert not report.complete
     assert ids_of(tmp_path, TODAY) == ["a", "long"]
     assert TODAY not in actions_of(service.archive(tmp_path))
+
+
+def test_day_that_expires_within_its_walk_never_shrinks(tmp_path: Path) -> None:
+    """A record that expires while a long walk goes on is not taken for one that never was."""
+    service = Service([call("a", 0.05), call("b", 2)])
+    service.archive(tmp_path, since=MIDNIGHT)
+    service.now, service.walk_time = MIDNIGHT + WEEK - timedelta(minutes=4), timedelta(minutes=10)
+    report = service.archive(tmp_path, since=MIDNIGHT, until=MIDNIGHT, settle=5 * DAYS)
+    assert ids_of(tmp_path, TODAY) == ["a", "b"]
+    assert [(each.action, each.complete, each.final) for each in report.partitions] == [("merged", False, False)]
 
 
 def test_days_of_a_long_pause_are_reported_once(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ SETTLE: Final = timedelta(hours=72)
 LONGEST_SETTLE: Final = timedelta(days=5)
 """A day that settles later would begin to expire before it is final: 7 days, less its own length, and one to spare."""
 _EXPIRY: Final = timedelta(seconds=RETENTION) - timedelta(minutes=2)
-"""The age from which a record may expire under the walk, which begins a minute after the edge at the most."""
+"""The age from which the service may have dropped a record; the walk begins a minute after the edge at the most."""
 _RECORDS_PER_READ: Final = 500
 _REJECTS: Final = "_rejects"
 _STAGED: Final = f".{DATA_FILE}.staged.part"
@@ -316,10 +316,9 @@ class _Run:
 
     async def _read(self, periods: Sequence[Period]) -> list[ArchivedPartition]:
         """Read the periods of a day in one walk, and write their files and manifests."""
-        edge = self._get_edge()
         start, end = widen(periods[0].start, periods[-1].end, margin=self._settle, now=self._now())
         reading = _Reading(
-            start=None if periods[0].start < edge else start,
+            start=None if periods[0].start < self._get_edge() else start,
             end=end,
             read_at=self._now(),
             pseudonyms=self._pseudonyms,
@@ -355,6 +354,7 @@ class _Run:
             reading.doubts.append(str(error))
 
     async def _store_period(
+        edge = self._get_edge()  # records may have expired under the walk
         self, period: Period, reading: _Reading, count: int, *, is_whole: bool
     ) -> ArchivedPartition:
         """Put the staged file of a period in its place, and write its manifest."""
