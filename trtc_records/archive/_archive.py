@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -14,9 +14,10 @@ import attrs
 from anyio.to_thread import run_sync
 
 from trtc_records._api.models import CallRecord
-from trtc_records._api.query import RETENTION, check_query
+from trtc_records._api.query import RETENTION
 from trtc_records._api.times import to_utc
 from trtc_records._api.wire import read_integer
+from trtc_records._checks import check_count
 from trtc_records._client import PAGE_SIZE, CallRecordsClient
 from trtc_records._errors import (
     CallRecordsWarning,
@@ -41,13 +42,13 @@ from trtc_records.archive._manifest import (
     write_manifest,
 )
 from trtc_records.archive._merging import merge
-from trtc_records.archive._periods import Partition, Period, day_of, divide_day
+from trtc_records.archive._periods import Partition, Period, day_of, divide_day, is_name
 from trtc_records.archive._report import Action, ArchivedPartition, ArchiveReport
 from trtc_records.archive._sorting import Sorter
 from trtc_records.export import SCHEMA_VERSION, FileFormat, RecordWriter, make_writer, read_records
-from trtc_records.export._pseudonyms import Pseudonyms, check_pseudonyms, describe_ids
+from trtc_records.export._pseudonyms import Pseudonyms, check_pseudonyms, describe_ids, is_pseudonym
 from trtc_records.export._reading import DATA_FILE, list_data_files
-from trtc_records.export._rejects import encode_reject
+from trtc_records.export._rejects import encode_reject, identify_reject
 from trtc_records.export._store import LocalStore, Store, open_store
 
 __all__ = ["LONGEST_SETTLE", "SETTLE", "archive_call_records"]
@@ -125,13 +126,15 @@ async def archive_call_records(
     for name, moment in (("since", since), ("until", until)):
         if moment is not None and (not isinstance(moment, datetime) or moment.utcoffset() is None):
             raise ConfigurationError(f"{name}={shorten(moment)}: pass an aware datetime")
+    if since is not None and until is not None and since > until:
+        raise ConfigurationError(f"since={shorten(since)} is after until={shorten(until)}: swap them")
     if partition not in get_args(Partition):
         raise ConfigurationError(f"partition={shorten(partition)}: pass 'day' or 'hour'")
     if not isinstance(zone, tzinfo):
         raise ConfigurationError(f"zone={shorten(zone)}: pass a time zone, such as ZoneInfo('Asia/Singapore')")
     if not isinstance(settle, timedelta) or not timedelta() <= settle <= LONGEST_SETTLE:
         raise ConfigurationError(f"settle={shorten(settle)}: pass a timedelta from 0 to 5 days")
-    check_query(start_time=since, end_time=until, call_result=None, call_type=None, page_size=page_size)
+    check_count("page_size", page_size)
     try:
         file_format = FileFormat(file_format)
     except ValueError:
@@ -242,13 +245,14 @@ class _Run:
         """Read all manifests.
 
         Raises:
-            ConfigurationError: The archive has another layout, or, for pseudonyms, none that can be read.
+            ConfigurationError: The archive has another layout, or ids of another kind.
         """
         for file, content in self._store.read_many(list_manifests(self._store)):
             try:
                 manifest = read_manifest(self._store.locate(file), content)
             except ValueError:
-                self._manifests[name_of(file)] = None
+                if is_name(name_of(file), self._partition):
+                    self._manifests[name_of(file)] = None
                 continue
             if manifest.pseudonyms != self._layout.pseudonyms:
                 raise ConfigurationError(
@@ -267,12 +271,32 @@ class _Run:
                     "install that one"
                 )
             self._manifests[manifest.name] = manifest
-        if self._pseudonyms is not None and not any(self._manifests.values()):
-            for file in list_data_files(self._store):
-                raise ConfigurationError(
-                    f"directory={self._store.locate()}: no manifest tells the ids of {file}, which may be the "
-                    "service's: pass another directory"
-                )
+        if not any(self._manifests.values()):
+            self._check_ids()
+
+    def _check_ids(self) -> None:
+        """Check that files without a manifest, which a killed run may have left, have ids of the run's kind.
+
+        Raises:
+            ConfigurationError: They may have others.
+        """
+        for file in list_data_files(self._store):
+            if self._pseudonyms is not None:
+                kind = "may be the service's"
+            elif self._looks_pseudonymized(file):
+                kind = "look like pseudonyms"
+            else:
+                continue
+            raise ConfigurationError(
+                f"directory={self._store.locate()}: no manifest tells the ids of {file}, which {kind}: pass another "
+                "directory"
+            )
+
+    def _looks_pseudonymized(self, file: str) -> bool:
+        with suppress(ValueError, ImportError):  # damaged, or of another format, which is left alone
+            for record in read_records(self._store.locate(file)):
+                return is_pseudonym(record.caller)
+        return False
 
     async def archive(self, since: datetime | None, until: datetime | None) -> AsyncGenerator[ArchivedPartition, None]:
         """Bring the days of a window up to date, and yield each; the oldest come first, as they expire first."""
@@ -281,7 +305,7 @@ class _Run:
         start = self._get_edge()
         if self._first:
             first_day = divide_day(date.fromisoformat(self._first[:10]), self._partition, self._zone)
-            start = min(start, *(period.start for period in first_day if period.name >= self._first))
+            start = min(*(each.start for each in first_day if each.name >= self._first), start)
         start = start if since is None else max(start, to_utc(since))
         day = day_of(start, self._zone)
         while day <= day_of(self._get_end(until), self._zone):
@@ -330,6 +354,7 @@ class _Run:
                 staged = self._stage(period, _STAGED)
                 staged.parent.mkdir(parents=True, exist_ok=True)
                 counts.append(await self._make_writer(staged).write(sorter.take(period.end)))
+        edge = self._get_edge()  # records may have expired under the walk
         return [
             await self._store_period(period, reading, count, is_whole=period.start >= edge)
             for period, count in zip(periods, counts, strict=True)
@@ -354,7 +379,6 @@ class _Run:
             reading.doubts.append(str(error))
 
     async def _store_period(
-        edge = self._get_edge()  # records may have expired under the walk
         self, period: Period, reading: _Reading, count: int, *, is_whole: bool
     ) -> ArchivedPartition:
         """Put the staged file of a period in its place, and write its manifest."""
@@ -409,12 +433,23 @@ class _Run:
     def _close(self, period: Period, manifest: Manifest | None) -> ArchivedPartition:
         """Note that the records of a period have expired before it was final."""
         reason = "its records expired at the service before it was final"
-        if manifest is None:
+        if manifest is None or self._was_replaced(manifest):
             manifest = self._rebuild(period, reason)
         manifest = attrs.evolve(manifest, complete=False, expired=True, reason=reason)
         self._check_lock()
         write_manifest(self._store, manifest)
         return self._report(period, manifest, "expired", begins=self._may_begin_in(period))
+
+    def _was_replaced(self, manifest: Manifest) -> bool:
+        """Return whether the file is a newer one, whose manifest a killed run could not write."""
+        if manifest.file is None or self._store.get_size(manifest.file) is None:
+            return False
+        if digest(self._store.open(manifest.file)) == manifest.sha256:
+            return False
+        with suppress(ValueError):  # damaged: verification goes on to find that it differs
+            deque(read_records(self._store.locate(manifest.file)), maxlen=0)
+            return True
+        return False
 
     def _rebuild(self, period: Period, reason: str) -> Manifest:
         """Return the manifest of an expired period from its file, if it has one."""
@@ -451,8 +486,8 @@ class _Run:
         lines = [line for start, line in reading.rejects if start is None or period.start <= start < period.end]
         earlier = self._store.read(file)
         if merges and earlier is not None:
-            lines += earlier.splitlines(keepends=True)
-        by_record = {_identify_reject(json.loads(line)): line for line in lines}
+            lines += [line + b"\n" for line in earlier.splitlines()]
+        by_record = {identify_reject(line): line for line in lines}
         if by_record:
             self._store.write(file, b"".join(by_record.values()))
         elif earlier is not None:
@@ -507,10 +542,6 @@ def _remove_leftovers(directory: Path) -> None:
     for pattern in (MANIFESTS, _REJECTS, "start_date=*", "start_date=*/start_hour=*"):
         for path in directory.glob(f"{pattern}/.*.part"):
             path.unlink()
-
-
-def _identify_reject(line: dict[str, Any]) -> str:
-    return json.dumps(line.get("pseudonym", line.get("raw")), sort_keys=True)
 
 
 def _find_start(raw: Any) -> datetime | None:
