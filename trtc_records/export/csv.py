@@ -81,7 +81,6 @@ class _Csv:
             row = make_row(record)
             for name in LIST_COLUMNS:
                 row[name] = dump_json(row[name], ensure_ascii=False)
-            row["extra"] = dump_json(row["extra"]) if row["extra"] else "{}"
             if self._for_spreadsheets:
                 row = show_row(row, self._on_cut)
             self._writer.writerow(row.values())
