@@ -99,6 +99,17 @@ def test_final_days_are_skipped(tmp_path: Path) -> None:
     assert len(service.windows) == 4
 
 
+def test_day_is_final_once_its_last_records_are_there(tmp_path: Path) -> None:
+    """A record can be read 5 seconds after the end of its call, and *settle* is the time until which calls end."""
+    service = Service([], now=MIDNIGHT + DAYS + timedelta(hours=1, seconds=9))
+    settle = timedelta(hours=1)
+    service.archive(tmp_path, since=MIDNIGHT, settle=settle)
+    assert not manifest_of(tmp_path, TODAY)["final"]
+    service.now += timedelta(seconds=1)
+    service.archive(tmp_path, since=MIDNIGHT, settle=settle)
+    assert manifest_of(tmp_path, TODAY)["final"]
+
+
 def test_long_call_gets_into_its_day(tmp_path: Path) -> None:
     """A call that ends two days after its start is in the file of its day once it has a record."""
     service = Service([call("long", 1, seconds=50 * 3600), call("short", 2)])

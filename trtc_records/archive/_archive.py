@@ -14,7 +14,7 @@ import attrs
 from anyio.to_thread import run_sync
 
 from trtc_records._api.models import CallRecord
-from trtc_records._api.query import RETENTION
+from trtc_records._api.query import READABLE_AFTER, RETENTION
 from trtc_records._api.times import to_utc
 from trtc_records._api.wire import read_integer
 from trtc_records._checks import check_count
@@ -60,6 +60,8 @@ LONGEST_SETTLE: Final = timedelta(days=5)
 """A day that settles later would begin to expire before it is final: 7 days, less its own length, and one to spare."""
 _EXPIRY: Final = timedelta(seconds=RETENTION) - timedelta(minutes=2)
 """The age from which the service may have dropped a record; the walk begins a minute after the edge at the most."""
+_APPEARANCE: Final = timedelta(seconds=2 * READABLE_AFTER)
+"""The time from the end of a call until its record is there for certain."""
 _RECORDS_PER_READ: Final = 500
 _REJECTS: Final = "_rejects"
 _STAGED: Final = f".{DATA_FILE}.staged.part"
@@ -420,7 +422,7 @@ class _Run:
             records=count,
             rejects=rejects,
             complete=complete,
-            final=complete and reading.read_at >= period.end + self._settle,
+            final=complete and reading.read_at >= period.end + self._settle + _APPEARANCE,
             reason="; ".join(reasons) or None,
         )
         self._check_lock()
