@@ -501,12 +501,15 @@ def test_newer_archive_is_refused(tmp_path: Path) -> None:
         {"file_format": "xlsx"},
         {"since": MIDNIGHT, "until": MIDNIGHT - DAYS},
         {"page_size": 0},
+        {"directory": ""},
+        {"directory": " "},
+        {"directory": None},
     ],
 )
 def test_bad_argument_is_refused(options: dict[str, Any], tmp_path: Path) -> None:
     """The message names the argument, and nothing is made."""
     with pytest.raises(ConfigurationError, match=".*".join(options)):
-        Service([]).archive(tmp_path / "new", **options)
+        Service([]).archive(**{"directory": tmp_path / "new", **options})
     assert not (tmp_path / "new").exists()
 
 
