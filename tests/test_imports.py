@@ -20,7 +20,7 @@ PACKAGE: Final = "trtc_records"
 
 ROOMS: Final[dict[str, set[str]]] = {
     "cli": {"", "_environment", "_starts", "archive", "export", "sandbox", "summary", "warehouse", "webhooks"},
-    "archive": {"_api", "_client", "_errors", "_lock", "_secret", "_starts", "_walking", "_warn", "export"},
+    "archive": {"_api", "_checks", "_client", "_errors", "_lock", "_secret", "_starts", "_walking", "_warn", "export"},
     "warehouse": {"_api", "_checks", "_client", "_errors", "_lock", "_secret", "_starts", "_warn", "export"},
     "webhooks": {"_api", "_checks", "_client", "_errors", "quota"},
     "sandbox": {"_api", "_checks", "_secret"},
