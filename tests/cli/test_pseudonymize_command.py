@@ -235,6 +235,37 @@ def test_window_without_calls_leaves_the_kind_of_ids(run: Run) -> None:
 
 
 @needs_dlt
+@pytest.mark.parametrize("first", [KEY, ""], ids=["pseudonyms", "plain"])
+@pytest.mark.parametrize("to", ["duckdb:///calls.duckdb", "delta:///lake"])
+def test_first_sync_that_was_killed_before_its_state_is_no_reason_to_mix(
+    run: Run, tmp_path: Path, to: str, first: str
+) -> None:
+    """Then the table's rows tell their kind of ids; a sync of the same kind goes on."""
+    if to.startswith("delta"):
+        pytest.importorskip("deltalake", reason="needs the extra delta")
+
+    def run_once(key: str, **account: str) -> Any:
+        return run("sync", "--to", to, *(["--pseudonymize"] if key else []), TRTC_PSEUDONYM_KEY=key, **account)
+
+    assert run_once(first).returncode == 0
+    if to.startswith("delta"):
+        for path in (tmp_path / "lake" / "trtc_records" / "_dlt_pipeline_state").glob("*.jsonl"):
+            path.unlink()
+    else:
+        import duckdb
+
+        with duckdb.connect(str(tmp_path / "calls.duckdb")) as connection:
+            connection.execute("DELETE FROM trtc_records._dlt_pipeline_state")
+    sent: list[Any] = []
+    with scripted_service(count_in(sent)) as account:
+        done = run_once("" if first else KEY, TRTC_BASE_URL=account["TRTC_BASE_URL"])
+    assert done.returncode == 2
+    assert "--pseudonymize: the table has ids that look like " in done.stderr
+    assert sent == []
+    assert "0 new, 450 seen before" in run_once(first).stderr
+
+
+@needs_dlt
 def test_known_calls_are_known_by_their_pseudonyms(run: Run) -> None:
     """A second sync with the same key adds no row."""
     assert "450 new, 0 seen before" in run_with(run, "sync").stderr

@@ -183,7 +183,7 @@ class Run:
     def _looks_pseudonymized(self, file: str) -> bool:
         with suppress(ValueError, ImportError):  # damaged, or of another format, which is left alone
             for record in read_records(self._store.locate(file)):
-                return is_pseudonym(record.caller)
+                return any(map(is_pseudonym, (record.caller, *record.callees)))
         return False
 
     async def archive(self, since: datetime | None, until: datetime | None) -> AsyncGenerator[ArchivedPartition, None]:
