@@ -17,7 +17,7 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from trtc_records._api.error_codes import _TABLE
+from trtc_records._api.error_codes import CALL_CODES
 from trtc_records.export._columns import COLUMNS, Kind
 
 _TYPES: Final = {
@@ -58,7 +58,7 @@ class ErrorCodes(_Directive):
         """Return a definition for each code."""
         first, last = map(int, self.arguments[0].split("-"))
         lines: list[str] = []
-        for code, (error, hint) in sorted(_TABLE.items()):
+        for code, (error, hint) in sorted(CALL_CODES.rows.items()):
             if first <= code <= last:
                 again = "retried by the client" if error.retryable else "not retried"
                 lines += [

@@ -96,10 +96,9 @@ def test_every_option_reaches_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> No
     faults = Faults(http_502=0.25, slow=0.75, slow_seconds=0.01, retry_after=2)
     webhooks = Webhooks(loss=0.1, repetition=0.2, delay=3, forgery=0.3)
     expected = {"port": 0, "records": 500, "seed": 3, "quota": None, "latency": 0.01, "jitter": 0.01}
-    expected["calls_in"] = "legacy"
     live = {"live": "30/min", "call_seconds": (1, 12), "webhook_url": "http://[::1]/", "webhooks": webhooks}
     drifting = {"capacity": 20.0, "clock_skew": -90_000, "behaviour": behaviour, "drift": drift, "faults": faults}
-    assert made == [{**expected, **live, **drifting}]
+    assert made == [{**expected, **live, **drifting, "calls_in": "legacy"}]
 
 
 def test_defaults_and_choices_are_those_of_the_sandbox() -> None:

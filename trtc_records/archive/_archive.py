@@ -14,6 +14,7 @@ import attrs
 from anyio.to_thread import run_sync
 
 from trtc_records._api.models import CallRecord
+from trtc_records._api.protocol import TIME_NAMES
 from trtc_records._api.query import RETENTION, check_query
 from trtc_records._api.times import to_utc
 from trtc_records._api.wire import read_integer
@@ -94,9 +95,9 @@ async def archive_call_records(
     Args:
         client: The client to read with.
         directory: The archive, which is made if it does not exist: a path, or a URL such as ``s3://bucket/calls``,
-            which needs the extra ``archive`` and a package for the store, such as s3fs. It belongs to one app, and to
-            one choice of *partition*, *zone*, *file_format* and the key of *pseudonyms*. Not on a network file system:
-            its locks may not hold.
+            which needs the extra ``archive`` and a package for the store, such as s3fs. It belongs to one app and
+            service, and to one choice of *partition*, *zone*, *file_format* and the key of *pseudonyms*. Not on a
+            network file system: its locks may not hold.
         since: Only days that end after this time; by default all that the service still has.
         until: Only days that start at this time or earlier; by default now.
         partition: ``"day"``, or ``"hour"`` for ``start_date=2026-11-24/start_hour=08/calls.parquet``.
@@ -140,6 +141,7 @@ async def archive_call_records(
     make_writer(DATA_FILE, file_format)  # the extra may be missing
     layout = Layout(
         sdk_app_id=client.sdk_app_id,
+        service=client.service.value,
         partition=partition,
         zone=str(zone),
         file_format=file_format.value,
@@ -257,9 +259,9 @@ class _Run:
                 )
             if not manifest.has_layout(self._layout):
                 raise ConfigurationError(
-                    f"directory={self._store.locate()}: the archive is of SDKAppID {manifest.sdk_app_id}, by "
-                    f"{manifest.partition}, in {manifest.zone}, as {manifest.file_format}: pass the same, or another "
-                    "directory"
+                    f"directory={self._store.locate()}: the archive is of SDKAppID {manifest.sdk_app_id} and the "
+                    f"{manifest.service} service, by {manifest.partition}, in {manifest.zone}, as "
+                    f"{manifest.file_format}: pass the same, or another directory"
                 )
             if manifest.schema_version > SCHEMA_VERSION:
                 raise ConfigurationError(
@@ -516,7 +518,7 @@ def _identify_reject(line: dict[str, Any]) -> str:
 def _find_start(raw: Any) -> datetime | None:
     """Return the time by which a record that cannot be read belongs to a day, if it has one."""
     if isinstance(raw, dict):
-        for name in ("StartTime", "AcceptTime", "EndTime"):
+        for name in TIME_NAMES:
             with suppress(ValueError, OverflowError, OSError):
                 seconds = read_integer(raw.get(name))
                 if seconds > 0:

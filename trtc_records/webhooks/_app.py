@@ -11,6 +11,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from trtc_records._api.models import Service
 from trtc_records._checks import check_count
 from trtc_records._errors import ConfigurationError, shorten
 from trtc_records.webhooks._events import WebhookError, parse_webhook
@@ -46,7 +47,8 @@ class WebhookApp:
 
     Args:
         handle: An async function that gets each event. An exception is logged, and the event is not given again.
-        client: Looks the records up; its SDKAppID is the one that is served. Close it after this app.
+        client: Looks the records up; its SDKAppID is the one that is served. Close it after this app. The older service
+            sends no callbacks, so a client of it is refused.
         verify: Whether to hand over verified ends of calls and nothing else. With ``False`` every callback is handed
             over at once as it came, other events and unknown commands too, and may be forged.
         queue_size: The most calls to look up, and the most events that wait for *handle*. Beyond it callbacks get 503.
@@ -67,6 +69,11 @@ class WebhookApp:
     ) -> None:
         if not callable(handle):
             raise ConfigurationError(f"handle={shorten(handle)}: pass an async function that takes an event")
+        if client.service is not Service.CURRENT:
+            raise ConfigurationError(
+                f"client: it reads service={client.service.value!r}, which sends no callbacks; pass a client of "
+                f"'{Service.CURRENT}'"
+            )
         self._handle = handle
         self._client = client
         self._verify = verify
