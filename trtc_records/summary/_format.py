@@ -32,7 +32,7 @@ __all__ = [
 
 NO_CALLS: Final = (
     "No calls. Those that were started through the deprecated TUICallKit.call() and groupCall() are kept by an older "
-    "service and do not appear here."
+    "service, all others by the current one: service= or --service chooses, and trtc-records doctor asks both."
 )
 """The text of a report without calls."""
 

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from trtc_records._api.models import Service
+from trtc_records._api.protocol import check_has_webhooks, choose_dialect
 from trtc_records._checks import check_count
 from trtc_records._errors import ConfigurationError, shorten
 from trtc_records.webhooks._events import WebhookError, parse_webhook
@@ -69,11 +69,7 @@ class WebhookApp:
     ) -> None:
         if not callable(handle):
             raise ConfigurationError(f"handle={shorten(handle)}: pass an async function that takes an event")
-        if client.service is not Service.CURRENT:
-            raise ConfigurationError(
-                f"client: it reads service={client.service.value!r}, which sends no callbacks; pass a client of "
-                f"'{Service.CURRENT}'"
-            )
+        check_has_webhooks(choose_dialect(client.service))
         self._handle = handle
         self._client = client
         self._verify = verify

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import attrs
 import typer
 
-from trtc_records import CallRecordPage, CallRecordsClient, Region
+from trtc_records import CallRecordPage, CallRecordsClient, Region, Service
 from trtc_records.cli._errors import CommandError, ExitCode, explain_writing, show_warnings
 from trtc_records.cli._input import RecordInput
 from trtc_records.cli._options import (
@@ -25,6 +25,7 @@ from trtc_records.cli._options import (
     Quiet,
     Result,
     SandboxFlag,
+    ServiceOption,
     Since,
     Type,
     Until,
@@ -53,6 +54,7 @@ EXAMPLES: Final = (
 )
 
 _LINE: Final = 100  # columns; longer bars add nothing
+_SOURCES: Final = {Service.CURRENT: "the service", Service.LEGACY: "the older service"}
 
 
 @attrs.frozen
@@ -99,6 +101,7 @@ def summary(
         typer.Option("--html", metavar="FILE", help="Also write a page with charts, which needs no network."),
     ] = None,
     page_size: PageSize = 100,
+    service: ServiceOption = None,
     sandbox: SandboxFlag = False,
     quiet: Quiet = False,
     log_level: Log = None,
@@ -112,6 +115,8 @@ def summary(
     configure_output(quiet=quiet, log_level=log_level)
     if source is not None and sandbox:
         raise CommandError("--input and --sandbox are two sources", "keep one of them")
+    if source is not None and service is not None:
+        raise CommandError("--input and --service are two sources", "keep one of them")
     if compare == timedelta():
         raise CommandError("--compare 0 leaves no time between the windows", "write 1d or 7d")
     opened = None if source is None else RecordInput.open(source)
@@ -127,7 +132,7 @@ def summary(
         if html is not None:  # opened before the walk, which would be in vain if it cannot be written
             with explain_writing(html, "--html"):
                 file = page.enter_context(replace_file(html))
-        code = _walk(parts, sandbox=sandbox) if opened is None else _read(opened, parts)
+        code = _walk(parts, service, sandbox=sandbox) if opened is None else _read(opened, parts)
         account, *earlier = [part.summary for part in parts]
         before = earlier[0] if earlier else None
         if as_json:
@@ -143,7 +148,7 @@ def summary(
         return code
 
 
-def _walk(parts: Sequence[_Part], *, sandbox: bool) -> ExitCode:
+def _walk(parts: Sequence[_Part], service: Service | None, *, sandbox: bool) -> ExitCode:
     """Add the service's calls in each window to its summary."""
     reading = parts[0].summary
 
@@ -160,7 +165,7 @@ def _walk(parts: Sequence[_Part], *, sandbox: bool) -> ExitCode:
 
     with (
         show_warnings(add_missing) as incomplete,
-        choose_client(sandbox=sandbox) as make_client,
+        choose_client(service, sandbox=sandbox) as make_client,
         Rejects(None) as rejects,
         show_progress() as advance,
     ):
@@ -207,7 +212,7 @@ def _describe(client: CallRecordsClient, selection: Selection, *, is_sandbox: bo
     host = urlsplit(client.base_url).netloc
     return _make_scope(
         selection,
-        source="embedded sandbox, made-up calls" if is_sandbox else "the service",
+        source="embedded sandbox, made-up calls" if is_sandbox else _SOURCES[client.service],
         sdk_app_id=client.sdk_app_id,
         region=next((region.value for region in Region if region.host == host), None),
         host=host,
