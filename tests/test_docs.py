@@ -108,6 +108,7 @@ def test_every_error_code_has_a_page() -> None:
         for first, last in re.findall(r"^```\{error-codes\} (\d+)-(\d+)$", page, re.MULTILINE)
     ]
     assert [code for code in CALL_CODES.rows if sum(code in codes for codes in shown) != 1] == []
+    assert sum("```{error-codes} legacy\n" in page for page in pages) == 1
 
 
 def test_every_page_can_be_reached() -> None:

@@ -28,6 +28,7 @@ from trtc_records import (
     Region,
     ResponseDecodeError,
     RoomIdType,
+    Service,
     TransportError,
     Webhook,
     WebhookEvent,
@@ -78,7 +79,11 @@ def make_clients(limiter: RateLimiter, transport: httpx.AsyncBaseTransport) -> l
             verify=True,
         ),
         CallRecordsClient(
-            sdk_app_id=1_400_000_000, identifier="administrator", user_sig=fetch_user_sig, region="seoul"
+            sdk_app_id=1_400_000_000,
+            identifier="administrator",
+            user_sig=fetch_user_sig,
+            region="seoul",
+            service="legacy",
         ),
         CallRecordsClient(
             sdk_app_id=1_400_000_000,
@@ -93,6 +98,7 @@ def make_clients(limiter: RateLimiter, transport: httpx.AsyncBaseTransport) -> l
             identifier="administrator",
             user_sig="signature",
             region=Region.SEOUL,
+            service=Service.LEGACY,
             proxy=httpx.Proxy("http://127.0.0.1:3128"),
             verify=ssl.create_default_context(),
         ),
