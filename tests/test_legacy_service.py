@@ -238,6 +238,14 @@ async def test_a_page_a_count_and_a_record() -> None:
                 await client.get_record("04c9a0ac-8e38-4a19-be45-349c5ce7911b")
 
 
+async def test_a_record_may_be_the_data_itself() -> None:
+    """Both of the forms in Tencent's samples of a look-up give the same record."""
+    with Sandbox(records=4, behaviour=Behaviour(bare_record=True, extra_fields=True)) as sandbox:
+        async with legacy(sandbox) as client:
+            for record in sandbox.records:
+                assert bare(await client.get_record(record.call_id)) == bare(record)
+
+
 @pytest.mark.parametrize("end", ["error", "absent", "null"])
 async def test_a_record_that_does_not_exist_is_not_found(end: Any) -> None:
     """However the service says that it has no record, the client says that it is not found."""
@@ -336,9 +344,11 @@ async def test_there_are_no_webhooks(make_client: MakeClient) -> None:
     async with serve(handle) as server, make_client(base_url=server.base_url, service="legacy") as client:
         calls = (client.get_webhook(), client.set_webhook("https://host/c", ["x"]), client.delete_webhook())
         for call in calls:
-            with pytest.raises(ConfigurationError, match="^service='legacy': it sends no callbacks"):
+            with pytest.raises(
+                ConfigurationError, match="^service='legacy': webhooks are those of the current service"
+            ):
                 await call
-        with pytest.raises(ConfigurationError, match="^service='legacy': it sends no callbacks"):
+        with pytest.raises(ConfigurationError, match="^service='legacy': webhooks are those of the current service"):
             WebhookApp(ignore, client=client)
     assert server.requests == []
 

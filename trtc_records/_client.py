@@ -123,7 +123,7 @@ class CallRecordsClient:
         base_url: Instead of *region*: the URL to send to. ``http://`` is taken for this machine only.
         service: The service to read, a :class:`Service` or its name; by default the one that keeps all calls but those
             of deprecated interfaces. The older one, ``"legacy"``, has one host for China and one for all other regions,
-            allows 20 look-ups per second, and has no webhooks.
+            and allows 20 look-ups per second. Its callbacks have another form, which this library does not know.
         proxy: An HTTP or SOCKS proxy, as httpx takes it; by default the one that ``HTTPS_PROXY`` or ``ALL_PROXY``
             names.
         verify: The TLS context to trust servers by; by default httpx's, which trusts certifi's authorities, or those in
@@ -563,7 +563,7 @@ class CallRecordsClient:
         Tencent's page: https://trtc.io/document/68937.
 
         Raises:
-            ConfigurationError: The client reads the older service, which has no webhooks.
+            ConfigurationError: The client reads the older service.
             CallRecordsError: The service could not be asked.
         """
         check_has_webhooks(self._dialect)
@@ -582,7 +582,7 @@ class CallRecordsClient:
 
         Raises:
             ConfigurationError: An argument cannot be used, the app has a webhook with another URL, or the client reads
-                the older service, which has no webhooks.
+                the older service.
             CallRecordsError: The service could not be asked.
         """
         check_has_webhooks(self._dialect)
@@ -597,7 +597,7 @@ class CallRecordsClient:
         Tencent's page: https://trtc.io/document/68939.
 
         Raises:
-            ConfigurationError: The client reads the older service, which has no webhooks.
+            ConfigurationError: The client reads the older service.
             CallRecordsError: The service could not be asked.
         """
         check_has_webhooks(self._dialect)

@@ -1,9 +1,8 @@
 """Directives that show tables of the code, so that no page can differ from it.
 
-``{error-codes} 60000-60999`` is that part of the library's own table of error codes, and ``{error-codes} legacy`` the table
-of the older service. ``{columns}`` is its table of
-the columns of an export. ``{readme-section} Performance``
-is the text under that heading of the README, if there is one. The long names of tests may break after an underscore.
+``{error-codes} 60000-60999`` is that part of the library's own table of error codes, and ``{error-codes} legacy`` the
+table of the older service. ``{columns}`` is its table of the columns of an export. ``{readme-section} Performance`` is
+the text under that heading of the README, if there is one. The long names of tests may break after an underscore.
 """
 
 from __future__ import annotations

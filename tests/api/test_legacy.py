@@ -128,7 +128,9 @@ def test_hosts_are_one_for_china_and_one_for_the_rest() -> None:
 def test_it_has_no_webhooks() -> None:
     """A request about webhooks is refused with the argument's name; the current service has them."""
     check_has_webhooks(CURRENT)
-    with pytest.raises(ConfigurationError, match=r"^service='legacy': it sends no callbacks.*; pass 'current'$"):
+    with pytest.raises(
+        ConfigurationError, match=r"^service='legacy': webhooks are those of the current service; pass 'current'$"
+    ):
         check_has_webhooks(LEGACY)
 
 
@@ -339,9 +341,32 @@ def test_a_page_size_that_is_refused_is_named() -> None:
     assert "page_size" not in LEGACY.errors.make_error(70001, "page is out of range").hint
 
 
-def test_a_record_is_looked_up() -> None:
-    """A look-up gives the record that was asked for."""
-    assert read_record(answer({"record": RAW}), RAW["callId"].upper(), LEGACY) == RECORD
+@pytest.mark.parametrize("data", [{"record": RAW}, RAW], ids=["in the data", "the data"])
+def test_a_record_is_looked_up(data: dict[str, Any]) -> None:
+    """A look-up gives the record that was asked for, be it in the data or the data itself: Tencent's samples differ."""
+    assert read_record(answer(data), RAW["callId"].upper(), LEGACY) == RECORD
+
+
+def test_a_bare_record_is_named_by_its_path() -> None:
+    """A bad value of a record that is the data itself has the path of that."""
+    with pytest.raises(ResponseDecodeError) as caught:
+        read_record(answer({**RAW, "acceptTs": "soon"}), RAW["callId"], LEGACY)
+    assert caught.value.path == "$.data.acceptTs"
+    with pytest.raises(ResponseDecodeError, match=r"^\$\.data\.callId: expected 'c'"):
+        read_record(answer(RAW), "c", LEGACY)
+
+
+def test_a_request_id_may_be_a_number() -> None:
+    """The id of a request is an integer in Tencent's table, and a text in every sample."""
+    assert read_page(answer({}, requestId=7), 1, LEGACY).request_id == "7"
+
+
+def test_a_record_of_the_current_service_is_never_bare() -> None:
+    """What only the older service's samples show is not read into the current service's answers."""
+    raw = record_to_json(RECORD)
+    response = Response(200, {}, json.dumps({"ErrorCode": 0, "Response": raw}).encode())
+    with pytest.raises(CallRecordNotFoundError):
+        read_record(response, RECORD.call_id)
 
 
 @pytest.mark.parametrize("data", [None, [], {}, {"record": None}, {"record": {}}, {"record": []}], ids=repr)

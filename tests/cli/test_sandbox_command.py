@@ -60,7 +60,7 @@ OPTIONS = (
     "--webhook-repetition=0.2", "--webhook-forgery=0.3", "--replica-lag=0.5", "--end=null", "--order=random",
     "--page-cap=9", "--deepest=90", "--beyond=repeat", "--total-cap=80", "--window=overlap", "--half-open",
     "--unanswered=absent", "--room-id-type-as-text", "--extra-fields", "--new-enum-values", "--quota-code=60018",
-    "--seed=3", "--calls-in=legacy", "--error-code-as-text",
+    "--seed=3", "--calls-in=legacy", "--error-code-as-text", "--bare-record",
 )
 # fmt: on
 
@@ -88,6 +88,7 @@ def test_every_option_reaches_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> No
         unanswered="absent",
         room_id_type_as_text=True,
         error_code_as_text=True,
+        bare_record=True,
         extra_fields=True,
         new_enum_values=True,
         quota_code=60018,

@@ -144,7 +144,7 @@ def test_webhooks_are_of_the_current_service(run: Run, account: dict[str, str], 
     done = run("webhook", *command, **{**account, "TRTC_SERVICE": "legacy"})
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        "trtc-records: TRTC_SERVICE='legacy': it sends no callbacks, and has no webhook",
+        "trtc-records: TRTC_SERVICE='legacy': webhooks are those of the current service",
         "hint: set it to 'current'",
     ]
 

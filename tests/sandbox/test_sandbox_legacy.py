@@ -1,5 +1,6 @@
 """The sandbox's older service, by API.md's contract of it."""
 
+import re
 import time
 
 import pytest
@@ -212,6 +213,21 @@ def test_the_code_may_be_text(connect):
     with Sandbox(records=3, behaviour=Behaviour(error_code_as_text=True)) as sandbox:
         caller = connect(sandbox)
         assert [ask(caller, QUERY, fields)["errorCode"] for fields in (week(), {})] == ["0", "70001"]
+
+
+def test_a_record_may_be_the_data_itself(connect):
+    """A look-up may answer with the record as its data."""
+    with Sandbox(records=3, behaviour=Behaviour(bare_record=True)) as sandbox:
+        caller = connect(sandbox)
+        first = ask(caller, QUERY, week())["data"]["callRecordList"][0]
+        assert ask(caller, LOOKUP, {"callId": first["callId"]})["data"] == first
+
+
+def test_request_ids_are_digits(caller):
+    """The id of an answer has 32 digits, and each answer its own."""
+    ids = [ask(caller, QUERY, fields)["requestId"] for fields in (week(), week(), {})]
+    assert len(set(ids)) == 3
+    assert all(re.fullmatch("[0-9a-f]{32}", each) for each in ids)
 
 
 def test_behaviours_of_records_count_here_too(connect):

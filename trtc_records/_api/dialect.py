@@ -55,8 +55,10 @@ class Dialect:
     total_num: str
     record_list: str
     record: str
+    may_be_bare: bool = False
+    """Whether the result of a look-up may be the record itself."""
 
     lookups_per_second: int | None = None
     """The most look-ups in any second; ``None`` where only the quota of all calls counts."""
     has_webhooks: bool = False
-    """Whether it sends callbacks of its calls, and keeps the URL to send them to."""
+    """Whether the library knows its callbacks."""

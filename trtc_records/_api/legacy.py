@@ -1,7 +1,9 @@
 """The dialect of the older service, which keeps calls that were started through deprecated interfaces of TUICallKit.
 
-Tencent's pages: https://trtc.io/document/60136 to https://trtc.io/document/60138. Their tables and samples leave open
-how values are spelled, whether ``callees`` may be a text, and which code says that a record does not exist.
+Tencent's pages: https://trtc.io/document/60136 (by conditions), https://trtc.io/document/60137 (by call id) and
+https://trtc.io/document/60138, an overview. Their tables and samples do not agree whether a code or an id of a request
+is a number or a text, and whether a look-up's record is the data or in it. They leave open how values are spelled,
+whether ``callees`` may be a text, and which code says that a record does not exist.
 """
 
 from __future__ import annotations
@@ -63,15 +65,19 @@ def _strip(word: str) -> str:
     return word.replace("_", "").lower()
 
 
+def _read(attribute: str) -> Read:
+    """Return the hook of the current service, which does not depend on names and words."""
+    return FIELDS[attribute][1]
+
+
+_read_list: Final = _read("callees")
+
+
 def _read_callees(value: object, kind: object) -> object:
     """Read a list of user ids, or a text of them with commas in between, which no user id has."""
     if type(value) is str:
         value = [name for part in value.split(",") if (name := part.strip())]
-    return _read("callees")(value, kind)
-
-
-def _read(attribute: str) -> Read:
-    return FIELDS[attribute][1]
+    return _read_list(value, kind)
 
 
 _RECORDS: Final = RecordForm(
@@ -136,5 +142,6 @@ LEGACY: Final = Dialect(
     total_num="totalNum",
     record_list="callRecordList",
     record="record",
+    may_be_bare=True,
     lookups_per_second=20,
 )

@@ -140,14 +140,14 @@ def record_request(call_id: str, dialect: Dialect = CURRENT) -> Request:
 
 
 def check_has_webhooks(dialect: Dialect) -> None:
-    """Check that the service sends callbacks.
+    """Check that the library knows the callbacks of the service.
 
     Raises:
         ConfigurationError: It does not.
     """
     if not dialect.has_webhooks:
         raise ConfigurationError(
-            f"service={dialect.service.value!r}: it sends no callbacks, and has no webhook; pass '{Service.CURRENT}'"
+            f"service={dialect.service.value!r}: webhooks are those of the current service; pass '{Service.CURRENT}'"
         )
 
 
@@ -243,6 +243,8 @@ def read_record(response: Response, requested: str | None = None, dialect: Diale
     result, request_id = _read_result(response, dialect)
     path = f"$.{dialect.result}.{dialect.record}"
     raw = result.get(dialect.record)
+    if raw is None and dialect.may_be_bare and dialect.call_id in result:
+        path, raw = f"$.{dialect.result}", result
     if raw is None or raw in ({}, []):
         raise dialect.errors.make_error(NO_RECORDS, "the answer holds no record", request_id)
     record = dialect.records.read(raw, path=path, request_id=request_id)
@@ -329,12 +331,12 @@ def read_nothing(response: Response) -> None:
 def _read_result(response: Response, dialect: Dialect = CURRENT) -> tuple[dict[str, Any], str]:
     """Return the result in a response, empty if it is left out, and the id of the response; raise its error."""
     envelope = _read_envelope(response)
-    request_id = _read_text(envelope, dialect.request_id)
+    request_id = _read_request_id(envelope, dialect)
     code = _read_number(envelope, dialect.code, "$", request_id)
     if code is None:
         raise ResponseDecodeError("is missing", f"$.{dialect.code}", None, request_id)
     if code:
-        raise dialect.errors.make_error(code, _read_text(envelope, dialect.info), request_id)
+        raise dialect.errors.make_error(code, _read_info(envelope, dialect), request_id)
     result = envelope.get(dialect.result)
     if result is None or result == []:
         return {}, request_id
@@ -409,6 +411,11 @@ def _read_number(parent: dict[str, Any], name: str, parent_path: str, request_id
         raise ResponseDecodeError(str(error), f"{parent_path}.{name}", value, request_id) from None
 
 
-def _read_text(envelope: dict[str, Any], name: str) -> str:
-    value = envelope.get(name)
+def _read_request_id(envelope: dict[str, Any], dialect: Dialect) -> str:
+    value = envelope.get(dialect.request_id)
+    return str(value) if type(value) in {str, int} else ""
+
+
+def _read_info(envelope: dict[str, Any], dialect: Dialect) -> str:
+    value = envelope.get(dialect.info)
     return value if isinstance(value, str) else ""

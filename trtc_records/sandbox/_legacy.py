@@ -1,6 +1,7 @@
 """The older service: the same records and checks, under its own names, words and error codes. No I/O.
 
-Tencent's pages: https://trtc.io/document/60136 to https://trtc.io/document/60138.
+Tencent's pages: https://trtc.io/document/60136 (by conditions), https://trtc.io/document/60137 (by call id) and
+https://trtc.io/document/60138, an overview.
 """
 
 from __future__ import annotations
@@ -132,7 +133,8 @@ class LegacyService:
         record = self._service.find_record(call_id) if self._has_calls else None
         extra = self._service.extra
         if record is not None:
-            return add_member(extra, b"record", _translate(record, self._sdk_app_id))
+            translated = _translate(record, self._sdk_app_id)
+            return translated if self._service.behaviour.bare_record else add_member(extra, b"record", translated)
         match self._service.behaviour.end:
             case "error":
                 raise RefusedError(101050, "no such call record")
@@ -166,7 +168,7 @@ class LegacyService:
 
     def _make_envelope(self, code: int, message: str) -> dict[str, Any]:
         shown = str(code) if self._service.behaviour.error_code_as_text else code
-        request_id = self._service.make_request_id()
+        request_id = self._service.draw_digits()
         return {"errorCode": shown, "errorMessage": message, "requestId": request_id, **self._service.extra}
 
 

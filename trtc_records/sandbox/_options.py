@@ -217,6 +217,9 @@ class Behaviour:
     error_code_as_text: bool = False
     """Whether errorCode of the older service is a string, as in Tencent's table, and not an integer, as in the
     samples."""
+    bare_record: bool = False
+    """Whether a look-up of the older service answers with the record as its data, as in one of Tencent's samples, and
+    not with the record in its data, as in another."""
     extra_fields: bool = False
     """Whether records, responses and envelopes have fields that no page documents."""
     new_enum_values: bool = False

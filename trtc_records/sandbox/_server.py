@@ -164,7 +164,7 @@ class Sandbox:
         legacy = LegacyService(self._service, sdk_app_id, has_calls=calls_in != "current")
         callbacks = Callbacks(sdk_app_id, webhooks, self._store.dress, seed=seed)
         self._poster = Poster(self._service, callbacks, self._clock)
-        self._has_callbacks = rate > 0 and calls_in != "legacy"  # the older service sends none
+        self._has_callbacks = rate > 0 and calls_in != "legacy"  # those of the older service have another form
         self._gateway = Gateway(
             self._service,
             legacy,

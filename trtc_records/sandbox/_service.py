@@ -269,7 +269,11 @@ class Service:
     def make_request_id(self) -> str:
         """Return the id of the next answer."""
         self._sequence += 1
-        return f"Id-{self._rng.getrandbits(128):032x}-O-Seq-{self._sequence}"
+        return f"Id-{self.draw_digits()}-O-Seq-{self._sequence}"
+
+    def draw_digits(self) -> str:
+        """Draw the 32 digits that make an id unique."""
+        return f"{self._rng.getrandbits(128):032x}"
 
 
 def add_member(head: dict[str, Any], name: bytes, value: bytes) -> bytes:

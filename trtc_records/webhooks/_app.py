@@ -47,8 +47,8 @@ class WebhookApp:
 
     Args:
         handle: An async function that gets each event. An exception is logged, and the event is not given again.
-        client: Looks the records up; its SDKAppID is the one that is served. Close it after this app. The older service
-            sends no callbacks, so a client of it is refused.
+        client: Looks the records up; its SDKAppID is the one that is served. Close it after this app. A client of the
+            older service, whose callbacks have another form, is refused.
         verify: Whether to hand over verified ends of calls and nothing else. With ``False`` every callback is handed
             over at once as it came, other events and unknown commands too, and may be forged.
         queue_size: The most calls to look up, and the most events that wait for *handle*. Beyond it callbacks get 503.

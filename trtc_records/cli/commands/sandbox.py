@@ -155,6 +155,9 @@ def sandbox(
     error_code_as_text: Annotated[
         bool, _flag("--error-code-as-text", "Sends errorCode of the older service as a string.")
     ] = False,
+    bare_record: Annotated[
+        bool, _flag("--bare-record", "Answers a look-up of the older service with the record itself as its data.")
+    ] = False,
     extra_fields: Annotated[bool, _flag("--extra-fields", "Adds fields that no page documents.")] = False,
     new_enum_values: Annotated[
         bool, _flag("--new-enum-values", "Gives a quarter of the records values that no page documents.")
@@ -210,6 +213,7 @@ def sandbox(
                 unanswered=unanswered,
                 room_id_type_as_text=room_id_type_as_text,
                 error_code_as_text=error_code_as_text,
+                bare_record=bare_record,
                 extra_fields=extra_fields,
                 new_enum_values=new_enum_values,
                 quota_code=quota_code,
