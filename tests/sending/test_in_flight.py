@@ -8,10 +8,9 @@ from contextlib import suppress
 from random import Random
 
 import pytest
-from slow_service import BusyService, DistantService, SlowService
+from slow_service import BusyService, DistantService, SlowService, read_all
 from virtual_time import run
 
-from trtc_records import CallRecordsClient, LocalRateLimiter
 from trtc_records._sending.in_flight import Gate, QueueWatch
 
 
@@ -21,16 +20,7 @@ def walk(service: SlowService) -> float:
     async def main() -> float:
         loop = asyncio.get_running_loop()
         started_at = loop.time()
-        client = CallRecordsClient(
-            sdk_app_id=1,
-            identifier="administrator",
-            user_sig="signature",
-            region="singapore",
-            transport=service,
-            limiter=LocalRateLimiter(),
-        )
-        async with client:
-            assert len([page.page async for page in client.iter_pages(page_size=2)]) == service.pages
+        await read_all(service)
         return loop.time() - started_at
 
     return run(main())
