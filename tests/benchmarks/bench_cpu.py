@@ -213,7 +213,9 @@ def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="?", choices=["all", "fields"], default="all")
-    parser.add_argument("--baseline", type=Path, metavar="FOLDER", help="another checkout to compare with, and no peers")
+    parser.add_argument(
+        "--baseline", type=Path, metavar="FOLDER", help="another checkout to compare with, and no peers"
+    )
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="times that each way runs (default: %(default)s)")
     arguments = parser.parse_args()
     if arguments.what == "fields":

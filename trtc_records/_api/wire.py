@@ -134,6 +134,8 @@ def _is_unset(value: object) -> bool:
 
 def _is_deep(container: dict[str, Any] | list[Any]) -> bool:
     """Tell whether *container* is nested so deeply that code which follows its levels by calls may fail."""
+    if _CONTAINERS.isdisjoint(map(type, container.values() if type(container) is dict else container)):
+        return False  # the common case
     level = [container]
     for _ in range(_DEEPEST):
         inside: list[Any] = []

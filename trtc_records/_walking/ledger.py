@@ -26,6 +26,8 @@ __all__ = ["Ledger", "flatten_json", "hold_the_same", "key_of", "total_fell"]
 _GENERATION: Final = 20_000
 """Keys in each of two generations that are remembered: pages drift by some records, not by 20,000."""
 
+_CONTAINERS: Final = frozenset({dict, list})
+
 _MOST_DIGESTS: Final = 200_000
 """Keys of yielded records that are kept, 8 bytes each, for the case that the window must be divided."""
 
@@ -242,11 +244,16 @@ def flatten_json(value: Any) -> list[str]:
     rest, parts = [value], []
     while rest:
         value = rest.pop()
-        if isinstance(value, dict):
+        if type(value) is dict:
             parts.append(f"object of {len(value)}")
             for name in sorted(value):
-                rest += (value[name], name)
-        elif isinstance(value, list):
+                parts.append(repr(name))
+                if type(item := value[name]) in _CONTAINERS:
+                    parts.append("container")
+                    rest.append(item)
+                else:
+                    parts.append(repr(item))
+        elif type(value) is list:
             parts.append(f"array of {len(value)}")
             rest += value
         else:
