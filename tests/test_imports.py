@@ -66,8 +66,8 @@ IO: Final = {"aiolimiter", "anyio", "asyncio", "httpcore", "httpx", "socket", "s
 THIRD_PARTIES: Final = {
     "aiolimiter": {"quota._local"},
     "dlt": {"warehouse.dlt"},
-    "h11": {"sandbox._http"},
-    "httpcore": {"_sending.lanes", "_sending.requester"},
+    "h11": {"_sending.direct", "sandbox._http"},
+    "httpcore": {"_sending.direct", "_sending.proxied", "_sending.requester"},
     "httpx": {"_client", "_environment", "_sending", "cli.commands.doctor"},
     "pyarrow": {"export.arrow", "export.parquet", "warehouse.dlt"},
     "pyrate_limiter": {"quota.redis"},

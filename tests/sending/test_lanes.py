@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import gzip
 import json
+import socket
 import ssl
+import threading
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from email.utils import formatdate
 from typing import Any
@@ -141,16 +143,84 @@ async def test_a_wait_for_a_permit_that_ends_keeps_the_tunnel(make_client: MakeC
     assert tunnels == 2
 
 
-async def test_a_connection_that_the_server_closed_meanwhile_is_not_used(make_client: MakeClient) -> None:
-    """One that waited for a permit in vain is looked at before its next use."""
+@contextlib.contextmanager
+def hang_up_once(context: ssl.SSLContext | None, *, answers: int) -> Iterator[tuple[int, Callable[[], None]]]:
+    """Serve in a thread: the first connection for some *answers*, until the function that is given; then the second."""
+    ready_to_close, closed = threading.Event(), threading.Event()
+    content = json.dumps(envelope({"CallRecord": raw_record(1)})).encode()
+
+    def answer(connection: socket.socket) -> None:
+        while not (received := connection.recv(65536)).endswith(b"}"):
+            assert received
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content))
+
+    def accept(listener: socket.socket) -> socket.socket:
+        connection, _ = listener.accept()
+        connection.settimeout(10)
+        return connection if context is None else context.wrap_socket(connection, server_side=True)
+
+    def run(listener: socket.socket) -> None:
+        with accept(listener) as first:
+            for _ in range(answers):
+                answer(first)
+            assert ready_to_close.wait(10)
+            with contextlib.suppress(OSError):
+                first.shutdown(socket.SHUT_RDWR)
+        closed.set()
+        with accept(listener) as second:
+            answer(second)
+            second.recv(1)
+
+    def hang_up() -> None:
+        ready_to_close.set()
+        assert closed.wait(10)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        thread = threading.Thread(target=run, args=(listener,))
+        thread.start()
+        yield listener.getsockname()[1], hang_up
+        thread.join()
+
+
+@pytest.mark.parametrize("encrypted", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("loop_turns", [False, True], ids=["busy", "idle"])
+async def test_a_connection_that_the_server_closed_meanwhile_is_not_used(
+    make_client: MakeClient, encrypted: bool, loop_turns: bool
+) -> None:
+    """Neither the loop that saw it nor one that was busy costs an attempt."""
+    authority = trustme.CA()
+    server_context, client_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(server_context)
+    authority.configure_trust(client_context)
+    with hang_up_once(server_context if encrypted else None, answers=1) as (port, hang_up):
+        base_url = f"https://localhost:{port}" if encrypted else f"http://127.0.0.1:{port}"
+        async with make_client(base_url=base_url, verify=client_context) as client:
+            await client.get_record(call_id(1))
+            hang_up()  # in another thread, so that this one's loop does not turn meanwhile
+            if loop_turns:
+                await asyncio.sleep(0.02)
+            assert (await client.get_record(call_id(1))).call_id == call_id(1)
+
+
+@pytest.mark.parametrize("when", ["before the wait", "during the wait"])
+async def test_a_connection_that_the_server_closed_before_its_request_is_not_used(
+    make_client: MakeClient, when: str
+) -> None:
+    """One that waited for a permit in vain is looked at before its next use, and after its next wait."""
     gate = Gate()
-    async with serve(_look_up) as server, make_client(base_url=server.base_url, limiter=gate) as client:
-        await _give_up(client, gate, 1)
-        (lane,) = [lane for _, lane in client._requester._transport._idle]
-        await lane.stream._stream.aclose()
-        gate.opened.set()
-        assert (await client.get_record(call_id(1))).call_id == call_id(1)
-        assert server.connections == 2
+    with hang_up_once(None, answers=0) as (port, hang_up):
+        async with make_client(base_url=f"http://127.0.0.1:{port}", limiter=gate) as client:
+            await _give_up(client, gate, 1)
+            if when == "before the wait":
+                hang_up()
+            lookup = asyncio.create_task(client.get_record(call_id(1)))
+            while not gate.waiting:
+                await asyncio.sleep(0.001)
+            if when == "during the wait":
+                hang_up()
+            gate.opened.set()
+            assert (await lookup).call_id == call_id(1)
 
 
 async def test_a_client_closed_while_a_request_waits_keeps_no_connection(make_client: MakeClient) -> None:
@@ -384,7 +454,7 @@ async def test_a_status_survives_its_body(
     make_client: MakeClient, body: str, over: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A 503 is one, with its Retry-After, whatever becomes of its body."""
-    monkeypatch.setattr("trtc_records._sending.lanes.ERROR_BODY_WAIT", 0.1)
+    monkeypatch.setattr("trtc_records._sending.direct.ERROR_BODY_WAIT", 0.1)
     monkeypatch.setattr("trtc_records._sending.transport.ERROR_BODY_WAIT", 0.1)
     head = b"HTTP/1.1 503 Busy\r\nRetry-After: 77\r\n"
     bodies = {
