@@ -184,16 +184,17 @@ def run(command: list[str], task: dict[str, Any]) -> float:
 
 def compare(baseline: Path | None, rounds: int) -> None:
     """Print the table."""
+    import attrs
     from bench_rate import request_of
 
-    from trtc_records.sandbox import Behaviour
+    from trtc_records.sandbox import Behaviour, make_records
 
     rows = []
-    behaviour = Behaviour(unanswered="absent", extra_fields=True)
+    behaviour = Behaviour(unanswered="absent")
+    records = [attrs.evolve(record, extra={"Duration": 3}) for record in make_records(PAGES * 100 + 5000)]
     with tempfile.TemporaryDirectory() as folder:
         ways = make_ways(folder, baseline)
         for setting, options in SETTINGS.items():
-            records = PAGES * 100 + 5000
             with service(records=records, latency=options["latency"], quota=None, behaviour=behaviour) as server:
                 url = request_of(server.credentials, 1)["url"]
                 task = {"credentials": server.credentials, "url": url, "pages": PAGES, **options}

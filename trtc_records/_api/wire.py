@@ -1,14 +1,14 @@
 """The conversion between a call record and Tencent's JSON, by a cattrs converter of our own.
 
 The first conversion runs without cattrs' detailed validation. Only a record that fails is converted again
-with it, to find the path of the bad value. The records of a page have few sets of field names: the fields that are
-left out or unknown are found out once for each set.
+with it, to find the path of the bad value. The records of a page are read field by field where that gives the same.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Final
@@ -17,16 +17,23 @@ import attrs
 from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn_from_attrs, make_dict_unstructure_fn, override
 
+from trtc_records._api.columns import (
+    Column,
+    as_it_is,
+    fill_records,
+    to_members,
+    to_optional_text,
+    to_optional_times,
+    to_times,
+    to_tuples,
+)
+from trtc_records._api.extra import TOO_DEEP, is_too_deep, read_extras
 from trtc_records._api.models import CallRecord, CallResult, CallType, InvalidRecord, MediaType, RoomIdType
 from trtc_records._api.times import since_epoch
 from trtc_records._errors import ResponseDecodeError
 
 __all__ = ["read_integer", "read_room_id_type", "record_from_json", "record_to_json", "records_from_json"]
 
-_DEEPEST: Final = 100
-"""Levels of an unknown field: Python's own limit is some 1,000 calls."""
-_CONTAINERS: Final = frozenset({dict, list})
-_TOO_DEEP: Final = f"nested more than {_DEEPEST} levels deep"
 _LATEST: Final = 253_402_300_799  # the last second of the year 9999
 _OUT_OF_RANGE: Final = "expected Unix seconds within the years 1970 to 9999; are these milliseconds?"
 _SECOND: Final = timedelta(seconds=1)
@@ -52,7 +59,7 @@ def record_from_json(raw: object, *, path: str = "$", request_id: str = "") -> C
         raise ResponseDecodeError("expected an object", path, raw, request_id)
     start = _find_start(raw)
     try:
-        record = _read(raw if start is None else {**raw, "StartTime": start}, {})
+        record = _read(raw if start is None else {**raw, "StartTime": start})
     except Exception:  # noqa: BLE001 - the second conversion finds the reason
         steps, reason = _locate(raw, start)
     else:
@@ -74,47 +81,29 @@ def records_from_json(
     Raises:
         ResponseDecodeError: One is not a call record, and *keep_invalid* is not set.
     """
+    with suppress(Exception):  # one by one, those that can be read are, and the reason is found for the others
+        return fill_records([*(column.take(raws) for column in _COLUMNS), read_extras(raws, _KNOWN_NAMES)]), ()
     records: list[CallRecord] = []
     invalid: list[InvalidRecord] = []
-    shapes: _Shapes = {}
-    for raw in raws:
+    for index, raw in enumerate(raws):
         try:
-            record = _read(raw, shapes)
-        except Exception:  # noqa: BLE001 - the second reading finds the reason
-            try:
-                place = f"{path}[{len(records) + len(invalid)}]"
-                record = record_from_json(raw, path=place, request_id=request_id)
-            except ResponseDecodeError as error:
-                if not keep_invalid:
-                    raise
-                invalid.append(InvalidRecord(raw, error))
-                continue
-        records.append(record)
+            records.append(record_from_json(raw, path=f"{path}[{index}]", request_id=request_id))
+        except ResponseDecodeError as error:
+            if not keep_invalid:
+                raise
+            invalid.append(InvalidRecord(raw, error))
     return tuple(records), tuple(invalid)
 
 
-def _read(raw: dict[str, Any], shapes: _Shapes) -> CallRecord:
+def _read(raw: dict[str, Any]) -> CallRecord:
     """Read a record whose StartTime is set.
-
-    Args:
-        raw: The record.
-        shapes: By the names of a record's fields: those left out, with their defaults, and the unknown ones.
 
     Raises:
         Exception: It is not a call record.
     """
-    names = tuple(raw)
-    shape = shapes.get(names)
-    if shape is None:
-        left_out = {name: default for name, default in _DEFAULTS.items() if name not in raw}
-        shape = shapes[names] = left_out, [name for name in names if name not in _KNOWN_NAMES]
-    left_out, unknown = shape
-    record: CallRecord = _structure(raw | left_out if left_out else raw, CallRecord)
-    extra = record.extra
-    for name in unknown:
-        extra[name] = value = raw[name]
-        if type(value) in _CONTAINERS and _is_deep(value):
-            raise ValueError(_TOO_DEEP)
+    (extra,) = read_extras([raw], _KNOWN_NAMES)
+    record: CallRecord = _structure(_DEFAULTS | raw, CallRecord)
+    record.extra.update(extra)
     return record
 
 
@@ -130,22 +119,6 @@ def _is_unset(value: object) -> bool:
         return value is None or read_integer(value) <= 0
     except ValueError:
         return False
-
-
-def _is_deep(container: dict[str, Any] | list[Any]) -> bool:
-    """Tell whether *container* is nested so deeply that code which follows its levels by calls may fail."""
-    if _CONTAINERS.isdisjoint(map(type, container.values() if type(container) is dict else container)):
-        return False  # the common case
-    level = [container]
-    for _ in range(_DEEPEST):
-        inside: list[Any] = []
-        for each in level:
-            values = each.values() if type(each) is dict else each
-            inside += [value for value in values if type(value) in _CONTAINERS]
-        if not inside:
-            return False
-        level = inside
-    return True
 
 
 def record_to_json(record: CallRecord) -> dict[str, Any]:
@@ -225,7 +198,7 @@ def _keep_unknown(known: type[Enum], *kinds: type) -> _Read:
     members: dict[object, object] = {member.value: member for member in known}
     expectation = f"expected {' or '.join(_KIND_NAMES[kind] for kind in kinds)}"
 
-    def read(value: object, _: object) -> object:
+    def read(value: object, _: object = None) -> object:
         if type(value) in kinds:
             return members.get(value, value)
         raise ValueError(expectation)
@@ -251,9 +224,8 @@ def _to_plain(value: object) -> object:
     return value.value if isinstance(value, Enum) else value
 
 
-_Read = Callable[[Any, Any], object]
+_Read = Callable[..., object]
 _Write = Callable[[Any], object]
-_Shapes = dict[tuple[str, ...], tuple[dict[str, Any], list[str]]]
 
 _KIND_NAMES: Final = {str: "a string", int: "an integer"}
 _ROOM_ID_TYPES: Final = {member.value: member for member in RoomIdType}
@@ -273,6 +245,25 @@ _FIELDS: Final[dict[str, tuple[str, _Read, _Write]]] = {
 _KNOWN_NAMES: Final = frozenset(name for name, _, _ in _FIELDS.values())
 _DEFAULTS: Final = dict.fromkeys(("CalleeList_Account", "AcceptTime", "EndTime", "RoomId", "RoomIdType"))
 """Fields that the service may leave out, under the names that it gives them."""
+
+_COMMON: Final[dict[str, tuple[set[type], Callable[[list[Any]], Iterable[Any]]]]] = {
+    "call_id": ({str}, as_it_is),
+    "caller": ({str}, as_it_is),
+    "callees": ({list}, to_tuples),
+    "media_type": ({str}, to_members(MediaType)),
+    "call_type": ({str}, to_members(CallType)),
+    "call_result": ({str, int}, to_members(CallResult)),
+    "start_time": ({int}, to_times),
+    "accept_time": ({int, type(None)}, to_optional_times),
+    "end_time": ({int, type(None)}, to_optional_times),
+    "room_id": ({str, type(None)}, to_optional_text),
+    "room_id_type": ({int}, to_members(RoomIdType)),
+}
+"""The common types of each field's values, and the function that reads many of these."""
+_COLUMNS: Final = [
+    Column(name, name in _DEFAULTS, read, convert, frozenset(kinds))
+    for (name, read, _), (kinds, convert) in zip(_FIELDS.values(), _COMMON.values(), strict=True)
+]
 
 
 def _make_converter(*, detailed: bool) -> Converter:
@@ -310,6 +301,6 @@ def _locate(raw: dict[str, Any], start: object) -> tuple[list[str | int], str]:
                 steps.append(cause.index)
             return steps, "is missing" if isinstance(cause, KeyError) else str(cause)
     for name, value in raw.items():
-        if name not in _KNOWN_NAMES and type(value) in _CONTAINERS and _is_deep(value):
-            return [name], _TOO_DEEP
+        if name not in _KNOWN_NAMES and is_too_deep(value):
+            return [name], TOO_DEEP
     return [], "cannot be read as a call record"
