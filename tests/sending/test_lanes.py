@@ -8,6 +8,7 @@ import gzip
 import json
 import socket
 import ssl
+import struct
 import threading
 import time
 import zlib
@@ -237,6 +238,185 @@ async def test_a_client_closed_while_a_request_waits_keeps_no_connection(make_cl
             await waiter
         await asyncio.sleep(0.05)
         assert server.open_connections == 0
+
+
+# -- Connections that end ----------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def say(
+    *parts: bytes, ends: bool = True, host: str = "127.0.0.1"
+) -> AsyncIterator[tuple[str, list[asyncio.StreamWriter]]]:
+    """Answer each request by *parts*, one after another, and close the connection if the answer *ends*."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split()[0]))
+                for part in parts:
+                    writer.write(part)
+                    await asyncio.sleep(0.002)
+                if ends:
+                    break
+        writer.close()
+
+    listener = await asyncio.start_server(connected, host, 0)
+    try:
+        port = listener.sockets[0].getsockname()[1]
+        yield f"http://{f'[{host}]' if ':' in host else host}:{port}", writers
+    finally:
+        listener.close()
+        for writer in writers:
+            writer.close()
+        await asyncio.sleep(0.02)
+
+
+BODY = json.dumps(envelope({"CallRecord": raw_record(1)})).encode()
+LENGTH = b"Content-Length: %d\r\n\r\n" % len(BODY)
+CHUNKS = b"5\r\n%b\r\n%x;name=value\r\n%b\r\n0\r\nTrailer: x\r\n\r\n" % (BODY[:5], len(BODY) - 5, BODY[5:])
+WAYS = {
+    "with a length": (b"HTTP/1.1 200 OK\r\n", LENGTH + BODY),
+    "byte by byte": (*(bytes([each]) for each in b"HTTP/1.1 200 OK\r\n" + LENGTH + BODY[:40]), BODY[40:]),
+    "in chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKS[:9], CHUNKS[9:]),
+    "behind hints": (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n",
+        b"HTTP/1.1 200 \r\n" + LENGTH + BODY,
+    ),
+    "with folded headers": (b"HTTP/1.1 200 OK\r\nX: a\r\n  b\r\n" + LENGTH + BODY,),
+    "without a reason": (b"HTTP/1.1 200\r\n" + LENGTH + BODY,),
+}
+LAST_WAYS = {
+    "until the end": (b"HTTP/1.1 200 OK\r\n\r\n" + BODY[:10], BODY[10:]),
+    "as HTTP/1.0": (b"HTTP/1.0 200 OK\r\n\r\n" + BODY,),
+    "and closes": (b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + LENGTH + BODY,),
+}
+
+
+@over_each
+@pytest.mark.parametrize("way", list(WAYS))
+async def test_an_answer_is_read_however_it_is_sent(make_client: MakeClient, way: str, over: str) -> None:
+    """The connection is used again."""
+    async with (
+        say(*WAYS[way], ends=False) as (base_url, writers),
+        make_client(base_url=base_url, **stack(over)) as client,
+    ):
+        for _ in range(3):
+            assert (await client.get_record(call_id(1))).call_id == call_id(1)
+    assert len(writers) == 1
+
+
+@over_each
+@pytest.mark.parametrize("way", list(LAST_WAYS))
+async def test_an_answer_may_be_the_last_of_its_connection(make_client: MakeClient, way: str, over: str) -> None:
+    """The next request goes over another one, and costs no attempt."""
+    async with say(*LAST_WAYS[way]) as (base_url, writers), make_client(base_url=base_url, **stack(over)) as client:
+        for _ in range(3):
+            assert (await client.get_record(call_id(1))).call_id == call_id(1)
+    assert len(writers) == 3
+
+
+NO_ANSWERS = {
+    "nothing": (b"", "RemoteProtocolError: Server disconnected without sending a response"),
+    "half a head": (b"HTTP/1.1 200 OK\r\nContent-", "RemoteProtocolError: "),
+    "half a body": (
+        b"HTTP/1.1 200 OK\r\n" + LENGTH + BODY[:20],
+        r"RemoteProtocolError: peer closed connection .* \(received 20 bytes",
+    ),
+    "half of the chunks": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+        "RemoteProtocolError: peer closed",
+    ),
+    "no HTTP": (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "RemoteProtocolError: illegal status line"),
+    "a head without end": (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20_000, "RemoteProtocolError: "),
+    "two lengths": (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n" + LENGTH + BODY, "RemoteProtocolError: conflicting"),
+    "another protocol": (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", "RemoteProtocolError: "),
+}
+
+
+@over_each
+@pytest.mark.parametrize(("answer", "reason"), NO_ANSWERS.values(), ids=list(NO_ANSWERS))
+async def test_what_is_no_answer_is_an_error(make_client: MakeClient, answer: bytes, reason: str, over: str) -> None:
+    """The message says what was wrong, and the connection is closed."""
+    if over == "httpx" and answer.startswith(b"HTTP/1.1 101"):
+        pytest.skip("httpx hands the connection over")
+    async with say(answer) as (base_url, writers), make_client(base_url=base_url, **stack(over)) as client:
+        with pytest.raises(TransportError, match=reason) as caught:
+            await client.get_record(call_id(1))
+        assert caught.value.retryable
+    assert len(writers) == 1
+
+
+@over_each
+async def test_a_connection_that_is_reset_is_an_error(make_client: MakeClient, over: str) -> None:
+    """A reset has no end of data before it."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    listener = await asyncio.start_server(connected, "127.0.0.1", 0)
+    base_url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    async with make_client(base_url=base_url, **stack(over)) as client:
+        with pytest.raises(TransportError, match=r"the connection to 127\.0\.0\.1:\d+ failed \(ReadError: "):
+            await client.get_record(call_id(1))
+    listener.close()
+    await asyncio.sleep(0.02)
+
+
+async def test_an_address_may_be_of_version_6(make_client: MakeClient) -> None:
+    """It stands in brackets in the URL."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 here")
+    async with say(*WAYS["with a length"], host="::1") as (base_url, _), make_client(base_url=base_url) as client:
+        assert (await client.get_record(call_id(1))).call_id == call_id(1)
+
+
+@pytest.mark.parametrize("part", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\n" + LENGTH + BODY[:20]], ids=len)
+async def test_a_request_that_is_cancelled_closes_its_connection(make_client: MakeClient, part: bytes) -> None:
+    """Its answer would be taken for that of the next request."""
+    async with say(part, ends=False) as (base_url, writers), make_client(base_url=base_url) as client:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await client.get_record(call_id(1))
+        await asyncio.sleep(0.02)
+        assert client._requester._transport._idle == []
+        assert [writer.transport.is_closing() for writer in writers] == [True]
+
+
+@pytest.mark.parametrize("end", ["close", "cancel", "time out"])
+async def test_a_connection_that_is_being_opened_can_be_given_up(make_client: MakeClient, end: str) -> None:
+    """A server that never answers the TLS handshake keeps nobody waiting, and no socket stays open."""
+    ended = asyncio.Event()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(65536):
+                pass
+        ended.set()
+        writer.close()
+
+    listener = await asyncio.start_server(connected, "127.0.0.1", 0)
+    base_url = f"https://localhost:{listener.sockets[0].getsockname()[1]}"
+    async with make_client(base_url=base_url, timeout=0.2 if end == "time out" else 30) as client:
+        lookup = asyncio.create_task(client.get_record(call_id(1)))
+        await asyncio.sleep(0.1)
+        if end == "close":
+            await client.aclose()
+        if end == "cancel":
+            lookup.cancel()
+        with pytest.raises(
+            asyncio.CancelledError if end == "cancel" else TransportError,
+            match=None if end == "cancel" else "no connection",
+        ):
+            await lookup
+        await asyncio.wait_for(ended.wait(), 10)
+    listener.close()
+    await asyncio.sleep(0.02)
 
 
 # -- Answers to other requests -----------------------------------------------------------------------

@@ -42,6 +42,7 @@ class DirectLane(asyncio.Protocol):
         self._context = context
         self._most_bytes = most_bytes
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MOST_UNREAD)
+        self._connecting: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
         self._lost = asyncio.Event()
         self._was_read = False
@@ -89,25 +90,38 @@ class DirectLane(asyncio.Protocol):
     async def aclose(self) -> None:
         """Close it; a request under way fails."""
         self._close()
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.wait([self._connecting])
         if self._transport is not None:
             await self._lost.wait()
 
     async def _connect(self) -> None:
+        connecting = self._connecting = asyncio.create_task(self._open())
         try:
-            await asyncio.get_running_loop().create_connection(
-                lambda: self,
-                self._host,
-                self._port,
-                ssl=self._context,
-                server_hostname=None if self._context is None else self._host,
-                happy_eyeballs_delay=_NEXT_ADDRESS,
-            )
+            await connecting
         except OSError as error:
             self.is_closed = True
             raise httpcore.ConnectError(str(error)) from error
-        except BaseException:
+        except asyncio.CancelledError:
             self.is_closed = True
-            raise
+            consumer = asyncio.current_task()
+            if consumer is not None and consumer.cancelling():
+                raise
+        finally:
+            self._connecting = None
+        if self.is_closed:
+            raise httpcore.ConnectError
+
+    async def _open(self) -> None:
+        await asyncio.get_running_loop().create_connection(
+            lambda: self,
+            self._host,
+            self._port,
+            ssl=self._context,
+            server_hostname=None if self._context is None else self._host,
+            happy_eyeballs_delay=_NEXT_ADDRESS,
+        )
 
     def _is_readable(self) -> bool:
         assert self._transport is not None
@@ -197,7 +211,7 @@ class DirectLane(asyncio.Protocol):
         self._hand_over(b"".join(self._body))
 
     def _fail(self, error: Exception) -> None:
-        """Give up the connection. An error status needs no body, so it survives one that breaks off or does not end."""
+        """Close the connection. An error status needs no body, so it survives one that breaks off or does not end."""
         self._close()
         if self._answer is None or self._answer.done():
             return
