@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gzip
 import json
+import select
 import socket
 import ssl
 import struct
@@ -26,12 +27,14 @@ from records import call_id, envelope, page_answer, raw_record
 
 from trtc_records import (
     CallRecordNotFoundError,
+    CallRecordsClient,
     ClientClosedError,
     RateLimitError,
     ResponseDecodeError,
     ServerError,
     TransportError,
 )
+from trtc_records._sending.lanes import LaneTransport
 
 pytestmark = pytest.mark.anyio
 
@@ -43,12 +46,18 @@ async def _look_up(request: Request) -> dict[str, Any]:
     return envelope({"CallRecord": raw_record(int(wanted.removeprefix("call-")))})
 
 
-over_each = pytest.mark.parametrize("over", ["lanes", "httpx"])
+over_each = pytest.mark.parametrize("over", ["lanes", "proxy", "httpx"])
 
 
-def stack(over: str) -> dict[str, Any]:
-    """Return the client's arguments for its own connections, or for those of httpx."""
-    return {"transport": httpx.AsyncHTTPTransport()} if over == "httpx" else {}
+def make_over(make_client: MakeClient, over: str, base_url: str, **options: Any) -> CallRecordsClient:
+    """Return a client with connections of its own, with those through a proxy, or with those of httpx."""
+    if over == "httpx":
+        options["transport"] = httpx.AsyncHTTPTransport()
+    client = make_client(base_url=base_url, **options)
+    if over == "proxy":  # which is the server itself: to http:// httpcore forwards requests, and makes no tunnel
+        bound = {"most_bytes": options["max_response_bytes"]} if "max_response_bytes" in options else {}
+        client._requester._transport = LaneTransport(proxy=httpx.Proxy(base_url), **bound)
+    return client
 
 
 # -- Permits -----------------------------------------------------------------------------------------
@@ -204,6 +213,26 @@ async def test_a_connection_that_the_server_closed_meanwhile_is_not_used(
             assert (await client.get_record(call_id(1))).call_id == call_id(1)
 
 
+@pytest.mark.parametrize("system", ["with poll", "without poll"])
+async def test_a_new_connection_that_the_server_closed_is_an_error(
+    make_client: MakeClient, system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one may fare no better, so that costs an attempt."""
+    if system == "without poll":  # as on Windows
+        monkeypatch.delattr(select, "poll")
+    gate = Gate()
+    with hang_up_once(None, answers=0) as (port, hang_up):
+        async with make_client(base_url=f"http://127.0.0.1:{port}", limiter=gate) as client:
+            lookup = asyncio.create_task(client.get_record(call_id(1)))
+            while not gate.waiting:
+                await asyncio.sleep(0.001)
+            hang_up()
+            gate.opened.set()
+            with pytest.raises(TransportError, match=r"ReadError: it was lost"):
+                await lookup
+            assert (await client.get_record(call_id(1))).call_id == call_id(1)
+
+
 @pytest.mark.parametrize("when", ["before the wait", "during the wait"])
 async def test_a_connection_that_the_server_closed_before_its_request_is_not_used(
     make_client: MakeClient, when: str
@@ -300,7 +329,7 @@ async def test_an_answer_is_read_however_it_is_sent(make_client: MakeClient, way
     """The connection is used again."""
     async with (
         say(*WAYS[way], ends=False) as (base_url, writers),
-        make_client(base_url=base_url, **stack(over)) as client,
+        make_over(make_client, over, base_url) as client,
     ):
         for _ in range(3):
             assert (await client.get_record(call_id(1))).call_id == call_id(1)
@@ -311,7 +340,7 @@ async def test_an_answer_is_read_however_it_is_sent(make_client: MakeClient, way
 @pytest.mark.parametrize("way", list(LAST_WAYS))
 async def test_an_answer_may_be_the_last_of_its_connection(make_client: MakeClient, way: str, over: str) -> None:
     """The next request goes over another one, and costs no attempt."""
-    async with say(*LAST_WAYS[way]) as (base_url, writers), make_client(base_url=base_url, **stack(over)) as client:
+    async with say(*LAST_WAYS[way]) as (base_url, writers), make_over(make_client, over, base_url) as client:
         for _ in range(3):
             assert (await client.get_record(call_id(1))).call_id == call_id(1)
     assert len(writers) == 3
@@ -341,7 +370,7 @@ async def test_what_is_no_answer_is_an_error(make_client: MakeClient, answer: by
     """The message says what was wrong, and the connection is closed."""
     if over == "httpx" and answer.startswith(b"HTTP/1.1 101"):
         pytest.skip("httpx hands the connection over")
-    async with say(answer) as (base_url, writers), make_client(base_url=base_url, **stack(over)) as client:
+    async with say(answer) as (base_url, writers), make_over(make_client, over, base_url) as client:
         with pytest.raises(TransportError, match=reason) as caught:
             await client.get_record(call_id(1))
         assert caught.value.retryable
@@ -359,11 +388,18 @@ async def test_a_connection_that_is_reset_is_an_error(make_client: MakeClient, o
 
     listener = await asyncio.start_server(connected, "127.0.0.1", 0)
     base_url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    async with make_client(base_url=base_url, **stack(over)) as client:
-        with pytest.raises(TransportError, match=r"the connection to 127\.0\.0\.1:\d+ failed \(ReadError: "):
+    async with make_over(make_client, over, base_url) as client:
+        with pytest.raises(TransportError, match=r"the connection to 127\.0\.0\.1:\d+.* failed \(ReadError: "):
             await client.get_record(call_id(1))
     listener.close()
     await asyncio.sleep(0.02)
+
+
+async def test_a_proxy_that_is_not_there_is_named(make_client: MakeClient) -> None:
+    """The message names the host and the proxy."""
+    async with make_client(region="china", proxy="http://127.0.0.1:1") as client:
+        with pytest.raises(TransportError, match=r"to console\.tim\.qq\.com:443 through http://127.0.0.1:1 "):
+            await client.get_record(call_id(1))
 
 
 async def test_an_address_may_be_of_version_6(make_client: MakeClient) -> None:
@@ -475,7 +511,7 @@ async def test_an_answer_that_comes_twice_is_not_taken_for_the_next(
 ) -> None:
     """Each lookup gets its own record: the connection is given up, and a retry goes over a fresh one."""
     async with repeat_first(when) as (base_url, connections):
-        async with make_client(base_url=base_url, attempts=3, **stack(over)) as client:
+        async with make_over(make_client, over, base_url, attempts=3) as client:
             for number in range(3):
                 assert (await client.get_record(call_id(number))).call_id == call_id(number)
                 await asyncio.sleep(0.04 if when == "before the next" else 0)
@@ -492,7 +528,8 @@ async def test_an_answer_that_comes_twice_is_an_error_where_there_is_no_retry(ma
 
 
 @pytest.mark.parametrize("more", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", b"no HTTP\r\n\r\n"])
-async def test_what_follows_an_answer_costs_no_attempt(make_client: MakeClient, more: bytes) -> None:
+@pytest.mark.parametrize("over", ["lanes", "proxy"])
+async def test_what_follows_an_answer_costs_no_attempt(make_client: MakeClient, more: bytes, over: str) -> None:
     """Nothing was sent over such a connection, so the request goes over another one at once, however many there are."""
     connections = 0
 
@@ -510,7 +547,7 @@ async def test_what_follows_an_answer_costs_no_attempt(make_client: MakeClient, 
 
     listener = await asyncio.start_server(connected, "127.0.0.1", 0)
     base_url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    async with make_client(base_url=base_url) as client:
+    async with make_over(make_client, over, base_url) as client:
         for _ in range(2):
             found = await asyncio.gather(*(client.get_record(call_id(number)) for number in range(8)))
             assert [record.call_id for record in found] == [call_id(number) for number in range(8)]
@@ -581,7 +618,7 @@ async def test_gzip_may_have_several_members(make_client: MakeClient, over: str)
         members = gzip.compress(FOUND[:50]) + gzip.compress(FOUND[50:])
         return Reply(members + bytes(8), headers={"Content-Encoding": "gzip"})
 
-    async with serve(handle) as server, make_client(base_url=server.base_url, **stack(over)) as client:
+    async with serve(handle) as server, make_over(make_client, over, server.base_url) as client:
         assert (await client.get_record(call_id(1))).call_id == call_id(1)
 
 
@@ -593,7 +630,7 @@ async def test_every_coding_that_httpx_reads_is_read(make_client: MakeClient, co
     async def handle(_: Request) -> Reply:
         return Reply(CODINGS[coding](FOUND), headers={"Content-Encoding": coding})
 
-    async with serve(handle) as server, make_client(base_url=server.base_url, **stack(over)) as client:
+    async with serve(handle) as server, make_over(make_client, over, server.base_url) as client:
         assert (await client.get_record(call_id(1))).call_id == call_id(1)
 
 
@@ -615,7 +652,7 @@ async def test_a_body_that_cannot_be_decoded_is_an_error(
     async def handle(_: Request) -> Reply:
         return Reply(body, headers=headers)
 
-    async with serve(handle) as server, make_client(base_url=server.base_url, **stack(over)) as client:
+    async with serve(handle) as server, make_over(make_client, over, server.base_url) as client:
         with pytest.raises(TransportError, match="cannot be decoded") as caught:
             await client.get_page()
     assert caught.value.retryable
@@ -635,6 +672,7 @@ async def test_a_status_survives_its_body(
 ) -> None:
     """A 503 is one, with its Retry-After, whatever becomes of its body."""
     monkeypatch.setattr("trtc_records._sending.direct.ERROR_BODY_WAIT", 0.1)
+    monkeypatch.setattr("trtc_records._sending.proxied.ERROR_BODY_WAIT", 0.1)
     monkeypatch.setattr("trtc_records._sending.transport.ERROR_BODY_WAIT", 0.1)
     head = b"HTTP/1.1 503 Busy\r\nRetry-After: 77\r\n"
     bodies = {
@@ -660,7 +698,7 @@ async def test_a_status_survives_its_body(
 
     listener = await asyncio.start_server(answer, "127.0.0.1", 0)
     base_url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    async with make_client(base_url=base_url, max_response_bytes=100_000, **stack(over)) as client:
+    async with make_over(make_client, over, base_url, max_response_bytes=100_000) as client:
         with pytest.raises(TransportError, match="HTTP status 503") as caught:
             await client.get_page()
     listener.close()
@@ -688,7 +726,7 @@ async def test_a_body_beyond_the_bound_is_an_error(make_client: MakeClient, codi
 
     async with (
         serve(handle) as server,
-        make_client(base_url=server.base_url, attempts=3, max_response_bytes=1_000_000, **stack(over)) as client,
+        make_over(make_client, over, server.base_url, attempts=3, max_response_bytes=1_000_000) as client,
     ):
         with pytest.raises(TransportError, match="more than max_response_bytes=1,000,000"):
             await client.get_page()
@@ -728,7 +766,7 @@ async def test_a_body_without_end_is_an_error(make_client: MakeClient, over: str
 
     listener = await asyncio.start_server(answer, "127.0.0.1", 0)
     base_url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    async with make_client(base_url=base_url, max_response_bytes=500_000, **stack(over)) as client:
+    async with make_over(make_client, over, base_url, max_response_bytes=500_000) as client:
         with pytest.raises(TransportError, match="more than max_response_bytes=500,000"):
             await client.get_page()
     listener.close()

@@ -126,8 +126,6 @@ class DirectLane(asyncio.Protocol):
     def _is_readable(self) -> bool:
         assert self._transport is not None
         descriptor = self._transport.get_extra_info("socket").fileno()
-        if descriptor < 0:
-            return True
         if not hasattr(select, "poll"):  # Windows
             return bool(select.select([descriptor], [], [], 0)[0])
         poll = select.poll()
@@ -144,11 +142,9 @@ class DirectLane(asyncio.Protocol):
     # -- What asyncio calls --------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the connection, unless the lane was closed while it was opened."""
+        """Keep the connection."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        if self.is_closed:
-            transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Read a part of the response."""
@@ -223,8 +219,7 @@ class DirectLane(asyncio.Protocol):
     def _hand_over(self, body: bytes) -> None:
         assert self._answer is not None
         assert self._head is not None
-        if not self._answer.done():  # else the task was cancelled meanwhile
-            self._answer.set_result((self._head.status_code, self._head.headers.raw_items(), body, self))
+        self._answer.set_result((self._head.status_code, self._head.headers.raw_items(), body, self))
 
     def _close(self) -> None:
         self.is_closed = True

@@ -46,7 +46,7 @@ class ProxiedLane(httpcore.AnyIOBackend):
     @property
     def is_stale(self) -> bool:
         """Return whether it is closed, or the server has closed it or sent something that no request asked for."""
-        return self._was_given_up or self.opened.is_stale
+        return self.is_closed or self.opened.has_more
 
     @property
     def opened(self) -> _OneWriteStream:
@@ -107,12 +107,12 @@ class ProxiedLane(httpcore.AnyIOBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        self.use(await super().connect_tcp(host, port, timeout, local_address, socket_options))
-        return self.opened
+        return self.use(await super().connect_tcp(host, port, timeout, local_address, socket_options))
 
-    def use(self, stream: httpcore.AsyncNetworkStream) -> None:
+    def use(self, stream: httpcore.AsyncNetworkStream) -> httpcore.AsyncNetworkStream:
         """Go on over *stream*: the connection to the proxy, or TLS on it."""
         self._stream = _OneWriteStream(stream, self)
+        return self._stream
 
 
 def _connect_through(
@@ -164,10 +164,8 @@ class _OneWriteStream(httpcore.AsyncNetworkStream):
         """Whether :meth:`aclose` leaves the stream open."""
 
     @property
-    def is_stale(self) -> bool:
-        """Return whether it is closed, or the server has closed it or sent something that no request asked for."""
-        if self.is_closed:
-            return True
+    def has_more(self) -> bool:
+        """Return whether the server has closed it or sent something that no request asked for."""
         # Before its first answer, a server may have sent TLS session tickets.
         may_be_tickets = not self._was_read and self.get_extra_info("ssl_object") is not None
         return bool(self.get_extra_info("is_readable")) and not may_be_tickets
@@ -198,8 +196,7 @@ class _OneWriteStream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> httpcore.AsyncNetworkStream:
-        self._lane.use(await self._stream.start_tls(ssl_context, server_hostname, timeout))
-        return self._lane.opened
+        return self._lane.use(await self._stream.start_tls(ssl_context, server_hostname, timeout))
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
