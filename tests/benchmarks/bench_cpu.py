@@ -10,13 +10,15 @@ environments that hold nothing else, with sniffio and without, which httpcore lo
 ``--baseline FOLDER`` adds the library of another checkout, and its share column says what this one needs of its CPU.
 
 ``bench_cpu.py fields`` takes a second: it reads pages in this process, whose records have unknown fields or lack
-optional ones, and compares them with records that have exactly the documented fields.
+optional ones, and compares them with records that have exactly the documented fields. Then it measures the parts of
+reading a page, and orjson where that is installed: it makes floats of integers beyond 64 bits, so it needs a check.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import json
 import math
 import os
@@ -26,6 +28,7 @@ import sys
 import tempfile
 import time
 import venv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +146,41 @@ def compare_fields() -> None:
     show_table(f"Reading a page of 100 records ({describe_machine()})", ["fields", "least", "ratio"], rows)
 
 
+def compare_parts() -> None:
+    """Print the time of the parts of reading a page."""
+    from trtc_records import CallRecordPage, record_to_json
+    from trtc_records._api.wire import records_from_json
+    from trtc_records._walking.ledger import Ledger
+    from trtc_records.sandbox import make_records
+
+    raws = [{**record_to_json(record), "Duration": 3} for record in make_records(100)]
+    text = json.dumps({"Response": {"CallRecordList": raws}}).encode()
+
+    def read() -> CallRecordPage:
+        return CallRecordPage(records=records_from_json(raws, "$", "", keep_invalid=False)[0], page=1)
+
+    parts: dict[str, Callable[[], object]] = {
+        "json": lambda: json.loads(text),
+        "records of dicts": read,
+        "the same, and the keys by which a walk knows them": lambda: Ledger().take(read()),
+    }
+    if importlib.util.find_spec("orjson"):
+        import orjson
+
+        digits = bytes.maketrans(b"123456789", b"0" * 9)
+        parts["orjson"] = lambda: orjson.loads(text)
+        parts["the check for long integers"] = lambda: b"0" * 19 in text.translate(digits)
+    rows = []
+    for name, part in parts.items():
+        least = math.inf
+        for _ in range(300):
+            started = time.process_time()
+            part()
+            least = min(least, time.process_time() - started)
+        rows.append([name, f"{least * 1000:.3f} ms"])
+    show_table(f"Parts of reading a page of 100 records ({describe_machine()})", ["part", "least"], rows)
+
+
 def _leave_out(raw: dict[str, Any], left_out: str) -> dict[str, Any]:
     return {name: value for name, value in raw.items() if name != left_out}
 
@@ -221,6 +259,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.what == "fields":
         compare_fields()
+        compare_parts()
     else:
         compare(arguments.baseline, arguments.rounds)
 
