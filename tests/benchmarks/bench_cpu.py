@@ -202,7 +202,7 @@ def make_ways(folder: str, baseline: Path | None) -> dict[str, list[str]]:
     if baseline is not None:
         return {**ways, "the baseline, typed": [sys.executable, str(baseline.resolve()), "ours"]}
     plain = make_environment(f"{folder}/plain", "httpx", "aiohttp")
-    with_sniffio = make_environment(f"{folder}/sniffio", "httpx", "sniffio")
+    with_sniffio = make_environment(f"{folder}/sniffio", "httpx", "sniffio", "attrs")  # attrs: service.py imports it
     return {
         **ways,
         "plain httpx, dicts": [plain, "", "plain_httpx"],
