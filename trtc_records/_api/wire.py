@@ -262,7 +262,8 @@ _COMMON: Final[dict[str, tuple[set[type], Callable[[list[Any]], Iterable[Any]]]]
 """The common types of each field's values, and the function that reads many of these."""
 _COLUMNS: Final = [
     Column(name, name in _DEFAULTS, read, convert, frozenset(kinds))
-    for (name, read, _), (kinds, convert) in zip(_FIELDS.values(), _COMMON.values(), strict=True)
+    for field, (name, read, _) in _FIELDS.items()
+    for kinds, convert in [_COMMON[field]]
 ]
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import select
 import ssl
-from typing import Final
+from typing import Final, cast
 
 import h11
 import httpcore
 import httpx
 
+from trtc_records._sending.addresses import connect
 from trtc_records._sending.decoding import too_long
 from trtc_records._sending.lane import ERROR_BODY_WAIT, MOST_HEAD_BYTES, OK, Exchange, Headers, TakePermit
 
@@ -23,7 +24,6 @@ __all__ = ["DirectLane"]
 
 _PORTS: Final = {"https": 443, "http": 80}
 _MOST_UNREAD: Final = 100 * 1024  # bytes of a head, as httpcore has it
-_NEXT_ADDRESS: Final = 0.25  # seconds until the next address of a host is tried as well (RFC 8305)
 
 
 class DirectLane(asyncio.Protocol):
@@ -116,11 +116,9 @@ class DirectLane(asyncio.Protocol):
     async def _open(self) -> None:
         await asyncio.get_running_loop().create_connection(
             lambda: self,
-            self._host,
-            self._port,
+            sock=await connect(self._host, self._port),
             ssl=self._context,
             server_hostname=None if self._context is None else self._host,
-            happy_eyeballs_delay=_NEXT_ADDRESS,
         )
 
     def _is_readable(self) -> bool:
@@ -143,8 +141,7 @@ class DirectLane(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the connection."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's has no base class
 
     def data_received(self, data: bytes) -> None:
         """Read a part of the response."""
