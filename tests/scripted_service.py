@@ -10,8 +10,8 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Answer = Callable[[dict[str, Any]], dict[str, Any]]
-"""Takes the body of a request, and returns that of the answer."""
+Answer = Callable[[dict[str, Any]], dict[str, Any] | bytes]
+"""Takes the body of a request, and returns that of the answer, as an object or as bytes."""
 
 
 @contextmanager
@@ -26,7 +26,8 @@ def scripted_service(answer: Answer, *, clock_skew: float = 0.0) -> Iterator[dic
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self._reply(json.dumps(answer(body)).encode())
+            content = answer(body)
+            self._reply(content if isinstance(content, bytes) else json.dumps(content).encode())
 
         def date_time_string(self, timestamp: float | None = None) -> str:
             import time

@@ -987,6 +987,17 @@ async def test_a_count_of_nothing_is_zero(make_client: MakeClient, ending: str) 
         assert await client.count() == 0
 
 
+async def test_a_count_does_not_depend_on_its_record(make_client: MakeClient) -> None:
+    """A record that cannot be read is counted as any other."""
+    page = {"TotalNum": 7, "Page": 1, "CallRecordList": [raw_record(0, StartTime="yesterday")]}
+
+    async def handle(_: Request) -> dict[str, Any]:
+        return envelope(page)
+
+    async with serve(handle) as server, make_client(base_url=server.base_url) as client:
+        assert await client.count() == 7
+
+
 async def test_a_count_of_a_window_that_has_expired_asks_nothing(make_client: MakeClient) -> None:
     """There is nothing to count."""
     async with serve(pages(1)) as server, make_client(base_url=server.base_url) as client:

@@ -20,12 +20,13 @@ PACKAGE: Final = "trtc_records"
 
 ROOMS: Final[dict[str, set[str]]] = {
     "cli": {"", "_environment", "_starts", "archive", "export", "sandbox", "summary", "warehouse", "webhooks"},
-    "archive": {"_api", "_client", "_errors", "_starts", "_walking", "_warn", "export"},
-    "warehouse": {"_api", "_checks", "_client", "_errors", "_secret", "_warn", "export"},
+    "archive": {"_api", "_client", "_errors", "_lock", "_secret", "_starts", "_walking", "_warn", "export"},
+    "warehouse": {"_api", "_checks", "_client", "_errors", "_lock", "_secret", "_starts", "_warn", "export"},
     "webhooks": {"_api", "_checks", "_client", "_errors", "quota"},
     "sandbox": {"_api", "_checks", "_secret"},
-    "summary": {"_api"},
-    "export": {"_api", "_errors", "_warn"},
+    "summary": {"_api", "_version"},
+    "export": {"_api", "_environment", "_errors", "_secret", "_warn"},
+    "_lock": set(),
     "_starts": set(),
     "": {"_api", "_client", "_errors", "_version", "_walking", "feed", "quota"},
     "_client": {
@@ -65,11 +66,13 @@ IO: Final = {"aiolimiter", "anyio", "asyncio", "httpcore", "httpx", "socket", "s
 
 THIRD_PARTIES: Final = {
     "aiolimiter": {"quota._local"},
-    "dlt": {"warehouse.dlt"},
+    "deltalake": {"warehouse._lake"},
+    "dlt": {"warehouse"},
+    "fsspec": {"export._store"},
     "h11": {"_sending.direct", "sandbox._http"},
     "httpcore": {"_sending.direct", "_sending.proxied", "_sending.requester"},
     "httpx": {"_client", "_environment", "_sending", "cli.commands.doctor"},
-    "pyarrow": {"export.arrow", "export.parquet", "warehouse.dlt"},
+    "pyarrow": {"export.arrow", "export.parquet", "warehouse._rows", "warehouse._walk", "warehouse.dlt"},
     "pyrate_limiter": {"quota.redis"},
     "pytest": {"sandbox._pytest"},
     "redis": {"feed.redis", "quota._connection", "quota.redis"},

@@ -33,6 +33,8 @@ from records import envelope, page_answer, raw_record
 
 from trtc_records import CallRecordsClient, CallRecordsError, ConfigurationError, generate_user_sig
 from trtc_records._errors import shorten
+from trtc_records.archive import archive_call_records
+from trtc_records.export import Pseudonyms
 from trtc_records.sandbox import Sandbox, SandboxFixture
 
 pytestmark = pytest.mark.anyio
@@ -342,6 +344,11 @@ def _make_checkpoint(url: Any, **arguments: Any) -> None:
     RedisCheckpoint.from_url(url, **{"name": "a", **arguments})
 
 
+def _archive(**arguments: Any) -> None:
+    client = CallRecordsClient(sdk_app_id=1, identifier="a", secret_key="k", base_url="http://127.0.0.1:9")
+    asyncio.run(archive_call_records(client, "/no/where", **arguments))
+
+
 def _sync(to: Any, **arguments: Any) -> None:
     if find_spec("dlt") is None:
         return
@@ -385,6 +392,15 @@ ENTRY_POINTS: dict[str, Callable[[Any, Any, Any], object]] = {
     "generate_user_sig identifier": lambda key, url, bad: generate_user_sig(1, bad, key),
     "generate_user_sig lifetime": lambda key, url, bad: generate_user_sig(1, "a", key, lifetime=bad),
     "generate_user_sig time": lambda key, url, bad: generate_user_sig(1, "a", key, issued_at=bad),
+    "pseudonyms": lambda key, url, bad: Pseudonyms(key),
+    "pseudonyms from_env": lambda key, url, bad: Pseudonyms.from_env({"TRTC_PSEUDONYM_KEY": key}),
+    "pseudonyms from_env file": lambda key, url, bad: Pseudonyms.from_env({"TRTC_PSEUDONYM_KEY_FILE": key * 3}),
+    "pseudonyms from_env object": lambda key, url, bad: Pseudonyms.from_env(key),
+    "pseudonyms archive": lambda key, url, bad: _archive(pseudonyms=key),
+    "pseudonyms sync": lambda key, url, bad: _sync("duckdb:///:memory:", pseudonyms=key),
+    "command pseudonyms": lambda key, url, bad: _run_command(
+        "export", "--sandbox", "--pseudonymize", "-o", "/no/where.jsonl", TRTC_PSEUDONYM_KEY=str(key)
+    ),
     "redis": lambda key, url, bad: _make_limiter(url, sdk_app_id=bad),
     "redis argument": lambda key, url, bad: _make_limiter(f"redis://user:{HIDDEN}@host/0", rate=bad),
     "redis unknown argument": lambda key, url, bad: _make_limiter(f"redis://user:{HIDDEN}@host/0", tiemout=1),

@@ -1,4 +1,4 @@
-"""The account of a client from ``TRTC_…`` variables."""
+"""The account of a client, and other secrets, from ``TRTC_…`` variables."""
 
 from __future__ import annotations
 
@@ -18,8 +18,16 @@ if TYPE_CHECKING:
 
     from trtc_records.quota.redis import RedisRateLimiter
 
-__all__ = ["make_redis_limiter", "read_environment", "read_network", "read_redis_url"]
+__all__ = [
+    "make_redis_limiter",
+    "read_environment",
+    "read_network",
+    "read_pseudonym_key",
+    "read_redis_url",
+    "read_service",
+]
 
+_PSEUDONYM_KEY: Final = "pseudonym_key"
 _VARIABLES: Final = {
     "sdk_app_id": ("TRTC_SDK_APP_ID",),
     "identifier": ("TRTC_IDENTIFIER",),
@@ -27,10 +35,12 @@ _VARIABLES: Final = {
     "user_sig": ("TRTC_USER_SIG", "TRTC_USER_SIG_FILE"),
     "region": ("TRTC_REGION",),
     "base_url": ("TRTC_BASE_URL",),
+    _PSEUDONYM_KEY: ("TRTC_PSEUDONYM_KEY", "TRTC_PSEUDONYM_KEY_FILE"),
 }
 _NEEDED: Final = (("sdk_app_id",), ("identifier",), ("secret_key", "user_sig"), ("region", "base_url"))
 """The arguments that a client needs: one of each group."""
 _REDIS_URL: Final = "TRTC_REDIS_URL"
+_SERVICE: Final = "TRTC_SERVICE"
 _LONGEST_SDK_APP_ID: Final = 19  # digits
 _LARGEST_FILE: Final = 65_536  # bytes; a key has 64, a UserSig a few hundred
 _LONGEST_NAME: Final = 32  # characters of a path without a directory: a longer one may be the secret itself
@@ -107,10 +117,31 @@ def read_network(url: httpx.URL) -> tuple[httpx.Proxy | None, ssl.SSLContext | N
     return choose_proxy(url, None), load_environment_trust(url)
 
 
+def read_pseudonym_key(environ: Mapping[str, str], remedy: str) -> Secret | str:
+    """Return the key of pseudonyms, or the problem as a text.
+
+    Args:
+        environ: The variables.
+        remedy: The value to set, for a key that is missing.
+    """
+    if not isinstance(environ, Mapping):
+        return "environ: pass a mapping of variables, or leave it out for the process's own"
+    if all(trim(environ.get(name)) in (None, "") for name in _VARIABLES[_PSEUDONYM_KEY]):
+        return f"TRTC_PSEUDONYM_KEY is not set: set it to {remedy}"
+    found = read_environment(environ, needed=((_PSEUDONYM_KEY,),))
+    return found if isinstance(found, str) else found[_PSEUDONYM_KEY]
+
+
 def read_redis_url(environ: Mapping[str, str]) -> Secret | None:
     """Return ``TRTC_REDIS_URL``, which may hold a password, if it is set."""
     url = trim(environ.get(_REDIS_URL))
     return Secret(url) if url else None
+
+
+def read_service(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the argument ``service`` by ``TRTC_SERVICE``, if that is set."""
+    name = trim(environ.get(_SERVICE))
+    return {"service": name} if name else {}
 
 
 def make_redis_limiter(url: Secret, sdk_app_id: int) -> RedisRateLimiter:

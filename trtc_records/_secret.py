@@ -11,7 +11,7 @@ from trtc_records._checks import clean_text
 __all__ = ["Secret", "hide", "hide_secrets"]
 
 _MASK: Final = "***"
-_SECRETS: Final = ("secret_key", "user_sig", "proxy", "base_url")
+_SECRETS: Final = ("secret_key", "user_sig", "pseudonym_key", "proxy", "base_url")
 
 
 class Secret:

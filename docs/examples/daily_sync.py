@@ -5,8 +5,9 @@
     pip install ".[dlt]"  # in a clone of trtc-records
     17 3 * * *  cd /srv/calls && . ./environment && ./venv/bin/python daily_sync.py 2>>daily_sync.log
 
-The account is in ``TRTC_…``, the database in ``CALLS_DATABASE`` (``duckdb:///calls.duckdb`` by default). Kill it at any
-time, run it again at any time: the next run goes on where the last complete one ended.
+The account is in ``TRTC_…``, the database in ``CALLS_DATABASE`` (``duckdb:///calls.duckdb`` by default;
+``delta:///lake`` for a Delta table). Kill it at any time, run it again at any time: the next run goes on where the last
+complete one ended, and reads the 72 hours before again, for the calls that had not ended.
 
 Exit codes: 0 done; 2 configuration; 3 the service refuses the credentials; 4 done, but calls may be missing, which the
 next run reads again; 5 the service, the network or the database failed; 75 the last run has not ended.

@@ -14,9 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records import RAW_RECORDS, RECORDS
 
-from trtc_records._api import wire
 from trtc_records._api.models import CallRecord, CallResult, CallType, MediaType, RoomIdType
-from trtc_records._api.wire import read_integer, record_from_json, record_to_json, records_from_json
+from trtc_records._api.wire import RECORD_FORM, RecordForm, read_integer, record_from_json, record_to_json
 from trtc_records._errors import ResponseDecodeError
 
 RAW, RECORD = RAW_RECORDS[0], RECORDS[0]
@@ -120,9 +119,10 @@ def test_records_are_read_in_one_go_whatever_their_fields(
     monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], extra: dict[str, Any]
 ) -> None:
     """A field that is unknown or left out does not cost a second reading of each record."""
-    monkeypatch.setattr(wire, "record_from_json", None)
+    monkeypatch.setattr(RecordForm, "read", None)
     raws = [{**without(*names), **extra}, RAW]
-    records, _ = records_from_json(raws, "$", "", keep_invalid=False)
+    records, _ = RECORD_FORM.read_all(raws, "$", "", keep_invalid=False)
+    monkeypatch.undo()
     assert records == tuple(map(record_from_json, raws))
 
 
@@ -426,8 +426,8 @@ def test_a_failure_of_no_field_is_still_a_decode_error(
     monkeypatch: pytest.MonkeyPatch, detailed: Callable[[object, object], CallRecord]
 ) -> None:
     """Where the second, detailed reading cannot say which field failed the first, the record as a whole is named."""
-    monkeypatch.setattr(wire, "_structure", _fail_without_a_field)
-    monkeypatch.setattr(wire, "_structure_detailed", detailed)
+    monkeypatch.setattr(RECORD_FORM, "_structure", _fail_without_a_field)
+    monkeypatch.setattr(RECORD_FORM, "_structure_detailed", detailed)
     with pytest.raises(ResponseDecodeError, match=r"^\$: cannot be read as a call record, got \{'CallId'"):
         record_from_json(RAW)
 
@@ -469,7 +469,7 @@ def test_a_record_with_arbitrary_fields_is_a_record_or_a_decode_error(
 def assert_a_page_is_read_as_its_records_are(raws: list[Any]) -> None:
     """Check that records read together are those, and the errors are those, of records read alone."""
     alone = [outcome(raw, f"$[{index}]") for index, raw in enumerate(raws)]
-    records, invalid = records_from_json(raws, "$", "", keep_invalid=True)
+    records, invalid = RECORD_FORM.read_all(raws, "$", "", keep_invalid=True)
     # As text, in which 1 and True are not the same.
     assert list(map(repr, records)) == [repr(each) for each in alone if isinstance(each, CallRecord)]
     assert [str(each.error) for each in invalid] == [each for each in alone if isinstance(each, str)]

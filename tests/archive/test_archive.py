@@ -15,10 +15,21 @@ import pytest
 from archive_service import MIDNIGHT, Service, call
 from exported import PYARROW
 
-from trtc_records import CallRecord, CallRecordsClient, CallRecordsWarning, ConfigurationError
+from trtc_records import (
+    AccountError,
+    CallRecord,
+    CallRecordsClient,
+    CallRecordsError,
+    CallRecordsWarning,
+    ConfigurationError,
+    RateLimitError,
+    RepeatedPageError,
+    ServerError,
+    TransportError,
+)
 from trtc_records.archive import ArchiveReport, archive_call_records, verify_archive
 from trtc_records.archive._manifest import MANIFESTS
-from trtc_records.export import SCHEMA_VERSION, read_records
+from trtc_records.export import SCHEMA_VERSION, Pseudonyms, read_records
 from trtc_records.sandbox import Behaviour, Sandbox
 
 TODAY = "2026-11-24"
@@ -151,6 +162,42 @@ def test_incomplete_walk_loses_no_record_of_an_earlier_one(tmp_path: Path) -> No
     assert ids_of(tmp_path, TODAY) == ["b", "c"]
 
 
+def test_day_of_a_repeated_page_does_not_stop_the_run(tmp_path: Path) -> None:
+    """The day keeps what was read of it, is not complete, and is read again; the days after it are read."""
+    service = Service([call("a", -23), call("b", -22), call("c", 1)])
+    service.failures[MIDNIGHT - DAYS] = RepeatedPageError(2, "Id-7")
+    report = service.archive(tmp_path, since=MIDNIGHT - DAYS)
+    assert [(each.action, each.records, each.complete) for each in report.partitions] == [
+        ("written", 1, False),
+        ("written", 1, True),
+    ]
+    assert not report.complete
+    assert (
+        "page 2 repeats records that earlier pages gave (RequestId Id-7)"
+        in manifest_of(tmp_path, "2026-11-23")["reason"]
+    )
+    service.failures.clear()
+    assert service.archive(tmp_path, since=MIDNIGHT - DAYS).complete
+    assert ids_of(tmp_path, "2026-11-23") == ["a", "b"]
+    service.failures[MIDNIGHT - DAYS] = RepeatedPageError(2, "Id-8")
+    report = service.archive(tmp_path, since=MIDNIGHT - DAYS)
+    assert [each.action for each in report.partitions] == ["merged", "written"]
+    assert ids_of(tmp_path, "2026-11-23") == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "error", [TransportError("reset", None), ServerError(101001), AccountError(60006), RateLimitError(60007)], ids=str
+)
+def test_other_error_stops_the_run(error: CallRecordsError, tmp_path: Path) -> None:
+    """An error that the next day would meet too is raised; the day before it is kept."""
+    service = Service([call("a", -23), call("b", 1), call("c", 2)])
+    service.failures[MIDNIGHT] = error
+    with pytest.raises(type(error)):
+        service.archive(tmp_path, since=MIDNIGHT - DAYS)
+    assert [record.call_id for record in read_records(tmp_path)] == ["a"]
+    assert verify_archive(tmp_path).problems == ()
+
+
 def test_calls_of_one_id_stay_apart(tmp_path: Path) -> None:
     """A merge keeps calls that share an id, or have none, and replaces a call by its newer record."""
     first = [call("x", 1), call("x", 2), call(" ", 3), call(" ", 3, seconds=61)]
@@ -175,6 +222,32 @@ def test_records_that_cannot_be_read_are_kept_as_sent(tmp_path: Path) -> None:
     service.doubt = None
     assert service.archive(tmp_path, since=MIDNIGHT).rejects == 0
     assert not [*(tmp_path / "_rejects").iterdir()]
+
+
+def test_pseudonyms_are_merged_as_the_same_calls(tmp_path: Path) -> None:
+    """A day that was read twice has each call once, with and without an id of its own, and each reject once."""
+    pseudonyms = Pseudonyms("0123456789abcdef" * 2)
+    bad = {"CallId": "bad", "Caller_Account": "alice", "StartTime": int(MIDNIGHT.timestamp()) + 5}
+    service = Service([call("a", 1), call("", 2)], doubt="a reason", invalid=[bad])
+    for _ in range(2):
+        report = service.archive(tmp_path, since=MIDNIGHT, pseudonyms=pseudonyms)
+        service.calls = [call("", 2), call("b", 3)]
+    assert (actions_of(report)[TODAY], report.rejects) == ("merged", 1)
+    assert list(read_records(tmp_path)) == [pseudonyms(each) for each in [call("a", 1), call("", 2), call("b", 3)]]
+    assert "alice" not in (tmp_path / "_rejects" / f"{TODAY}.jsonl").read_text()
+    assert manifest_of(tmp_path, TODAY)["pseudonyms"] == pseudonyms.fingerprint
+
+
+def test_pseudonyms_do_not_join_ids_that_no_manifest_knows(tmp_path: Path) -> None:
+    """A run that was killed before its first manifest may have left a file with the service's ids."""
+    service = Service([call("a", 1)], doubt="a reason")
+    service.archive(tmp_path, since=MIDNIGHT)
+    (tmp_path / MANIFESTS / f"{TODAY}.json").unlink()
+    service.windows.clear()
+    with pytest.raises(ConfigurationError, match=r"no manifest tells the ids of start_date=2026-11-24.calls\.jsonl"):
+        service.archive(tmp_path, since=MIDNIGHT, pseudonyms=Pseudonyms("0123456789abcdef" * 2))
+    assert service.windows == []
+    assert service.archive(tmp_path, since=MIDNIGHT).records == 1
 
 
 def test_hours_have_files_of_their_own(tmp_path: Path) -> None:

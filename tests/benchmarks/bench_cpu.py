@@ -122,7 +122,7 @@ async def measure(read: Any, task: dict[str, Any]) -> float:
 def compare_fields() -> None:
     """Print the time to read a page of records, by their fields."""
     from trtc_records import record_to_json
-    from trtc_records._api.wire import records_from_json
+    from trtc_records._api.wire import RECORD_FORM
     from trtc_records.sandbox import make_records
 
     plain = list(map(record_to_json, make_records(100)))
@@ -139,7 +139,7 @@ def compare_fields() -> None:
     for _ in range(300):  # in turn, so that a slow moment of the machine hits all
         for name, raws in pages.items():
             started = time.process_time()
-            records_from_json(raws, "$", "", keep_invalid=False)
+            RECORD_FORM.read_all(raws, "$", "", keep_invalid=False)
             least[name] = min(least[name], time.process_time() - started)
     base = least["the documented fields"]
     rows = [[name, f"{taken * 1000:.3f} ms", f"{taken / base:.2f}"] for name, taken in least.items()]
@@ -149,7 +149,7 @@ def compare_fields() -> None:
 def compare_parts() -> None:
     """Print the time of the parts of reading a page."""
     from trtc_records import CallRecordPage, record_to_json
-    from trtc_records._api.wire import records_from_json
+    from trtc_records._api.wire import RECORD_FORM
     from trtc_records._walking.ledger import Ledger
     from trtc_records.sandbox import make_records
 
@@ -157,7 +157,7 @@ def compare_parts() -> None:
     text = json.dumps({"Response": {"CallRecordList": raws}}).encode()
 
     def read() -> CallRecordPage:
-        return CallRecordPage(records=records_from_json(raws, "$", "", keep_invalid=False)[0], page=1)
+        return CallRecordPage(records=RECORD_FORM.read_all(raws, "$", "", keep_invalid=False)[0], page=1)
 
     parts: dict[str, Callable[[], object]] = {
         "json": lambda: json.loads(text),

@@ -1,4 +1,4 @@
-"""The speed of loading records into DuckDB, as Arrow tables and, for comparison, as dicts of Python values.
+"""The speed of loading records into DuckDB and a Delta table, and into DuckDB as dicts of Python values to compare.
 
 Each way takes a process of its own, so that its peak of memory can be measured, and loads a hundred records first: that
 imports some 500 modules, which takes a second.
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncGenerator, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Self, cast
@@ -18,10 +19,11 @@ from typing import Any, Final, Self, cast
 from trtc_records import CallRecordPage, CallRecordsClient
 from trtc_records.export import make_row
 from trtc_records.sandbox import make_records
-from trtc_records.warehouse import dlt as integration
+from trtc_records.warehouse._configuration import configured_dlt
+from trtc_records.warehouse.dlt import sync_call_records
 
 _PAGE: Final = 100
-_WAYS: Final = (("arrow", 100_000), ("arrow", 400_000), ("dicts", 20_000))
+_WAYS: Final = (("duckdb", 100_000), ("duckdb", 400_000), ("delta", 100_000), ("delta", 400_000), ("dicts", 20_000))
 
 
 class ReadAlready:
@@ -60,23 +62,23 @@ class ReadAlready:
                 yield make_row(record)
 
 
-def sync(client: ReadAlready, path: Path) -> None:
+def sync(client: ReadAlready, path: Path, *, scheme: str) -> None:
     """Load Arrow tables, as the library does."""
-    integration.sync_call_records(f"duckdb:///{path}", lambda: cast("CallRecordsClient", client))
+    sync_call_records(f"{scheme}:///{path}", lambda: cast("CallRecordsClient", client))
 
 
 def load_dicts(client: ReadAlready, path: Path) -> None:
     """Load dicts, which dlt takes apart and types one by one."""
     import dlt
 
-    with integration._configured_dlt, TemporaryDirectory() as directory:
+    with configured_dlt, TemporaryDirectory() as directory:
         pipeline = dlt.pipeline("dicts", pipelines_dir=directory, destination=dlt.destinations.duckdb(str(path)))
         pipeline.run(client.iter_rows(), table_name="call_records", primary_key="call_id", write_disposition="merge")
 
 
 def measure(way: str, count: int) -> None:
     """Load *count* records one way and print its time and memory."""
-    load = sync if way == "arrow" else load_dicts
+    load = load_dicts if way == "dicts" else partial(sync, scheme=way)
     with TemporaryDirectory() as directory:
         load(ReadAlready(100), Path(directory, "calls.duckdb"))
     client = ReadAlready(count)

@@ -30,6 +30,14 @@ class Service:
         """Return the requests that it counted so far."""
         return self._ask("requests")
 
+    def refused(self) -> int:
+        """Return the requests over the quota so far."""
+        return self._ask("refused")
+
+    def connections(self) -> int:
+        """Return the connections that brought requests so far."""
+        return self._ask("connections")
+
     def _ask(self, figure: str) -> int:
         self._pipe.send(figure)
         answer: int = self._pipe.recv()

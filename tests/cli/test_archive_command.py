@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import signal
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_process import COMMAND, Run, clean_environment, is_short, start
+from scripted_service import Answer, scripted_service
 
 from trtc_records.archive import verify_archive
 from trtc_records.export import read_records
@@ -113,26 +119,141 @@ def test_schema_of_arrow_is_printed(run: Run) -> None:
 
 
 @pytest.mark.slow
+def test_corrupt_manifest_is_mended(run_process: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A manifest that cannot be read is found by ``--verify``, and costs the next run one day."""
+    directory = tmp_path / "calls"
+    assert run_process("archive", "calls", *FORMAT).returncode == 0
+    manifest = next(path for path in directory.glob("_manifest/*.json") if json.loads(path.read_text())["final"])
+    manifest.write_bytes(manifest.read_bytes()[:50])
+    done = run_process("archive", "calls", "--verify")
+    assert done.returncode == 4
+    assert f"{Path('calls', '_manifest', manifest.name)} cannot be read" in done.stderr
+    done = run_process("archive", "calls", *FORMAT)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert f"{manifest.stem}  " in done.stderr
+    assert "  skipped   2 that are final" in done.stderr
+    check_truth(directory, sandbox)
+
+
+@pytest.mark.slow
+def test_day_that_expires_under_the_job_keeps_its_records(tmp_path: Path) -> None:
+    """While a day expires, in part and then as a whole, its file has all that it had, and late calls too."""
+    now = int(time.time())
+    day = now - now % 86_400 - 86_400
+    early, late = make_call(day + 3_600), make_call(day + 23 * 3_600)
+    name = f"{datetime.fromtimestamp(day, UTC):%Y-%m-%d}"
+
+    def archive(service_now: int, calls: list[dict[str, Any]]) -> tuple[int, str]:
+        kept = [each for each in calls if each["StartTime"] >= service_now - 7 * 86_400]
+
+        with scripted_service(answer_from(kept), clock_skew=service_now - now) as account:
+            arguments = ["archive", str(tmp_path / "calls"), *FORMAT, "--since", f"{name}T00:00:00Z"]
+            process = start(arguments, {**clean_environment(), **account})
+            _, errors = process.communicate(timeout=60)
+        return process.returncode, errors
+
+    def list_starts() -> list[float]:
+        path = tmp_path / "calls" / f"start_date={name}" / "calls.jsonl"
+        return [record.start_time.timestamp() for record in read_records(path)]
+
+    code, errors = archive(now, [early])
+    assert code == 0, errors
+    code, errors = archive(day + 43_200 + 7 * 86_400, [early, late])
+    assert code == 4, errors
+    assert f"{name}  2 call records, merged, may change" in errors
+    assert list_starts() == [early["StartTime"], late["StartTime"]]
+    code, errors = archive(day + 2 * 86_400 + 7 * 86_400, [early, late])
+    assert code == 4, errors
+    assert f"{name} is not complete: its records expired at the service before it was final" in errors
+    assert list_starts() == [early["StartTime"], late["StartTime"]]
+
+
+@pytest.mark.slow
+def test_day_of_a_repeated_page_is_a_warning(tmp_path: Path) -> None:
+    """A service that repeats a page of one day costs that day: the others are archived, and the exit code is 4."""
+    now = int(time.time())
+    [bad, *others] = [now - now % 86_400 - days * 86_400 for days in (2, 3, 1)]
+    stored = [make_call(start + second) for start in others for second in range(5)]
+    stored += [make_call(bad + second) for second in range(200)]
+    whole = answer_from(stored)
+
+    def answer(body: dict[str, Any]) -> Any:
+        if bad - 1 <= body.get("StartTime", 0) < bad + 86_399:
+            body = {"StartTime": bad}  # whichever page of whichever part of that day is asked for
+        return whole(body)
+
+    with scripted_service(answer) as account:
+        arguments = ["archive", str(tmp_path / "calls"), *FORMAT, "--since", "3d"]
+        run = start(arguments, {**clean_environment(), **account})
+        _, errors = run.communicate(timeout=60)
+    assert run.returncode == 4, errors
+    day = f"{datetime.fromtimestamp(bad, UTC):%Y-%m-%d}"
+    assert f"warning: {day} is not complete: page " in errors
+    assert " repeats records that earlier pages gave" in errors
+    assert errors.count("is not complete") == 1
+    kept = {record.start_time.timestamp() for record in read_records(tmp_path / "calls")}
+    assert {start + second for start in others for second in range(5)} <= kept
+
+
+def answer_from(calls: list[dict[str, Any]]) -> Answer:
+    """Return a service that has some calls, and selects them by their start."""
+
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        start, end = body.get("StartTime", 0), body.get("EndTime", 2**40)
+        found = sorted((each for each in calls if start <= each["StartTime"] <= end), key=itemgetter("StartTime"))
+        page, size = body.get("Page", 1), body.get("NumberPerPage", 10)
+        shown = found[(page - 1) * size : page * size]
+        response = {"TotalNum": len(found), "Page": page if shown else 0, "CallRecordList": shown}
+        return {"ErrorCode": 0, "ErrorInfo": "", "ActionStatus": "OK", "RequestId": "Id-1", "Response": response}
+
+    return answer
+
+
+def make_call(started: int) -> dict[str, Any]:
+    """Return a call as the service writes it."""
+    return {
+        "CallId": f"call-{started}",
+        "Caller_Account": "147",
+        "MediaType": "Audio",
+        "CallType": "SingleCall",
+        "StartTime": started,
+        "AcceptTime": started + 1,
+        "EndTime": started + 2,
+        "CallResult": "NormalEnd",
+        "CalleeList_Account": ["147", "369"],
+        "RoomId": "1",
+        "RoomIdType": 2,
+    }
+
+
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("window", ["start", "end"])
 def test_killed_runs_lose_and_repeat_nothing(window: str, tmp_path: Path) -> None:
-    """However often a run is killed, and at whatever moment, the next one that ends makes the archive whole."""
+    """Twenty runs are killed, each at a random moment of its work, and the next one makes the archive whole."""
     chance = random.Random(window)
     behaviour = Behaviour(window=window)  # type: ignore[arg-type]
     with Sandbox(records=400, latency=0.02, behaviour=behaviour, faults=Faults(http_502=0.02)) as sandbox:
         environment = {**clean_environment(), **sandbox.environment}
-        arguments = ["archive", str(tmp_path / "calls"), *FORMAT, "--page-size", "20"]
-        for _ in range(6):
-            process = start(arguments, environment)
+        arguments = [*FORMAT, "--page-size", "20"]
+        began = time.monotonic()
+        whole = start(["archive", str(tmp_path / "whole"), *arguments], environment)
+        whole.communicate(timeout=60)
+        seconds = time.monotonic() - began
+        directory = tmp_path / "calls"
+        kills = 0
+        while kills < 20:
+            process = start(["archive", str(directory), *arguments], environment)
             try:
-                process.communicate(timeout=chance.uniform(0.5, 2.5))
+                process.communicate(timeout=chance.uniform(0.2, 1) * seconds)
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
                 process.communicate()
-        last = start(arguments, environment)
+                kills += 1
+        last = start(["archive", str(directory), *arguments], environment)
         _, errors = last.communicate(timeout=60)
         assert last.returncode == 0, errors
-        check_truth(tmp_path / "calls", sandbox)
+        check_truth(directory, sandbox)
 
 
 @pytest.mark.slow

@@ -95,6 +95,16 @@ def test_spreadsheets_get_a_byte_order_mark(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "calls.csv").read_text(encoding="utf-8").startswith('\ufeff"call_id",')
 
 
+def test_cells_cut_for_spreadsheets_are_a_warning(run: Run, tmp_path: Path) -> None:
+    """The command says how many, and the file has a mark in each."""
+    record = raw_record(1, CalleeList_Account=["x" * 40_000])
+    with scripted_service(lambda body: page_of(body, [record])) as environment:
+        done = run("export", "-o", "calls.csv", "--for-spreadsheets", **environment)
+    assert done.returncode == 0
+    assert "warning: cells of more than 32,767 characters, which no spreadsheet holds, were cut: 1" in done.stderr
+    assert "… [cut: 40,004 characters]" in (tmp_path / "calls.csv").read_text(encoding="utf-8")
+
+
 @posix
 @pytest.mark.parametrize("output", ["-", "/dev/stdout", "/dev/fd/0"])
 def test_bytes_are_nothing_for_a_terminal(environment: dict[str, str], output: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from cli_process import EXTRAS
@@ -59,3 +61,38 @@ def test_missing_redis_names_the_extra(command: str) -> None:
     done = run_without("redis", *command.split(), **account, TRTC_REDIS_URL="redis://127.0.0.1:1")
     assert done.returncode == 2
     assert 'pip install ".[redis]"' in done.stderr + done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not EXTRAS, reason="needs the extra cli")
+def test_archive_without_pyarrow(tmp_path: Path) -> None:
+    """Without pyarrow an archive of Parquet names the extra and makes nothing; one of JSON Lines does without."""
+    directory = tmp_path / "calls"
+    done = run_without("pyarrow", "archive", str(directory), "--sandbox")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert 'pip install ".[parquet]"' in done.stderr
+    assert "or choose another --format, such as jsonl" in done.stderr
+    assert not directory.exists()
+    done = run_without("pyarrow", "archive", str(directory), "--sandbox", "--format", "jsonl")
+    assert done.returncode == 0, done.stderr
+    assert [*directory.glob("start_date=*/calls.jsonl")]
+    assert run_without("pyarrow", "archive", str(directory), "--verify").returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not EXTRAS or find_spec("fsspec") is None, reason="needs the extras archive and cli")
+@pytest.mark.parametrize("option", ["--sandbox", "--verify"])
+@pytest.mark.parametrize(
+    ("url", "missing", "explanation"),
+    [
+        ("s3://bucket/calls", "fsspec", 's3:// needs fsspec, which is not installed: pip install ".[archive]"'),
+        ("s3://bucket/calls", "s3fs", "s3:// needs s3fs, which is not installed: pip install s3fs"),
+        ("sftp://host/calls", "paramiko", 'sftp:// cannot be used: SFTPFileSystem requires "paramiko"'),
+    ],
+)
+def test_missing_package_of_a_store_is_named(url: str, missing: str, explanation: str, option: str) -> None:
+    """An archive at a URL names the package that its store needs."""
+    done = run_without(missing, "archive", url, "--format", "jsonl", option)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert explanation in done.stderr
+    assert len(done.stderr.splitlines()) == 1

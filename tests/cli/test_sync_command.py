@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -49,6 +52,46 @@ def test_it_reports_new_and_known_records(run: Run) -> None:
     assert "table     trtc_records.call_records, 450 in all" in second.stderr
 
 
+def test_window_is_loaded_beside_the_mark(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    """``--until`` loads the calls of whole days, each once, and the next run continues from the one before."""
+    days = [(datetime.now(UTC) - timedelta(days=ago)).date() for ago in (3, 2)]
+    for _ in range(2):
+        for day in days:
+            done = run("sync", "--since", f"{day}", "--until", f"{day}")
+            assert done.returncode == 0, done.stderr
+            assert f"window    {day} 00:00:00 UTC to {day + timedelta(days=1)} 00:00:00 UTC\n" in done.stderr
+            assert "last run" not in done.stderr
+    inside = sorted(record.call_id for record in sandbox.records if record.start_time.date() in days)
+    assert read_ids(tmp_path / "calls.duckdb") == inside
+    assert " 0 new" in done.stderr
+    times = [f"{day}T00:00:00+00:00" for day in (days[0], days[1] + timedelta(days=1))]  # as Airflow writes them
+    assert f": 0 new, {len(inside):,} seen before" in run("sync", "--since", times[0], "--until", times[1]).stderr
+    assert "last run  none" in run("sync").stderr
+    assert read_ids(tmp_path / "calls.duckdb") == ids_of(sandbox)
+
+
+def test_look_back_is_three_days(run: Run) -> None:
+    """By default a run reads the last 72 hours again."""
+    run("sync")
+    lines = run("sync").stderr
+    begin, _, mark = (datetime.fromisoformat(time) for time in re.findall(r"(\S+ \S+) UTC", lines))
+    assert mark - begin == timedelta(hours=72)
+
+
+@pytest.mark.skipif(find_spec("deltalake") is None, reason='needs the extra: pip install ".[delta]"')
+def test_lake_holds_each_record_once(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    """``--to delta:///lake`` makes a Delta table in a directory here, in two runs."""
+    from deltalake import DeltaTable
+
+    first, second = (run("sync", "--to", "delta:///lake") for _ in range(2))
+    assert "to delta:///lake in" in first.stderr
+    assert "450 new, 0 seen before" in first.stderr
+    assert ": 0 new," in second.stderr
+    assert "table     trtc_records.call_records, 450 in all" in second.stderr
+    rows = DeltaTable(tmp_path / "lake/trtc_records/call_records").to_pyarrow_table(columns=["call_id"]).to_pylist()
+    assert sorted(row["call_id"] for row in rows) == ids_of(sandbox)
+
+
 def test_quiet_is_quiet(run: Run) -> None:
     """With ``--quiet`` a run that went well says nothing."""
     done = run("sync", "--quiet")
@@ -89,6 +132,13 @@ def test_dataset_is_the_chosen_one(run: Run, tmp_path: Path) -> None:
         (["--dataset", "calls"], "dataset='calls': DuckDB's file has the same name"),
         (["--dataset", ""], "dataset=''"),
         (["--since", "2999-01-01"], "lies in the future"),
+        (["--until", "2d"], "--until needs --since"),
+        (["--since", "2d", "--until", "2999-01-01"], "--until 2999-01-02 00:00:00 UTC lies in the future"),
+        (["--since", "2d", "--until", "3d"], "is after --until"),
+        (["--since", "20d", "--until", "10d"], "is before the 7 days that the service keeps"),
+        (["--since", "2d", "--until", "soon"], "'soon' is not a time"),
+        (["--to", "delta://lake"], "three slashes stand before the path of a directory"),
+        (["--to", "iceberg:///lake"], "'iceberg://' is not known"),
         (["--page-size", "0"], "--page-size"),
     ],
 )

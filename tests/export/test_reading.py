@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from trtc_records import CallRecord, CallResult, CallType, MediaType, RoomIdType
 from trtc_records.export import FileFormat, make_writer, read_records, record_from_row, record_to_row
-from trtc_records.export._rows import make_typed_row
+from trtc_records.export._rows import make_typed_columns, make_typed_row
 
 FORMATS = [each for each in FileFormat if PYARROW or each is not FileFormat.PARQUET]
 TEXTS = st.text(st.characters(codec=None), max_size=8) | st.sampled_from(["\0", "\r", '"\r\n', "\ud83d", "", "=1+1"])
@@ -52,15 +52,23 @@ def test_row_is_read_as_the_record(record: CallRecord) -> None:
     assert record_from_row(make_typed_row(record)) == record
 
 
+@given(odd=st.lists(RECORDS, max_size=2), plain=st.integers(0, 2))
+def test_columns_are_those_of_the_rows(odd: list[CallRecord], plain: int) -> None:
+    """Records that are written a column at a time have the values that they have as rows, common or not."""
+    records = [*odd, *[make_record()] * plain, make_record(accept_time=None, end_time=None)]
+    rows = [make_typed_row(record) for record in records]
+    assert [list(column) for column in make_typed_columns(records)] == [[row[name] for row in rows] for name in rows[0]]
+
+
 @pytest.mark.parametrize("file_format", FORMATS)
 @settings(max_examples=25, deadline=None)
-@given(records=st.lists(RECORDS, max_size=4))
+@given(records=st.lists(RECORDS, max_size=4), for_spreadsheets=st.booleans())
 def test_files_are_read_as_written(
-    file_format: FileFormat, records: list[CallRecord], tmp_path_factory: pytest.TempPathFactory
+    file_format: FileFormat, records: list[CallRecord], for_spreadsheets: bool, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Every format gives the records that were written, in their order."""
     path = tmp_path_factory.mktemp("read") / f"calls.{file_format}"
-    asyncio.run(make_writer(path).write(records))
+    asyncio.run(make_writer(path, for_spreadsheets=for_spreadsheets).write(records))
     assert list(read_records(path)) == records
 
 

@@ -1,5 +1,8 @@
 """The sandbox's count of requests."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from trtc_records.sandbox import Behaviour, Sandbox
@@ -66,3 +69,19 @@ def test_the_busiest_second_is_of_any_window():
     for now in (0.0, 0.7, 0.8, 1.6, 3.0):
         quota.admit(now)
     assert quota.busiest_second == 3
+
+
+def test_requests_above_the_capacity_wait_in_line(connect):
+    """A service that does twenty requests a second takes a quarter of one for five that come at once."""
+    with Sandbox(records=3, capacity=20) as sandbox, ThreadPoolExecutor(5) as pool:
+        started = time.monotonic()
+        answers = list(pool.map(lambda _: connect(sandbox).ask(), range(5)))
+        seconds = time.monotonic() - started
+    assert {answer["ErrorCode"] for answer in answers} == {0}
+    assert seconds >= 0.25, "the line, not the machine's speed"
+
+
+def test_a_capacity_of_nothing_is_refused():
+    """A service that never answers is no slow service."""
+    with pytest.raises(ValueError, match="capacity must be"):
+        Sandbox(capacity=0)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from exported import make_record
 
-from trtc_records.summary import Summary
+from trtc_records.summary import ReportScope, Summary
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
@@ -22,10 +22,12 @@ VOID = {"meta", "img", "br"}
 
 
 def make_page() -> str:
-    summary = Summary()
+    scope = ReportScope(source=NASTY, region=NASTY, host="host" * 40, filters={"result": NASTY})
+    summary = Summary(scope=scope)
+    summary.add_missing(NASTY)
     for number in range(60):
         summary.add(make_record(str(number), caller=NASTY if number % 2 else "user" * 40, call_result=NASTY))
-    return summary.to_html(title=NASTY)
+    return summary.to_html(title=NASTY, before=Summary(scope=scope))
 
 
 class Reader(HTMLParser):

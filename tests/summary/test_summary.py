@@ -15,29 +15,13 @@ import pytest
 from exported import make_record
 from hypothesis import given
 from hypothesis import strategies as st
+from summed import START, call, sum_up
 
-from trtc_records import CallRecord
-from trtc_records.summary import NO_CALLS, Caller, Summary
+from trtc_records.summary import NO_CALLS, Caller, ReportScope, Summary
 from trtc_records.summary._format import show_length, show_share
 from trtc_records.summary._quantiles import DurationHistogram
 from trtc_records.summary._text import _measure
 from trtc_records.summary._top_keys import TopKeys
-
-START = datetime(2025, 2, 19, 10, 17, 22, tzinfo=UTC)  # a Wednesday
-
-
-def call(number: int = 0, *, ring: float = 5, talk: float | None = 60, **changes: object) -> CallRecord:
-    start = START + timedelta(minutes=number)
-    accepted = None if talk is None else start + timedelta(seconds=ring)
-    end = start + timedelta(seconds=ring + (talk or 0))
-    return make_record(str(number), start_time=start, accept_time=accepted, end_time=end, **changes)
-
-
-def sum_up(*records: CallRecord, **options: object) -> Summary:
-    summary = Summary(**options)  # type: ignore[arg-type]
-    for record in records:
-        summary.add(record)
-    return summary
 
 
 def test_calls_are_counted_by_kind() -> None:
@@ -49,7 +33,7 @@ def test_calls_are_counted_by_kind() -> None:
         call(4, talk=None, call_result="Forwarded"),
         call(5, talk=None, call_result=7),
     ).result
-    assert (result.calls, result.answered, result.answered_share) == (5, 2, 0.4)
+    assert (result.calls, result.answered) == (5, 2)
     assert result.results == {"NormalEnd": 2, "7": 1, "Forwarded": 1, "NotAnswer": 1}
     assert result.call_types == {"SingleCall": 4, "MultiCall": 1}
     assert result.media_types == {"Audio": 4, "Video": 1}
@@ -127,6 +111,7 @@ def test_time_at_the_end_of_the_calendar_stays_in_utc(start: datetime, zone: tzi
         ({"top": 2.5}, "top must be an integer of at least 0, got 2.5: write how many"),
         ({"top": True}, "top must be an integer of at least 0, got True: write how many"),
         ({"top": None}, "top must be an integer of at least 0, got None: write how many"),
+        ({"scope": "the service"}, "scope must be a ReportScope or None, got 'the service': pass one, or leave it out"),
     ],
 )
 def test_wrong_argument_is_refused(options: dict[str, object], message: str) -> None:
@@ -175,19 +160,19 @@ def test_result_may_be_asked_for_at_any_time() -> None:
 
 
 def test_nothing_is_a_result_too() -> None:
-    """A summary without calls shows zeros, and a hint at the older service."""
+    """A summary without calls has no shares and medians, and a hint at the older service."""
     summary = Summary()
-    assert (summary.result.calls, summary.result.answered_share, summary.result.first) == (0, 0.0, None)
+    assert (summary.result.calls, summary.result.asr, summary.result.first) == (0, None, None)
     assert "TUICallKit.call()" in summary.to_text()
     assert "TUICallKit.call()" in summary.to_html()
-    assert json.loads(json.dumps(summary.to_dict()))["ring_seconds"]["median"] == 0
+    assert json.loads(json.dumps(summary.to_dict()))["ring_seconds"]["median"] is None
 
 
 def test_dictionary_is_json() -> None:
     """All values are plain, and durations are seconds."""
     plain = json.loads(json.dumps(sum_up(call(talk=1_000), call(2, talk=None)).to_dict()))
     assert plain["talk_seconds"]["median"] == 1_000
-    assert plain["answered_share"] == 0.5
+    assert plain["asr"] == 0.5
     assert plain["first"] == "2025-02-19T10:17:22+00:00"
     assert plain["top_callers"] == [{"user_id": "147", "calls": 2}]
 
@@ -224,12 +209,14 @@ def test_text_has_a_bar_for_each_hour() -> None:
 @pytest.mark.parametrize("name", ["x" * 300, "漢" * 300, "a name of many words " * 20])
 def test_no_line_of_the_text_is_too_wide(width: int, name: str) -> None:
     """Names, zones and notes are wrapped or cut to the width, and to 40 where it is less."""
-    summary = Summary(zone=timezone(timedelta(hours=8), name))
+    scope = ReportScope(source=name, region=name, host=name, since=START, filters={"result": name})
+    summary = Summary(zone=timezone(timedelta(hours=8), name), scope=scope)
+    summary.add_missing(name)
     for number in range(10_000):
         summary.add(call(caller=f"{number}{name}", call_result=name, talk=number * 100))
     for kind in (name, f"other {name}"):
         summary.add(call(call_type=kind, media_type=kind))
-    lines = summary.to_text(width=width).splitlines()
+    lines = summary.to_text(width=width, before=sum_up(call(), scope=scope)).splitlines()
     assert max(map(_measure, lines)) <= max(width, 40)
     assert any("█" in line for line in lines)
 
@@ -245,15 +232,15 @@ def test_text_without_calls_is_not_too_wide(width: int) -> None:
 def test_lines_go_on_behind_their_labels() -> None:
     """Text that does not fit into a line continues below its start."""
     lines = sum_up(call(), call(call_type="MultiCall"), call(talk=None)).to_text(width=40).splitlines()
-    place = lines.index("kind       one to one 2 (66.7%), group 1")
-    assert lines[place + 1] == "           (33.3%)"
+    place = lines.index("kind                    one to one 2")
+    assert lines[place + 1] == "                        (66.7%), group 1"
 
 
 def test_kind_and_media_are_safe_for_a_terminal() -> None:
     """A value that Tencent adds later can neither move the cursor nor break a line, and is cut."""
     text = sum_up(call(call_type="\x1b[31mEvil\nanswered 0", media_type="m" * 300)).to_text()
-    assert "kind       \ufffd[31mEvil\ufffdanswered 0 1 (100%)\n" in text
-    assert f"media      {'m' * 23}… 1 (100%)\n" in text
+    assert f"{'kind':<24}\ufffd[31mEvil\ufffdanswered 0 1 (100%)\n" in text
+    assert f"{'media':<24}{'m' * 23}… 1 (100%)\n" in text
 
 
 def test_text_is_safe_for_a_terminal() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, assert_type
+from typing import Any, Literal, assert_type
+from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -27,6 +28,7 @@ from trtc_records import (
     Region,
     ResponseDecodeError,
     RoomIdType,
+    Service,
     TransportError,
     Webhook,
     WebhookEvent,
@@ -34,7 +36,8 @@ from trtc_records import (
     record_from_json,
     record_to_json,
 )
-from trtc_records.export import JsonLinesWriter
+from trtc_records.archive import ArchiveCheck, ArchivedPartition, ArchiveReport, archive_call_records, verify_archive
+from trtc_records.export import FileFormat, JsonLinesWriter, Pseudonyms, read_records, record_from_row, record_to_row
 from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox, Webhooks
 
 
@@ -76,7 +79,11 @@ def make_clients(limiter: RateLimiter, transport: httpx.AsyncBaseTransport) -> l
             verify=True,
         ),
         CallRecordsClient(
-            sdk_app_id=1_400_000_000, identifier="administrator", user_sig=fetch_user_sig, region="seoul"
+            sdk_app_id=1_400_000_000,
+            identifier="administrator",
+            user_sig=fetch_user_sig,
+            region="seoul",
+            service="legacy",
         ),
         CallRecordsClient(
             sdk_app_id=1_400_000_000,
@@ -91,6 +98,7 @@ def make_clients(limiter: RateLimiter, transport: httpx.AsyncBaseTransport) -> l
             identifier="administrator",
             user_sig="signature",
             region=Region.SEOUL,
+            service=Service.LEGACY,
             proxy=httpx.Proxy("http://127.0.0.1:3128"),
             verify=ssl.create_default_context(),
         ),
@@ -137,6 +145,10 @@ async def read(client: CallRecordsClient) -> None:
         assert_type(webhook.events, tuple[WebhookEvent | str, ...])
     await client.delete_webhook()
     assert_type(await JsonLinesWriter(Path("calls.jsonl")).write(client.iter_records()), int)
+    pseudonyms = Pseudonyms.from_env()
+    await JsonLinesWriter("calls.jsonl").write(pseudonyms(record) async for record in client.iter_records())
+    assert_type(pseudonyms.of("alice"), str)
+    assert_type(pseudonyms.left_out, int)
     await client.aclose()
 
 
@@ -155,6 +167,45 @@ def read_record(record: CallRecord) -> None:
     assert_type(record.talk_time, timedelta | None)
     assert_type(record.extra, dict[str, Any])
     assert_type(record_from_json(record_to_json(record)), CallRecord)
+
+
+async def keep_archive(client: CallRecordsClient) -> None:
+    """Bring an archive up to date, in a directory and at a URL."""
+
+    def show(partition: ArchivedPartition) -> None:
+        assert_type(partition.path, Path | str)
+        assert_type(partition.action, Literal["written", "merged", "skipped", "expired"])
+
+    report = await archive_call_records(client, Path("calls"))
+    assert_type(report, ArchiveReport)
+    assert_type(report.directory, Path | str)
+    assert_type(report.partitions, tuple[ArchivedPartition, ...])
+    assert_type(report.records, int)
+    assert_type(report.complete, bool)
+    await archive_call_records(
+        client,
+        "s3://bucket/calls",
+        since=datetime(2026, 1, 31, tzinfo=UTC),
+        until=datetime(2026, 2, 1, tzinfo=UTC),
+        partition="hour",
+        zone=ZoneInfo("Asia/Singapore"),
+        file_format=FileFormat.JSON_LINES,
+        settle=timedelta(hours=24),
+        page_size=500,
+        on_partition=show,
+    )
+    check = verify_archive("s3://bucket/calls")
+    assert_type(check, ArchiveCheck)
+    assert_type(check.problems, tuple[str, ...])
+
+
+def read_files() -> None:
+    """Read records back from files and rows."""
+    assert_type(read_records("s3://bucket/calls"), Iterator[CallRecord])
+    for record in read_records(Path("calls.txt"), FileFormat.JSON_LINES):
+        row = record_to_row(record)
+        assert_type(row, dict[str, Any])
+        assert_type(record_from_row(row), CallRecord)
 
 
 def read_error(error: CallRecordsError) -> object:

@@ -47,7 +47,9 @@ import duckdb
 
 from trtc_records.export import make_row
 from trtc_records.sandbox import Drift, Faults, Sandbox, make_records
+from trtc_records.warehouse import _destinations
 from trtc_records.warehouse import dlt as integration
+from trtc_records.warehouse._configuration import CONFIGURATION
 from trtc_records.warehouse.dlt import DestinationError, call_records_source, sync_call_records
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and users")
@@ -124,7 +126,7 @@ def test_second_run_reads_the_overlap_and_adds_nothing(to: str, path: Path) -> N
         second = sync_call_records(to, client_of(sandbox))
         assert ids(read_table(path)) == ids_of(sandbox.records)
     assert second.previous_end_time == first.end_time
-    assert second.start_time == first.end_time - timedelta(hours=24)
+    assert second.start_time == first.end_time - timedelta(hours=72)
     assert 0 < second.read < first.read
     assert (second.added, second.seen_before, second.total) == (0, second.read, 700)
 
@@ -157,7 +159,7 @@ def test_since_bounds_the_first_run(to: str, path: Path) -> None:
         assert ids(read_table(path)) == ids_of(inside)
         later = sync_call_records(to, client_of(sandbox), since=datetime.now(UTC) - timedelta(minutes=1))
     assert first.start_time == since
-    assert later.start_time == first.end_time - timedelta(hours=24)
+    assert later.start_time == first.end_time - timedelta(hours=72)
 
 
 def test_earlier_since_reads_more_again(to: str, path: Path) -> None:
@@ -195,6 +197,16 @@ def test_sync_after_a_long_pause_warns(to: str, monkeypatch: pytest.MonkeyPatch)
         with pytest.warns(RetentionWarning, match="may have expired unseen"):
             report = sync_call_records(to, client_of(sandbox))
     assert report.read == 50
+
+
+def test_look_back_beyond_the_seven_days_is_no_reason_to_warn(to: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a pause of five days the look-back reaches beyond what the service keeps; nothing was lost."""
+    with Sandbox(records=50) as sandbox:
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "time", lambda now=time.time: now() - 5 * 86_400)
+            sync_call_records(to, client_of(sandbox))
+        report = sync_call_records(to, client_of(sandbox))  # a warning is an error here
+    assert (report.start_time, report.read, report.complete) == (None, 50, True)
 
 
 def test_mark_in_the_future_tells_nothing(to: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -398,12 +410,12 @@ def test_source_that_is_kept_forgets_an_earlier_run(
         pipeline.run(source)
         marks.append(pipeline.state["sources"]["trtc_records"]["resources"]["call_records"]["read_until"])
     pipeline.deactivate()
-    assert [list(mark) for mark in marks] == [[], ["1400000000"]]
+    assert [list(mark) for mark in marks] == [[], ["1400000000/current"]]
 
 
 def test_syncs_at_once_share_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first to end does not take it from the other, and the last one restores the old values."""
-    for name in integration._CONFIGURATION:
+    for name in CONFIGURATION:
         monkeypatch.delenv(name, raising=False)
     before, filters = dict(os.environ), list(logging.getLogger("dlt").filters)
     first_reads, second_reads = threading.Event(), threading.Event()
@@ -416,7 +428,7 @@ def test_syncs_at_once_share_the_configuration(tmp_path: Path, monkeypatch: pyte
     def look(_: object) -> None:
         second_reads.set()
         first.join()
-        seen.append({name: os.environ.get(name) for name in integration._CONFIGURATION})
+        seen.append({name: os.environ.get(name) for name in CONFIGURATION})
 
     with Sandbox(records=5) as sandbox:
         first = threading.Thread(
@@ -427,7 +439,7 @@ def test_syncs_at_once_share_the_configuration(tmp_path: Path, monkeypatch: pyte
         first.start()
         assert first_reads.wait(30)
         sync_call_records(f"duckdb:///{tmp_path}/b.duckdb", client_of(sandbox), on_page=look)
-    assert seen[0] == integration._CONFIGURATION
+    assert seen[0] == CONFIGURATION
     assert (dict(os.environ), logging.getLogger("dlt").filters) == (before, filters)
 
 
@@ -546,6 +558,7 @@ def test_overlap_has_bounds(to: str, overlap: Any) -> None:
     [
         ("nonsense", "dlt has no destination 'nonsense'"),
         ("filesystem", "cannot merge"),
+        ("iceberg:///lake", "'iceberg://' is not known"),
         ("bigquery", "dlthub.com/docs/dlt-ecosystem/destinations/bigquery says how"),
     ],
 )
@@ -557,7 +570,7 @@ def test_destination_that_cannot_be_used_is_explained(target: str, explanation: 
 
 def test_driver_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names the package to install."""
-    monkeypatch.setattr(integration, "find_spec", lambda _: None)
+    monkeypatch.setattr(_destinations, "find_spec", lambda _: None)
     with pytest.raises(ConfigurationError, match=r"pip install 'dlt\[sqlalchemy\]'"):
         sync_call_records("sqlite:///calls.db")
 
@@ -595,7 +608,7 @@ def test_server_that_cannot_be_reached_is_the_destinations_error(
     def fail(*_: object) -> None:
         raise failure
 
-    monkeypatch.setattr(integration, "_count", fail)
+    monkeypatch.setattr(integration, "count_records", fail)
     with pytest.raises(DestinationError, match=rf"{to}: .*{failure.args[-1]}"):
         sync_call_records(to)
 
@@ -606,7 +619,7 @@ def test_disk_that_is_full_is_not_the_destinations_error(to: str, monkeypatch: p
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(integration, "_count", fail)
+    monkeypatch.setattr(integration, "count_records", fail)
     with pytest.raises(OSError, match="No space left"):
         sync_call_records(to)
 

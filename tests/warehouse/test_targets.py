@@ -43,6 +43,23 @@ def test_relative_file_is_in_the_current_directory(tmp_path: Path, monkeypatch: 
     assert (target.name, reveal(target)) == ("duckdb", str(tmp_path.resolve() / "my calls.duckdb"))
 
 
+@pytest.mark.parametrize(("slashes", "shown"), [("", "delta:///my lake"), ("/", "delta:////{}/my lake")])
+def test_lake_is_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slashes: str, shown: str) -> None:
+    """A lake is relative after three slashes and absolute after four, as a file is; it need not exist."""
+    monkeypatch.chdir(tmp_path)
+    directory = str(tmp_path).removeprefix("/")
+    target = read_target(f"delta:///{slashes}{directory}/my%20lake" if slashes else "delta:///my%20lake")
+    assert (target.name, target.credentials, target.lake) == ("filesystem", None, tmp_path.resolve() / "my lake")
+    assert target.shown == shown.format(directory)
+
+
+def test_lake_cannot_be_a_file(tmp_path: Path) -> None:
+    """The message names the file."""
+    (tmp_path / "calls.duckdb").touch()
+    with pytest.raises(ConfigurationError, match=r"^to: '.*calls.duckdb' is no directory"):
+        read_target(f"delta:///{tmp_path}/calls.duckdb")
+
+
 def test_path_may_hold_special_characters_of_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ? and a # in a path are percent-encoded."""
     monkeypatch.chdir(tmp_path)
@@ -64,6 +81,12 @@ def test_absolute_file_has_a_fourth_slash(tmp_path: Path) -> None:
         ("duckdb:///", "the path of a file is missing"),
         ("duckdb:///:memory:", "the path of a file is missing"),
         ("duckdb:////no/such/directory/calls.duckdb", "the directory '/no/such/directory' does not exist"),
+        ("duckdb:///no/such/calls.duckdb", "for the absolute path /no/such/calls.duckdb, write four slashes"),
+        ("delta://lake", "three slashes stand before the path of a directory"),
+        ("delta:///", "the path of a directory is missing"),
+        ("delta:///no/such/lake", "for the absolute path /no/such/lake, write four slashes"),
+        ("delta:///lake?version=1", "percent-encode ? and # in its path"),
+        ("delta+s3:///lake", "'delta+s3://' is not known"),
         ("duckdb:///week#7.duckdb", "percent-encode ? and # in its path"),
         ("duckdb:///calls.duckdb?access_mode=read_only", "percent-encode ? and # in its path"),
         ("duckdb:///calls?", "percent-encode ? and # in its path"),

@@ -45,10 +45,10 @@ class Column:
     """Whether a record may lack it, which is the same as ``None``."""
     read: Callable[[Any], object]
     """Reads one value, of any type."""
-    convert: _Convert
-    """Reads all values together; it may fail where ``read`` does not, but reads nothing that ``read`` refuses."""
     kinds: frozenset[type]
     """The types of value that ``convert`` takes."""
+    convert: _Convert
+    """Reads all values together; it may fail where ``read`` does not, but reads nothing that ``read`` refuses."""
 
     def take(self, raws: Sequence[dict[str, Any]]) -> list[Any]:
         """Return the field of each record.

@@ -8,13 +8,14 @@ below, whose local variables hold the request line.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 import httpcore
 import httpx
 
-from trtc_records._api.error_codes import CHECK_FAILED_CODES, RENEWAL_CODES, explain_identifier
+from trtc_records._api.error_codes import CALL_CODES, ErrorCodes, explain_identifier
 from trtc_records._api.protocol import Request, Response, build_target, read_retry_after
 from trtc_records._errors import (
     AuthenticationError,
@@ -29,12 +30,14 @@ from trtc_records._secret import Secret
 from trtc_records._sending.clock import ServiceClock
 from trtc_records._sending.credentials import Credential
 from trtc_records._sending.decoding import MOST_BYTES, decode
+from trtc_records._sending.in_flight import Gate
 from trtc_records._sending.latency import Latency
 from trtc_records._sending.log_mask import mask_logs
-from trtc_records._sending.retry import retry
+from trtc_records._sending.refusals import Refusals
+from trtc_records._sending.retry import Retries
 from trtc_records._sending.transport import Transport
 from trtc_records._version import __version__
-from trtc_records.quota._local import AdaptiveRateLimiter, RateLimiter
+from trtc_records.quota._local import QUOTA, AdaptiveRateLimiter, RateLimiter
 
 __all__ = ["Requester"]
 
@@ -71,6 +74,7 @@ class Requester:
         max_in_flight: The most requests under way at once; further ones wait in line.
         clock: Follows the ``Date`` of the responses.
         most_bytes: The most bytes of a response's body, as it came and decoded.
+        errors: The error codes of the service.
     """
 
     def __init__(
@@ -88,6 +92,7 @@ class Requester:
         max_in_flight: int,
         clock: ServiceClock,
         most_bytes: int = MOST_BYTES,
+        errors: ErrorCodes = CALL_CODES,
     ) -> None:
         self._base_url = base_url
         self._prefix = base_url.path.rstrip("/")
@@ -97,25 +102,34 @@ class Requester:
         self._limiter = limiter
         self._transport = transport
         self._timeout = timeout
-        self._attempts = attempts
-        self._total_timeout = total_timeout
+        self._retries = Retries(attempts=attempts, total_timeout=total_timeout)
+        self._refusals: defaultdict[int, Refusals] = defaultdict(Refusals)  # by the id of their limiter
         self._clock = clock
         self._most_bytes = most_bytes
-        self._gate = asyncio.Semaphore(max_in_flight)
+        self._errors = errors
+        self._gate = Gate(max_in_flight, rate=QUOTA, timeout=timeout)
         self._headers = [
             (b"Host", base_url.netloc),
             (b"Accept-Encoding", b"gzip"),
             (b"Content-Type", b"application/json"),
             (b"User-Agent", f"trtc-records/{__version__}".encode()),
         ]
-        self._slowed_at = 0.0
         self._stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self.latency = Latency()
         """The time that responses take."""
 
+    def depth(self, rate: float) -> int:
+        """Return how many requests make the most of *rate* permits per second: those under way and those that wait."""
+        return min(self._gate.limit, self.latency.requests_in_flight(rate)) + self._retries.waiting
+
     async def request(
-        self, request: Request, read: Callable[[Response], Result], *, pace: RateLimiter | None = None
+        self,
+        request: Request,
+        read: Callable[[Response], Result],
+        *,
+        pace: RateLimiter | None = None,
+        limiter: AdaptiveRateLimiter | None = None,
     ) -> Result:
         """Send *request*, retry if that may help, and return *read*'s result for the response.
 
@@ -123,14 +137,13 @@ class Requester:
             request: The request.
             read: Reads its response.
             pace: A further limiter, whose permit each attempt awaits first.
+            limiter: Gives the permits of this request; by default that of all requests.
 
         Raises:
             ClientClosedError: The requester was stopped.
             CallRecordsError: The last attempt failed, or *read* refused its response.
         """
-        return await retry(
-            lambda: self._attempt(request, read, pace), attempts=self._attempts, total_timeout=self._total_timeout
-        )
+        return await self._retries.run(lambda: self._attempt(request, read, pace, limiter or self._limiter))
 
     def check_open(self) -> None:
         """Check that requests may be sent; from the first time on in this event loop only, and it is to be closed.
@@ -173,48 +186,60 @@ class Requester:
         """Close every connection; requests under way fail."""
         await self._transport.aclose()
 
-    async def _attempt(self, request: Request, read: Callable[[Response], Result], pace: RateLimiter | None) -> Result:
+    async def _attempt(
+        self,
+        request: Request,
+        read: Callable[[Response], Result],
+        pace: RateLimiter | None,
+        limiter: AdaptiveRateLimiter,
+    ) -> Result:
         """Send *request* once, and once more with a new UserSig, or where a check of the account failed by itself."""
         self.check_open()
         if pace is not None:
             await pace.acquire()
         user_sig = await self._credential.get()
         try:
-            return await self._send_signed(request, user_sig, read)
+            return await self._send_signed(request, user_sig, read, limiter)
         except AuthenticationError as error:
-            if error.code in CHECK_FAILED_CODES:
+            if error.code in self._errors.check_failed:
                 await asyncio.sleep(_CHECK_PAUSE)
-            elif error.code not in RENEWAL_CODES or not self._credential.renew(user_sig):
+            elif error.code not in self._errors.renewal or not self._credential.renew(user_sig):
                 raise
-        return await self._send_signed(request, await self._credential.get(), read)
+        return await self._send_signed(request, await self._credential.get(), read, limiter)
 
-    async def _send_signed(self, request: Request, user_sig: Secret, read: Callable[[Response], Result]) -> Result:
+    async def _send_signed(
+        self, request: Request, user_sig: Secret, read: Callable[[Response], Result], limiter: AdaptiveRateLimiter
+    ) -> Result:
         """Send *request* with *user_sig*, and slow down if the service refuses it for quota."""
-        async with self._gate:
-            outcome = await self._exchange(request, user_sig)
+        await self._gate.enter()
+        try:
+            outcome = await self._exchange(request, user_sig, limiter)
+        finally:
+            self._gate.leave()
         if isinstance(outcome, TransportError):
             raise outcome
+        refused = outcome.status == _TOO_MANY_REQUESTS
         try:
             return read(outcome)
         except CallRecordsError as error:
             explain_identifier(error, self._identifier)
             error.retry_after = read_retry_after(outcome, self._clock.now())
-            if isinstance(error, RateLimitError) or outcome.status == _TOO_MANY_REQUESTS:
-                self._slow_down(outcome)
+            refused |= isinstance(error, RateLimitError)
             if isinstance(error, ResponseDecodeError):
                 await self.drop(outcome)
             raise
+        finally:
+            refusals, now = self._refusals[id(limiter)], asyncio.get_running_loop().time()
+            if refusals.add(refused=refused, sent_at=outcome.sent_at, now=now):
+                limiter.slow_down()
 
-    def _slow_down(self, refusal: Response) -> None:
-        """Have the limiter slow down, unless it has done so since the refused request was sent."""
-        if refusal.sent_at >= self._slowed_at:
-            self._slowed_at = asyncio.get_running_loop().time()
-            self._limiter.slow_down()
-
-    async def _exchange(self, request: Request, user_sig: Secret) -> Response | TransportError:
+    async def _exchange(
+        self, request: Request, user_sig: Secret, limiter: AdaptiveRateLimiter
+    ) -> Response | TransportError:
         """Return the response, or the error: raised here, it would keep the frames of the layers below."""
         loop = asyncio.get_running_loop()
         sent_at = 0.0
+        depth = 0
         refusal: Exception | None = None
         content = request.content
         try:
@@ -222,16 +247,17 @@ class Requester:
                 async with asyncio.timeout(self._timeout) as clock:
 
                     async def take_permit() -> None:
-                        nonlocal sent_at, refusal
+                        nonlocal sent_at, depth, refusal
                         due = clock.when() or 0.0
                         clock.reschedule(None)
                         asked_at = loop.time()
                         try:
-                            await self._limiter.acquire()
+                            await limiter.acquire()
                         except Exception as error:
                             refusal = error
                             raise
                         sent_at = loop.time()
+                        depth = self._gate.inside
                         clock.reschedule(due + sent_at - asked_at)
 
                     status, raw_headers, body, connection = await self._transport.exchange(
@@ -249,10 +275,14 @@ class Requester:
             return error.with_traceback(None)
         except BaseException as error:  # noqa: BLE001 - a cancellation, or an error of the caller's limiter or transport
             if isinstance(error, _FAILURES) and error is not refusal:
+                if sent_at > 0 and isinstance(error, _TIME_OUTS):
+                    self._gate.note(loop.time() - sent_at, depth=depth, sent_at=sent_at, now=loop.time())
                 return self._explain(error, user_sig, has_connected=sent_at > 0)
             error.__cause__ = error.__context__ = None
             raise error.with_traceback(None)  # noqa: B904 - it is the same error
-        self.latency.add(loop.time() - sent_at)
+        now = loop.time()
+        self.latency.add(now - sent_at)
+        self._gate.note(now - sent_at, depth=depth, sent_at=sent_at, now=now)
         self._clock.observe(headers.get("date", ""))
         return Response(status, headers, body, sent_at, connection)
 

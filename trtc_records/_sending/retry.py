@@ -11,9 +11,9 @@ from typing import Final, TypeVar
 
 import stamina
 
-from trtc_records._errors import APIError, CallRecordsError, RateLimitError
+from trtc_records._errors import APIError, CallRecordsError
 
-__all__ = ["retry"]
+__all__ = ["Retries"]
 
 Result = TypeVar("Result")
 
@@ -23,63 +23,83 @@ logger.addHandler(logging.NullHandler())
 # logging.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
-_FIRST_WAIT: Final = 0.2  # seconds; doubled each time
+_FIRST_WAIT: Final = 0.2  # seconds; doubled with each failure in a row
 _JITTER: Final = (1.0, 2.0)  # times the wait
 _LONGEST_WAIT: Final = 5.0
-_RATE_LIMIT_WAIT: Final = 0.01  # the limiter itself delays the next attempt
 _LONGEST_RETRY_AFTER: Final = 3600.0  # a caller who sets no total_timeout waits no longer than that
 
 
-async def retry(attempt_once: Callable[[], Awaitable[Result]], *, attempts: int, total_timeout: float | None) -> Result:
-    """Return the result of the first attempt that succeeds.
+class Retries:
+    """The retries of all requests of a client.
 
     Args:
-        attempt_once: Makes one attempt.
-        attempts: The most attempts, the first one included.
-        total_timeout: Seconds after which no further attempt begins; ``None`` for no bound.
-
-    Raises:
-        CallRecordsError: The last attempt failed, or one failed with an error that a retry cannot fix.
+        attempts: The most attempts of a request, the first one included.
+        total_timeout: Seconds after which no further attempt of a request begins; ``None`` for no bound.
     """
-    loop = asyncio.get_running_loop()
-    deadline = math.inf if total_timeout is None else loop.time() + total_timeout
-    wait: float | None = None
 
-    def wait_for(_: Exception) -> bool | float:
-        return False if wait is None else wait
+    def __init__(self, *, attempts: int, total_timeout: float | None) -> None:
+        self._attempts = attempts
+        self._total_timeout = math.inf if total_timeout is None else total_timeout
+        self._succeeded_at = -math.inf
+        self.waiting = 0
+        """The requests that wait for their next attempt."""
 
-    async for attempt in stamina.retry_context(
-        on=wait_for,
-        attempts=attempts,
-        timeout=None,  # stamina checks only the time that has passed, and lets an attempt begin too late
-        wait_initial=_FIRST_WAIT,
-        wait_max=_LONGEST_WAIT,
-    ):
-        wait = None
-        with attempt:
-            try:
-                return await attempt_once()
-            except CallRecordsError as error:
-                if error.retryable and attempt.num < attempts:
-                    wait = _choose_wait(error, attempt.next_wait, deadline - loop.time())
-                if attempts > 1 and (error.retryable or attempt.num > 1):
-                    _log(error, attempt.num, attempts, wait)
-                raise
-    raise AssertionError("stamina returns or raises")  # pragma: no cover
+    async def run(self, attempt_once: Callable[[], Awaitable[Result]]) -> Result:
+        """Return the result of the first attempt that succeeds.
+
+        Args:
+            attempt_once: Makes one attempt.
+
+        Raises:
+            CallRecordsError: The last attempt failed, or one failed with an error that a retry cannot fix.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._total_timeout
+        failures_in_a_row = 0
+        wait: float | None = None
+
+        def wait_for(_: Exception) -> bool | float:
+            return False if wait is None else wait
+
+        attempts = stamina.retry_context(
+            on=wait_for,
+            attempts=self._attempts,
+            timeout=None,  # stamina checks only the time that has passed, and lets an attempt begin too late
+        )
+        try:
+            async for attempt in attempts:
+                self.waiting -= wait is not None
+                wait = None
+                started_at = loop.time()
+                with attempt:
+                    try:
+                        result = await attempt_once()
+                    except CallRecordsError as error:
+                        # Requests fail one after another only while the whole service does.
+                        failures_in_a_row = 1 if self._succeeded_at > started_at else failures_in_a_row + 1
+                        if error.retryable and attempt.num < self._attempts:
+                            wait = _choose_wait(error, failures_in_a_row, deadline - loop.time())
+                        if self._attempts > 1 and (error.retryable or attempt.num > 1):
+                            _log(error, attempt.num, self._attempts, wait)
+                        self.waiting += wait is not None
+                        raise
+                    self._succeeded_at = loop.time()
+                    return result
+        finally:
+            self.waiting -= wait is not None
+        raise AssertionError("stamina returns or raises")  # pragma: no cover
 
 
-def _choose_wait(error: CallRecordsError, back_off: float, time_left: float) -> float | None:
+def _choose_wait(error: CallRecordsError, failures_in_a_row: int, time_left: float) -> float | None:
     """Return the seconds until the next attempt, or ``None`` if it would begin too late.
 
-    The jitter is drawn here, not by stamina: the time left and the log need the sum.
+    They are chosen here, not by stamina: the time left and the log need them.
     """
     if error.retry_after is not None:
         wait = error.retry_after
         time_left = min(time_left, _LONGEST_RETRY_AFTER)
-    elif isinstance(error, RateLimitError):
-        wait = _RATE_LIMIT_WAIT
     else:
-        wait = min(back_off * random.uniform(*_JITTER), _LONGEST_WAIT)
+        wait = min(_FIRST_WAIT * 2 ** (failures_in_a_row - 1) * random.uniform(*_JITTER), _LONGEST_WAIT)
     return wait if wait < time_left else None
 
 

@@ -6,20 +6,21 @@ import hashlib
 import json
 import re
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Final
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO, Final
 
 import attrs
 from attrs.validators import ge, instance_of, optional
 
-from trtc_records.export import SCHEMA_VERSION, replace_file
+from trtc_records.export import SCHEMA_VERSION
+from trtc_records.export._store import Store
 
-__all__ = ["MANIFESTS", "Layout", "Manifest", "digest", "list_manifests", "read_manifest", "write_manifest"]
+__all__ = ["MANIFESTS", "Layout", "Manifest", "digest", "list_manifests", "name_of", "read_manifest", "write_manifest"]
 
 MANIFESTS: Final = "_manifest"
 """The directory of the manifests within an archive."""
 
-_NAME: Final = re.compile(r"\d{4}-\d\d-\d\d(T\d\d)?", re.ASCII)
+_FILE: Final = re.compile(rf"{MANIFESTS}/\d{{4}}-\d\d-\d\d(T\d\d)?\.json", re.ASCII)
 _COUNT: Final = (instance_of(int), ge(0))
 
 
@@ -33,9 +34,12 @@ class Layout:
     """The arguments that all runs into one archive share."""
 
     sdk_app_id: int = attrs.field(validator=instance_of(int))
+    service: str = attrs.field(default="current", validator=instance_of(str))
     partition: str = attrs.field(validator=instance_of(str))
     zone: str = attrs.field(validator=instance_of(str))
     file_format: str = attrs.field(validator=instance_of(str))
+    pseudonyms: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
+    """The fingerprint of the key of the pseudonyms; ``None`` for ids as the service has them."""
 
 
 @attrs.frozen(kw_only=True)
@@ -80,40 +84,44 @@ class Manifest(Layout):
         return all(getattr(self, field.name) == getattr(layout, field.name) for field in attrs.fields(Layout))
 
 
-def list_manifests(directory: Path) -> list[Path]:
-    """Return the paths of all manifests, by name."""
-    return sorted(path for path in (directory / MANIFESTS).glob("*.json") if _NAME.fullmatch(path.stem))
+def list_manifests(store: Store) -> list[str]:
+    """Return the names of the files of all manifests, sorted."""
+    return [name for name in store.list_files(MANIFESTS) if _FILE.fullmatch(name)]
 
 
-def read_manifest(path: Path) -> Manifest:
-    """Return the manifest in a file.
+def read_manifest(path: Path | str, content: bytes) -> Manifest:
+    """Return the manifest in the content of a file.
 
     Raises:
         ValueError: It is damaged, or is another day's.
-        OSError: It cannot be read.
     """
     try:
-        read = json.loads(path.read_bytes())
+        read = json.loads(content)
         # A later version may have added fields.
         manifest = Manifest(**{field.name: read[field.name] for field in attrs.fields(Manifest) if field.name in read})
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
-    if manifest.name != path.stem:
+    if manifest.name != name_of(str(path)):
         raise ValueError(f"{path} cannot be read: it is the manifest of {manifest.name}")
     return manifest
 
 
-def write_manifest(directory: Path, manifest: Manifest) -> None:
+def write_manifest(store: Store, manifest: Manifest) -> None:
     """Write a manifest, as a whole or not at all.
 
     Raises:
         OSError: It cannot be written.
     """
-    with replace_file(directory / MANIFESTS / f"{manifest.name}.json") as file:
-        file.write(json.dumps(attrs.asdict(manifest), indent=2).encode() + b"\n")
+    content = json.dumps(attrs.asdict(manifest), indent=2).encode() + b"\n"
+    store.write(f"{MANIFESTS}/{manifest.name}.json", content)
 
 
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def name_of(file: str) -> str:
+    """Return the name of the day or hour whose manifest a file is."""
+    return PurePath(file).stem
+
+
+def digest(file: BinaryIO) -> str:
+    """Return the SHA-256 of a file, and close it."""
+    with file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # asks for less

@@ -1,43 +1,15 @@
-"""The union of two readings of one day, and the records of a walk one period at a time."""
+"""The union of two readings of one day."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import AsyncGenerator, Hashable, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Hashable, Iterable, Iterator
 from itertools import groupby
 
 from trtc_records._api.models import CallRecord
+from trtc_records.archive._sorting import get_order
 
-__all__ = ["SortedRecords", "merge"]
-
-
-class SortedRecords:
-    """The records of a walk in order of time, taken one period after another.
-
-    Args:
-        records: The walk.
-    """
-
-    def __init__(self, records: AsyncGenerator[CallRecord, None]) -> None:
-        self._records = records
-        self._next: CallRecord | None = None
-
-    async def take(self, start: datetime, end: datetime) -> AsyncGenerator[CallRecord, None]:
-        """Yield the calls that started in a period; those before it are dropped."""
-        while True:
-            record = self._next or await anext(self._records, None)
-            self._next = record
-            if record is None or record.start_time >= end:
-                return
-            self._next = None
-            if record.start_time >= start:
-                yield record
-
-    async def drain(self) -> None:
-        """Read the walk to its end, which shows whether records may be missing."""
-        async for _ in self._records:
-            pass
+__all__ = ["merge"]
 
 
 def merge(new: Iterable[CallRecord], old: Iterable[CallRecord]) -> Iterator[CallRecord]:
@@ -47,16 +19,12 @@ def merge(new: Iterable[CallRecord], old: Iterable[CallRecord]) -> Iterator[Call
     an id, by everything.
     """
     marked = heapq.merge(
-        ((record, True) for record in new), ((record, False) for record in old), key=lambda each: _get_order(each[0])
+        ((record, True) for record in new), ((record, False) for record in old), key=lambda each: get_order(each[0])
     )
     for _, group in groupby(marked, key=lambda each: each[0].start_time):
         calls = list(group)
         known = {_identify(record) for record, is_new in calls if is_new}
         yield from (record for record, is_new in calls if is_new or _identify(record) not in known)
-
-
-def _get_order(record: CallRecord) -> tuple[datetime, str]:
-    return record.start_time, record.call_id
 
 
 def _identify(record: CallRecord) -> Hashable:

@@ -18,15 +18,16 @@ class ArchivedPartition:
 
     name: str
     """The day, such as ``2026-11-24``, or the hour, such as ``2026-11-24T08``."""
-    path: Path
-    """Its file."""
+    path: Path | str
+    """Its file; a URL if the archive is at one."""
     action: Action
     """The run's work: written anew, merged with the records that the file held, skipped as final, or expired at the
     service before it was final."""
     records: int
     """Records in the file."""
     rejects: int
-    """Records that could not be read; they are in ``_rejects``, as the service sent them."""
+    """Records that could not be read; they are in ``_rejects`` as the service sent them, with pseudonyms the reasons
+    alone."""
     complete: bool
     """Whether every record that the service had until then is in the file."""
     final: bool
@@ -41,8 +42,8 @@ class ArchivedPartition:
 class ArchiveReport:
     """The result of a run."""
 
-    directory: Path
-    """The archive."""
+    directory: Path | str
+    """The archive; a URL if it is at one."""
     partitions: tuple[ArchivedPartition, ...]
     """The days or hours of the window, in order."""
 

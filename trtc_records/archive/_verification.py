@@ -8,7 +8,8 @@ from pathlib import Path
 import attrs
 
 from trtc_records.archive._manifest import Manifest, digest, list_manifests, read_manifest
-from trtc_records.export._reading import DATA_FILE
+from trtc_records.export._reading import list_data_files
+from trtc_records.export._store import Store, open_store
 
 __all__ = ["ArchiveCheck", "verify_archive"]
 
@@ -34,28 +35,29 @@ def verify_archive(directory: Path | str) -> ArchiveCheck:
     may be newer than its manifest; the next run mends that.
 
     Args:
-        directory: The archive.
+        directory: The archive: a path, or a URL such as ``s3://bucket/calls``, from which all files are fetched.
 
     Raises:
         OSError: The directory, or a file in it, cannot be read.
         ValueError: The directory is no archive.
+        ImportError: The URL needs a package that is not installed; the message names it.
     """
-    directory = Path(directory)
+    store = open_store("directory", directory)
     manifests, problems = [], []
-    paths = list_manifests(directory)
-    if not paths:
-        raise ValueError(f"{directory} is no archive: it has no manifests")
-    for path in paths:
+    names = list_manifests(store)
+    if not names:
+        raise ValueError(f"{store.locate()} is no archive: it has no manifests")
+    for name, content in store.read_many(names):
         try:
-            manifests.append(read_manifest(path))
+            manifests.append(read_manifest(store.locate(name), content))
         except ValueError as error:
             problems.append(str(error))
     for manifest in manifests:
-        problems += _compare(directory, manifest)
-    known = {directory / manifest.file for manifest in manifests if manifest.file is not None}
-    for path in sorted(directory.glob(f"start_date=*/**/{DATA_FILE}.*")):
-        if path not in known:
-            problems.append(f"{path} has no manifest that can be read")
+        problems += _compare(store, manifest)
+    known = {manifest.file for manifest in manifests}
+    problems += [
+        f"{store.locate(name)} has no manifest that can be read" for name in list_data_files(store) if name not in known
+    ]
     return ArchiveCheck(
         partitions=len(manifests),
         records=sum(manifest.records for manifest in manifests),
@@ -64,11 +66,11 @@ def verify_archive(directory: Path | str) -> ArchiveCheck:
     )
 
 
-def _compare(directory: Path, manifest: Manifest) -> Iterator[str]:
+def _compare(store: Store, manifest: Manifest) -> Iterator[str]:
     if manifest.file is None:
         return
-    path = directory / manifest.file
-    if not path.is_file():
-        yield f"{path} is missing"
-    elif path.stat().st_size != manifest.bytes or digest(path) != manifest.sha256:
-        yield f"{path} differs from its manifest"
+    size = store.get_size(manifest.file)
+    if size is None:
+        yield f"{store.locate(manifest.file)} is missing"
+    elif size != manifest.bytes or digest(store.open(manifest.file)) != manifest.sha256:
+        yield f"{store.locate(manifest.file)} differs from its manifest"

@@ -36,6 +36,7 @@ from trtc_records import (
     CallRecordsWarning,
     ConfigurationError,
     IncompleteWalkWarning,
+    RetentionWarning,
 )
 from trtc_records.cli._output import Colour, say
 from trtc_records.cli._streams import drop_unwritten
@@ -66,12 +67,15 @@ _SHELL_NAMES: Final = {
     "page_size": "--page-size",
     "path": "--state",
     "proxy": "HTTPS_PROXY or ALL_PROXY",
+    "pseudonyms": "--pseudonymize",
     "region": "TRTC_REGION",
     "sdk_app_id": "TRTC_SDK_APP_ID",
     "secret_key": "TRTC_SECRET_KEY",
+    "service": "TRTC_SERVICE",
     "since": "--since",
     "start_time": "--since",
     "to": "--to or TRTC_SYNC_TO",
+    "until": "--until",
     "url": "TRTC_REDIS_URL",
     "user_sig": "TRTC_USER_SIG",
 }
@@ -129,8 +133,12 @@ def explain_writing(target: object, option: str = "--output") -> Iterator[None]:
 
 
 @contextmanager
-def show_warnings() -> Iterator[Callable[[], ExitCode]]:
-    """Print the library's warnings, a line each; yield a function that returns the exit code that they call for."""
+def show_warnings(on_missing: Callable[[str], object] | None = None) -> Iterator[Callable[[], ExitCode]]:
+    """Print the library's warnings, a line each; yield a function that returns the exit code that they call for.
+
+    Args:
+        on_missing: Called with the text of each warning that says that records may be missing; by default nothing is.
+    """
     code = ExitCode.DONE
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
@@ -138,6 +146,8 @@ def show_warnings() -> Iterator[Callable[[], ExitCode]]:
         say(f"warning: {message}", colour=Colour.YELLOW)
         if issubclass(category, IncompleteWalkWarning):
             code = ExitCode.INCOMPLETE
+        if on_missing is not None and issubclass(category, IncompleteWalkWarning | RetentionWarning):
+            on_missing(str(message))
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

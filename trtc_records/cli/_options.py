@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 import attrs
 import typer
 
-from trtc_records import CallResult, CallType
+from trtc_records import CallResult, CallType, Service
 from trtc_records._api.query import RETENTION
 from trtc_records.cli._errors import CommandError
 from trtc_records.cli._output import LogLevel
@@ -20,40 +20,56 @@ __all__ = [
     "CallIdArgument",
     "Log",
     "PageSize",
+    "Pseudonymize",
     "Quiet",
     "Result",
     "SandboxFlag",
+    "ServiceOption",
     "Since",
     "Type",
     "Until",
     "Window",
+    "go_back",
     "make_choice_option",
+    "make_earlier_window",
     "make_window",
     "read_duration",
+    "read_end",
     "read_length",
     "read_start",
     "read_zone",
 ]
 
+_DAY: Final = timedelta(days=1)
 
-def read_start(text: str, *, is_end: bool = False) -> datetime:
+
+def read_start(text: str, *, into_day: timedelta = timedelta()) -> datetime:
     """Read a time: ``24h`` (ago), ``2026-01-31``, ``2026-01-31T08:30+08:00``.
 
     Args:
         text: The text to read.
-        is_end: Whether a date without a time means the last second of its day; by default it means the first.
+        into_day: The time that a date without a time means, from the first second of its day, the default.
 
     Raises:
         typer.BadParameter: It is not one.
     """
     try:
-        return read_time(text, datetime.now(UTC), is_end=is_end)
+        return read_time(text, datetime.now(UTC), into_day=into_day)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 
 
-def _read_end(text: str) -> datetime:
-    return read_start(text, is_end=True)
+def read_end(text: str) -> datetime:
+    """Read the end of a window that lies outside, as :func:`read_start` does; a date means the end of its day.
+
+    Raises:
+        typer.BadParameter: It is not one.
+    """
+    return read_start(text, into_day=_DAY)
+
+
+def _read_last(text: str) -> datetime:
+    return read_start(text, into_day=_DAY - timedelta(seconds=1))
 
 
 def read_length(text: str) -> timedelta:
@@ -133,7 +149,7 @@ Since = Annotated[
 Until = Annotated[
     datetime | None,
     typer.Option(
-        parser=_read_end,
+        parser=_read_last,
         metavar="TIME",
         help="Only calls that started at this time or earlier, written like --since; a date means its last second. "
         "By default now.",
@@ -148,8 +164,26 @@ Type = Annotated[
     make_choice_option(CallType, "--type", metavar="TYPE", help_text="Only calls of this type"),
 ]
 PageSize = Annotated[int, typer.Option(min=1, metavar="N", help="Records per request; the service may return fewer.")]
+Pseudonymize = Annotated[
+    bool,
+    typer.Option(
+        "--pseudonymize",
+        help="Replace user ids and room ids by pseudonyms under the key in TRTC_PSEUDONYM_KEY, and leave out unknown "
+        "fields.",
+    ),
+]
 SandboxFlag = Annotated[
     bool, typer.Option("--sandbox", help="Read made-up calls from a local sandbox; needs no account.")
+]
+ServiceOption = Annotated[
+    Service | None,
+    make_choice_option(
+        Service,
+        "--service",
+        metavar="SERVICE",
+        help_text="Service to read, by default that of TRTC_SERVICE. Calls that TUICallKit.call() or groupCall() "
+        "started are kept by legacy, the older one. One of",
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings and errors.")]
 Log = Annotated[
@@ -183,8 +217,13 @@ class Window:
         return f"{show_time(self.since)} to {show_time(self.until)}"
 
 
-def make_window(since: datetime | None, until: datetime | None) -> Window:
+def make_window(since: datetime | None, until: datetime | None, *, expires: bool = True) -> Window:
     """Return the window between two options, with a fixed end.
+
+    Args:
+        since: Its start; ``None`` for none.
+        until: Its end; ``None`` for now.
+        expires: Whether the records are the service's, which keeps them for 7 days.
 
     Raises:
         CommandError: The window cannot contain a record.
@@ -200,9 +239,48 @@ def make_window(since: datetime | None, until: datetime | None) -> Window:
             f"--since {show_time(since)} is not before the end of the window",
             "write 24h, or dates: --since 2026-01-31 --until 2026-01-31 is a whole day",
         )
-    if end < now - timedelta(seconds=RETENTION):
+    if expires and end < now - timedelta(seconds=RETENTION):
         raise CommandError(
             f"--until {show_time(end)} is before the 7 days that the service keeps",
             "leave it out, or choose a later time",
         )
     return Window(since, end, ends_now=until is None)
+
+
+def go_back(moment: datetime, length: timedelta) -> datetime:
+    """Return the time that lies *length* before *moment*.
+
+    Raises:
+        CommandError: The calendar does not go back so far.
+    """
+    try:
+        return moment - length
+    except OverflowError:
+        raise CommandError("--compare leads to a time before the year 1", "write 7d") from None
+
+
+def make_earlier_window(window: Window, length: timedelta, *, expires: bool = True) -> Window:
+    """Return *window* shifted back by *length*; the two share no second.
+
+    Args:
+        window: A window with a start; one without has no length, and is its end.
+        length: The value of ``--compare``.
+        expires: Whether the records are the service's, which keeps them for 7 days.
+
+    Raises:
+        CommandError: The windows would overlap, or the earlier one cannot contain a record.
+    """
+    start = window.until if window.since is None else window.since
+    since, until = go_back(start, length), go_back(window.until, length)
+    if until >= start + timedelta(seconds=1):
+        raise CommandError(
+            "--compare is shorter than the window, so that the two would overlap",
+            "write a longer one, or a later --since",
+        )
+    until = min(until, go_back(start, timedelta(microseconds=1)))
+    if expires and until < datetime.now(UTC) - timedelta(seconds=RETENTION):
+        raise CommandError(
+            f"--compare needs calls from {show_time(since)} to {show_time(until)}, and the service keeps 7 days",
+            "compare shorter windows, as by --since 1d --compare 1d, or read an archive with --input DIR",
+        )
+    return Window(since, until)

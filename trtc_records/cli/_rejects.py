@@ -10,10 +10,10 @@ from typing import Any, BinaryIO, Self
 from trtc_records import ResponseDecodeError
 from trtc_records.cli._errors import ExitCode, explain_writing
 from trtc_records.cli._output import Colour, say
-from trtc_records.export import replace_file
+from trtc_records.export import Pseudonyms, replace_file
 from trtc_records.export._rejects import encode_reject
 
-__all__ = ["Rejects"]
+__all__ = ["Rejects", "describe_rejects"]
 
 
 class Rejects:
@@ -24,13 +24,16 @@ class Rejects:
 
     Args:
         path: The file; ``None`` for none.
+        pseudonyms: If given, the file has the reasons, and no value of a record.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, pseudonyms: Pseudonyms | None = None) -> None:
         self._path = path
+        self._pseudonyms = pseudonyms
         self._file: BinaryIO | None = None
         self._stack = ExitStack()
-        self._count = 0
+        self.count = 0
+        """The number of records added."""
 
     def __enter__(self) -> Self:
         return self
@@ -53,18 +56,26 @@ class Rejects:
         Raises:
             OSError: The file cannot be written.
         """
-        self._count += 1
+        self.count += 1
         if self._path is None:
             return
         if self._file is None:
             self._file = self._stack.enter_context(replace_file(self._path))
-        self._file.write(encode_reject(raw, error))
+        self._file.write(encode_reject(raw, error, self._pseudonyms))
 
     def report(self) -> ExitCode:
         """Print the number of records, if any, and return the exit code that they call for."""
-        if not self._count:
+        if not self.count:
             return ExitCode.DONE
-        records, verb = ("1 record", "is") if self._count == 1 else (f"{self._count:,} records", "are")
-        where = f" and {verb} left out" if self._path is None else f": see {self._path}"
-        say(f"warning: {records} could not be read{where}", colour=Colour.YELLOW)
+        lost = describe_rejects(self.count) if self._path is None else f"{_count(self.count)}: see {self._path}"
+        say(f"warning: {lost}", colour=Colour.YELLOW)
         return ExitCode.INCOMPLETE
+
+
+def describe_rejects(count: int) -> str:
+    """Return the text on a number of records that could not be read."""
+    return f"{_count(count)} and {'is' if count == 1 else 'are'} left out"
+
+
+def _count(count: int) -> str:
+    return f"{'1 record' if count == 1 else f'{count:,} records'} could not be read"

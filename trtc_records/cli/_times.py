@@ -32,13 +32,13 @@ def read_seconds(text: str) -> timedelta | None:
     return timedelta(seconds=float(text)) if _SECONDS.fullmatch(text.strip()) else None
 
 
-def read_time(text: str, now: datetime, *, is_end: bool = False) -> datetime:
+def read_time(text: str, now: datetime, *, into_day: timedelta = timedelta()) -> datetime:
     """Read a length of time before *now*, or an ISO 8601 date or time, in UTC where it has no offset.
 
     Args:
         text: The text to read.
         now: The present.
-        is_end: Whether a date without a time means the last second of its day; by default it means the first.
+        into_day: The time that a date without a time means, from the first second of its day, the default.
 
     Raises:
         ValueError: It is neither; the message gives examples.
@@ -47,18 +47,19 @@ def read_time(text: str, now: datetime, *, is_end: bool = False) -> datetime:
     try:
         if _AGO.fullmatch(text):
             return now - read_ago(text)
-        moment = _read_date(text, time(23, 59, 59) if is_end else time()) or _read_date_and_time(text)
+        moment = _read_date(text, into_day) or _read_date_and_time(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"'{text}' is not a time: write {_EXAMPLES}") from None
 
 
-def _read_date(text: str, at: time) -> datetime | None:
-    """Return the moment *at* on the day that *text* names; ``None`` where it has a time, too."""
+def _read_date(text: str, into_day: timedelta) -> datetime | None:
+    """Return the moment *into_day* on the day that *text* names; ``None`` where it has a time, too."""
     try:
-        return datetime.combine(date.fromisoformat(text), at)
+        first = datetime.combine(date.fromisoformat(text), time())
     except ValueError:
         return None
+    return first + into_day
 
 
 def _read_date_and_time(text: str) -> datetime:

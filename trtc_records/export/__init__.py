@@ -5,7 +5,8 @@
     async with CallRecordsClient.from_env() as client:
         await ParquetWriter("calls.parquet").write(client.iter_records())
 
-:func:`read_records` reads the files back, :func:`record_schema` describes their columns.
+:func:`read_records` reads the files back, :func:`record_schema` describes their columns. :class:`Pseudonyms` replaces
+user ids.
 
 :class:`ParquetWriter`, :func:`to_arrow`, :func:`gather_arrow` and :data:`ARROW_SCHEMA` need pyarrow, which is imported
 with the first of them: ``pip install ".[parquet]"``.
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from trtc_records.export._columns import SCHEMA_VERSION
 from trtc_records.export._files import replace_file
 from trtc_records.export._formats import FileFormat, make_writer
+from trtc_records.export._pseudonyms import Pseudonyms
 from trtc_records.export._reading import read_records
 from trtc_records.export._rows import make_row, record_from_row, record_to_row
 from trtc_records.export._schema import record_schema, record_table
@@ -37,6 +39,7 @@ __all__ = [
     "FileFormat",
     "JsonLinesWriter",
     "ParquetWriter",
+    "Pseudonyms",
     "RecordWriter",
     "gather_arrow",
     "make_row",

@@ -7,7 +7,7 @@ import gzip
 import json
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
@@ -15,8 +15,10 @@ from typing import Any, BinaryIO, Final, cast
 from trtc_records._api.models import CallRecord
 from trtc_records.export._formats import FileFormat
 from trtc_records.export._rows import record_from_row
+from trtc_records.export._spreadsheets import has_header, restore_row
+from trtc_records.export._store import Store, open_store
 
-__all__ = ["DATA_FILE", "read_records"]
+__all__ = ["DATA_FILE", "list_data_files", "read_records"]
 
 DATA_FILE: Final = "calls"
 """The name of the files of an archive, without the extension."""
@@ -28,41 +30,47 @@ _DAMAGES: Final = (EOFError, gzip.BadGzipFile, zlib.error, csv.Error, ValueError
 def read_records(path: Path | str, file_format: FileFormat | str | None = None) -> Iterator[CallRecord]:
     """Return an iterator over the records of a file, or of all files of an archive, equal to those written.
 
-    Two values come back as others: an infinite number in ``extra`` as its name, and texts that
-    ``for_spreadsheets=True`` changed as they were changed. Memory does not grow with the number of records.
+    One value comes back as another: an infinite number in ``extra`` as its name. A cell that ``for_spreadsheets=True``
+    cut is an error. Memory does not grow with the number of records.
 
     Args:
-        path: A file of any format, or the directory of an archive, whose days are read in order.
+        path: A file of any format, or the directory of an archive, whose days are read in order: a path, or a URL such
+            as ``s3://bucket/calls``.
         file_format: The format of a file; by default that of its extension.
 
     Raises:
         OSError: The file cannot be read; also in the iteration.
         ValueError: The path belongs to no format, or, in the iteration, the file is damaged.
-        ImportError: The format needs an extra that is not installed; the message names it.
+        ImportError: The format or the URL needs a package that is not installed; the message names it.
     """
-    path = Path(path)
-    if not path.is_dir():
-        return _read_file(path, FileFormat.of(path) if file_format is None else FileFormat(file_format))
-    files = [file for file in sorted(path.rglob(f"{DATA_FILE}.*")) if not _is_hidden(file.relative_to(path))]
-    if not files:
-        raise ValueError(f"{path} is no archive: it holds no file {DATA_FILE}.*")
-    formats = [FileFormat.of(file) for file in files]
-    return (record for file, each in zip(files, formats, strict=True) for record in _read_file(file, each))
+    store = open_store("path", path)
+    if store.is_file():
+        return _read_file(store, "", FileFormat.of(path) if file_format is None else FileFormat(file_format))
+    names = list_data_files(store)
+    if not names:
+        raise ValueError(f"{store.locate()} is no archive: it holds no file {DATA_FILE}.*")
+    formats = [FileFormat.of(name) for name in names]
+    return (record for name, each in zip(names, formats, strict=True) for record in _read_file(store, name, each))
 
 
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(("_", ".")) for part in path.parts)
+def list_data_files(store: Store) -> list[str]:
+    """Return the names of the files of an archive that hold call records, sorted."""
+    return [name for name in store.list_files() if _is_data(name.split("/"))]
 
 
-def _read_file(path: Path, file_format: FileFormat) -> Iterator[CallRecord]:
-    with path.open("rb") as file:
+def _is_data(parts: Sequence[str]) -> bool:
+    return parts[-1].startswith(f"{DATA_FILE}.") and not any(part.startswith(("_", ".")) for part in parts)
+
+
+def _read_file(store: Store, name: str, file_format: FileFormat) -> Iterator[CallRecord]:
+    with store.open(name) as file:
         rows = _read_rows(file, file_format)
         for number in count():
             try:
                 row = next(rows, None)
                 record = None if row is None else record_from_row(row)
             except _DAMAGES as error:
-                raise ValueError(f"{path} is damaged after {number:,} records: {error}") from error
+                raise ValueError(f"{store.locate(name)} is damaged after {number:,} records: {error}") from error
             if record is None:
                 return
             yield record
@@ -87,8 +95,9 @@ def _read_csv(content: BinaryIO) -> Iterator[dict[str, str]]:
     header = _read_line(rows)
     if header is None:
         raise ValueError("it has no header")
+    for_spreadsheets = has_header(header)
     while (row := _read_line(rows)) is not None:
-        yield dict(zip(header, row, strict=True))
+        yield restore_row(row) if for_spreadsheets else dict(zip(header, row, strict=True))
 
 
 def _read_line(rows: Iterator[list[str]]) -> list[str] | None:

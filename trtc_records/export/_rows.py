@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from operator import attrgetter, itemgetter
@@ -19,16 +19,18 @@ from typing import Any, Final
 from trtc_records._api.models import CallRecord, CallResult, CallType, MediaType, RoomIdType
 from trtc_records._api.times import to_utc
 from trtc_records.export._columns import COLUMNS, Kind, names_of
-from trtc_records.export._json import clean, dump_json
+from trtc_records.export._json import HALF_PAIR, clean, dump_json
 
 __all__ = [
     "LIST_COLUMNS",
     "TEXT_COLUMNS",
     "keep_exact",
     "make_row",
+    "make_typed_columns",
     "make_typed_row",
     "record_from_row",
     "record_to_row",
+    "show_time",
 ]
 
 TEXT_COLUMNS: Final = names_of(Kind.TEXT)
@@ -48,6 +50,7 @@ _ENUMS: Final[dict[str, type[Enum]]] = {
     "call_result": CallResult,
     "room_id_type": RoomIdType,
 }
+_TIMES: Final = {datetime, type(None)}
 _LONG_NUMBER: Final = re.compile("[0-9]{300}")
 _SMALLEST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**63 - 1
 
@@ -62,7 +65,7 @@ def record_to_row(record: CallRecord) -> dict[str, Any]:
     for name in LIST_COLUMNS:
         row[name] = list(row[name])
     for name in _TIME_COLUMNS:
-        row[name] = row[name] and _show_time(row[name])
+        row[name] = row[name] and show_time(row[name])
     return row
 
 
@@ -156,6 +159,33 @@ def make_typed_row(record: CallRecord) -> dict[str, Any]:
     return row
 
 
+def make_typed_columns(records: Sequence[CallRecord]) -> list[Sequence[Any]]:
+    """Return the columns of the typed rows of *records*, of which there is one at least."""
+    columns = dict(zip(_NAMES, zip(*map(_get_values, records), strict=True), strict=True))
+    if not _all_fit(columns):
+        return list(zip(*(make_typed_row(record).values() for record in records), strict=True))
+    for name in _SECONDS_COLUMNS:
+        columns[name] = tuple(None if value is None else int(value.total_seconds()) for value in columns[name])
+    columns["extra"] = tuple(dump_json(extra) if extra else "{}" for extra in columns["extra"])
+    return [*columns.values()]
+
+
+def _all_fit(columns: Mapping[str, tuple[Any, ...]]) -> bool:
+    """Return whether every column can hold all its values as they are, as those of common records."""
+    try:
+        for name in TEXT_COLUMNS:
+            "".join(columns[name]).encode()
+        for name in LIST_COLUMNS:
+            "".join(map("".join, columns[name])).encode()
+    except (TypeError, UnicodeEncodeError):
+        return False
+    return (
+        all(map(_extra_fits, filter(None, columns["extra"])))
+        and {type(value) for name in _TIME_COLUMNS for value in columns[name]} <= _TIMES
+        and all(_is_integer(value) for name in _INTEGER_COLUMNS for value in columns[name])
+    )
+
+
 def keep_exact(extra: Mapping[str, Any], exact: Mapping[str, Any]) -> dict[str, Any]:
     """Return *extra* with the values of *exact*, by column, as JSON text; their name has the most underscores."""
     longest = max((name for name in extra if _EXACT_NAMES.fullmatch(name)), key=len, default="")  # Tencent's
@@ -167,7 +197,8 @@ class _Exact(dict[str, str]):
     """Exact values that this library made; an equal object may also come from the service."""
 
 
-def _show_time(time: datetime) -> str:
+def show_time(time: datetime) -> str:
+    """Return a time in ISO 8601 and UTC."""
     return to_utc(time).isoformat().replace("+00:00", "Z")
 
 
@@ -189,14 +220,19 @@ def _fits(row: Mapping[str, Any]) -> bool:
         "".join(_get_texts(row)).encode()
         for name in LIST_COLUMNS:
             "".join(row[name]).encode()
-        if row["extra"]:
-            extra = dump_json(row["extra"], ensure_ascii=False)
-            extra.encode()
-            if _LONG_NUMBER.search(extra) or _is_ambiguous(row["extra"]):
-                return False
     except (TypeError, UnicodeEncodeError):
         return False
-    return all(_is_integer(row[name]) for name in _INTEGER_COLUMNS)
+    if row["extra"] and not _extra_fits(row["extra"]):
+        return False
+    for name in _INTEGER_COLUMNS:  # noqa: SIM110  (a generator for all() costs more than the checks)
+        if not _is_integer(row[name]):
+            return False
+    return True
+
+
+def _extra_fits(extra: Mapping[str, Any]) -> bool:
+    text = dump_json(extra, ensure_ascii=False)
+    return not (HALF_PAIR.search(text) or _LONG_NUMBER.search(text) or _is_ambiguous(extra))
 
 
 def _is_ambiguous(extra: Mapping[str, Any]) -> bool:

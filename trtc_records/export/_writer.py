@@ -7,6 +7,7 @@ import io
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
@@ -102,19 +103,17 @@ async def in_batches(
     records: AsyncIterable[CallRecord] | Iterable[CallRecord], size: int
 ) -> AsyncIterator[list[CallRecord]]:
     """Yield *records*, in order, in lists of *size*; the last one may be shorter."""
-    batch: list[CallRecord] = []
-    if isinstance(records, AsyncIterable):
-        async for record in records:
-            batch.append(record)
-            if len(batch) == size:
-                yield batch
-                batch = []
-    else:
-        for record in records:
-            batch.append(record)
-            if len(batch) == size:
-                yield batch
-                batch = []
+    if not isinstance(records, AsyncIterable):
+        remaining = iter(records)
+        while batch := list(islice(remaining, size)):
+            yield batch
+        return
+    batch = []
+    async for record in records:
+        batch.append(record)
+        if len(batch) == size:
+            yield batch
+            batch = []
     if batch:
         yield batch
 

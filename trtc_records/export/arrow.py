@@ -8,7 +8,7 @@ from typing import Final
 
 from trtc_records._api.models import CallRecord
 from trtc_records.export._columns import COLUMNS, SCHEMA_VERSION, Kind
-from trtc_records.export._rows import make_typed_row
+from trtc_records.export._rows import make_typed_columns
 from trtc_records.export._writer import in_batches
 
 try:
@@ -56,6 +56,6 @@ def to_batch(records: Sequence[CallRecord]) -> pa.RecordBatch:
     """Return *records* as one record batch with :data:`ARROW_SCHEMA`."""
     if not records:
         return pa.RecordBatch.from_pylist([], ARROW_SCHEMA)
-    columns = zip(*(make_typed_row(record).values() for record in records), strict=True)
+    columns = make_typed_columns(records)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, ARROW_SCHEMA, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=ARROW_SCHEMA)

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
-import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from trtc_records._api.models import CallRecord
-from trtc_records.export._columns import COLUMNS, Kind, names_of
+from trtc_records._errors import CallRecordsWarning
+from trtc_records._warn import warn_caller
+from trtc_records.export._columns import COLUMNS, Kind
 from trtc_records.export._json import dump_json
-from trtc_records.export._rows import LIST_COLUMNS, make_row
+from trtc_records.export._rows import make_typed_columns, show_time
+from trtc_records.export._spreadsheets import HEADER, LONGEST, show_row
 from trtc_records.export._writer import Encoder, Gzip, RecordWriter
 
 __all__ = ["CsvWriter"]
 
-# Characters that begin a formula at the start of a cell, in full width too (OWASP, "CSV Injection"). A spreadsheet
-# whose list separator is a semicolon, as in much of Europe, begins a cell after it, and a row after a line break.
-_FORMULA_START: Final = re.compile("(?:^|(?<=[;\r\n]))(?=[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
-_GUARDED_COLUMNS: Final = names_of(Kind.TEXT, Kind.TEXTS, Kind.OBJECT)
 _BYTE_ORDER_MARK: Final = "\ufeff"
+_NAMES: Final = tuple(column.name for column in COLUMNS)
 
 
 class CsvWriter(RecordWriter):
@@ -34,9 +33,12 @@ class CsvWriter(RecordWriter):
         target: A path, whose file is replaced once every record is written, and not after an error; or an open binary
             file, which is flushed and left open.
         compress: Whether to compress with gzip; no by default.
-        for_spreadsheets: Whether to put an apostrophe before a text that a spreadsheet would compute as a formula,
-            every value in quotes, and a byte order mark at the start, without which Excel does not recognize UTF-8;
-            no by default.
+        for_spreadsheets: Whether a spreadsheet is to show each value as it is; no by default. A text that it would
+            compute as a formula, or convert to a number, a date or a truth value, then begins with an apostrophe. Times
+            are such as Excel reads (``2026-11-24 13:45:00``, in UTC, as the names of their columns say). A cell of more
+            than 32,767 characters is cut, and ends in ``… [cut: 40,000 characters]``; a :class:`CallRecordsWarning` has
+            the number of such cells. Every value is in quotes, and a byte order mark is at the start, without which
+            Excel does not recognize UTF-8.
     """
 
     def __init__(
@@ -45,30 +47,54 @@ class CsvWriter(RecordWriter):
         super().__init__(target)
         self._compress = compress
         self._for_spreadsheets = for_spreadsheets
+        self._cut_cells = 0
+
+    async def _write(self, records: AsyncIterable[CallRecord] | Iterable[CallRecord], file: BinaryIO) -> int:
+        self._cut_cells = 0
+        count = await super()._write(records, file)
+        if self._cut_cells:
+            warn_caller(
+                f"cells of more than {LONGEST:,} characters, which no spreadsheet holds, were cut: {self._cut_cells:,}",
+                CallRecordsWarning,
+            )
+        return count
 
     def _make_encoder(self) -> Encoder:
-        encoder = _Csv(for_spreadsheets=self._for_spreadsheets)
+        encoder = _Csv(for_spreadsheets=self._for_spreadsheets, on_cut=self._count_cut)
         return Gzip(encoder) if self._compress else encoder
+
+    def _count_cut(self) -> None:
+        self._cut_cells += 1
+
+
+def _make_cells(kind: Kind, values: Sequence[Any]) -> Iterable[Any]:
+    match kind:
+        case Kind.TEXTS:
+            return (dump_json([*texts], ensure_ascii=False) for texts in values)
+        case Kind.TIME:
+            return (time and show_time(time) for time in values)
+        case _:
+            return values
 
 
 class _Csv:
-    def __init__(self, *, for_spreadsheets: bool) -> None:
+    def __init__(self, *, for_spreadsheets: bool, on_cut: Callable[[], object]) -> None:
         self._for_spreadsheets = for_spreadsheets
+        self._on_cut = on_cut
         self._text = io.StringIO(newline="")
         if for_spreadsheets:
             self._text.write(_BYTE_ORDER_MARK)
         self._writer = csv.writer(self._text, quoting=csv.QUOTE_ALL if for_spreadsheets else csv.QUOTE_MINIMAL)
-        self._writer.writerow(column.name for column in COLUMNS)
+        self._writer.writerow(HEADER if for_spreadsheets else _NAMES)
 
     def add(self, records: Sequence[CallRecord]) -> bytes:
-        for record in records:
-            row = make_row(record)
-            for name in LIST_COLUMNS:
-                row[name] = dump_json(row[name], ensure_ascii=False)
-            row["extra"] = dump_json(row["extra"]) if row["extra"] else "{}"
-            if self._for_spreadsheets:
-                _defuse(row)
-            self._writer.writerow(row.values())
+        columns = zip(COLUMNS, make_typed_columns(records), strict=True)
+        rows = zip(*(_make_cells(column.kind, values) for column, values in columns), strict=True)
+        if self._for_spreadsheets:
+            named = (dict(zip(_NAMES, row, strict=True)) for row in rows)
+            self._writer.writerows(show_row(row, self._on_cut).values() for row in named)
+        else:
+            self._writer.writerows(rows)
         return self._take()
 
     def finish(self) -> bytes:
@@ -79,8 +105,3 @@ class _Csv:
         self._text.seek(0)
         self._text.truncate()
         return content
-
-
-def _defuse(row: dict[str, Any]) -> None:
-    for name in _GUARDED_COLUMNS:
-        row[name] = _FORMULA_START.sub("'", row[name])

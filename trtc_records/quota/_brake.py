@@ -1,22 +1,26 @@
-"""A slow-down after the service refuses for quota, which means that another process uses the same quota.
+"""A slow-down after the service has refused requests for quota, which means that another process uses the same quota.
 
-A refusal stops all permits for a second, the service's window, and then halves the rate. From there the rate
-rises step by step to the full one.
+The rate falls below that of the last second, by enough that the service accepts it. From there it rises again,
+slowly at first: as long as the other process goes on, each rise ends in further refusals.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import Final
 
-__all__ = ["BACK_OFF", "LEAST_SHARE", "PAUSE", "RECOVERY", "Brake"]
+__all__ = ["Brake"]
 
-PAUSE: Final = 1.0
-"""Seconds: the window in which the service counts."""
-BACK_OFF: Final = 0.5
-RECOVERY: Final = 0.05
-"""Share of the full rate by which the rate rises per second: from half to full in 10 seconds."""
-LEAST_SHARE: Final = 0.02
+_WINDOW: Final = 1.0  # seconds: that in which the service counts
+_PAUSE: Final = 0.1
+"""Seconds without permits, in which the service forgets those that it has refused, where it counts these as well."""
+_SHARE_KEPT: Final = 0.8  # of the rate of the last second
+_FEW: Final = 30  # permits in a second, from which no rate follows
+_LEAST_SHARE: Final = 0.02
+_RISE: Final = 0.005
+"""Share of the full rate by which it rises in the first second; from a half to the full rate in 15 seconds."""
+_ACCELERATION: Final = 0.002
 
 
 class Brake:
@@ -31,15 +35,22 @@ class Brake:
         self._lock = threading.Lock()
         self._share = 1.0
         self._next_at = 0.0
-        self._resumed_at = 0.0
+        self._slowed_at = -_WINDOW
+        self._permits: deque[float] = deque()
 
     def slow_down(self, now: float) -> None:
-        """Stop for a second and go on at half the rate; further calls within that second change nothing."""
+        """Pause, and go on at a lower rate; further calls within a second change nothing."""
         with self._lock:
-            if now < self._resumed_at:
+            if now < self._slowed_at + _WINDOW:
                 return
-            self._share = max(self._share_at(now) * BACK_OFF, LEAST_SHARE)
-            self._resumed_at = self._next_at = now + PAUSE
+            self._forget(now)
+            self._next_at = now + _PAUSE
+            if self._permits:  # those of the second before may have used up the service's second
+                self._next_at = max(self._next_at, self._permits[0] + _WINDOW)
+            if len(self._permits) >= _FEW:
+                rate = min(self._rate * self._share_at(now), len(self._permits) / _WINDOW)
+                self._share = max(rate / self._rate * _SHARE_KEPT, _LEAST_SHARE)
+                self._slowed_at = now
 
     def take(self, now: float) -> float:
         """Take a permit and return 0, or return the seconds to wait before asking again."""
@@ -49,7 +60,14 @@ class Brake:
             share = self._share_at(now)
             if share < 1.0:
                 self._next_at = now + 1.0 / (self._rate * share)
+            self._permits.append(now)
+            self._forget(now)
             return 0.0
 
+    def _forget(self, now: float) -> None:
+        while self._permits and self._permits[0] <= now - _WINDOW:
+            self._permits.popleft()
+
     def _share_at(self, now: float) -> float:
-        return min(1.0, self._share + RECOVERY * max(now - self._resumed_at, 0.0))
+        elapsed = max(now - self._slowed_at, 0.0)
+        return min(1.0, self._share + _RISE * elapsed + _ACCELERATION * elapsed**2)

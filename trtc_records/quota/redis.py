@@ -41,7 +41,6 @@ from typing import Any, Final, Literal, NamedTuple, Self, TypedDict, Unpack
 
 from trtc_records._checks import check_count, check_sdk_app_id, check_seconds, check_text, trim
 from trtc_records._errors import ConfigurationError, LimiterUnavailableError, shorten
-from trtc_records.quota._brake import BACK_OFF, LEAST_SHARE, PAUSE, RECOVERY
 from trtc_records.quota._local import QUOTA, LocalRateLimiter
 
 try:
@@ -72,6 +71,11 @@ _RETRY_EVERY: Final = 1.0  # seconds between attempts to return to Redis
 _OVERLAP: Final = 2.0  # seconds after the return in which both limits hold: others may still count by themselves
 _TRUST_CLOCK: Final = 10.0  # seconds
 
+# What follows refusals, for all processes together: a pause, then half the rate, which rises to the full one again.
+PAUSE: Final = 1.0  # seconds: the window in which the service counts
+BACK_OFF: Final = 0.5
+RECOVERY: Final = 0.05  # share of the full rate per second
+LEAST_SHARE: Final = 0.02
 _STANDSTILL: Final = int(PAUSE * 1_000_000)  # microseconds
 
 _NOW_AND_SHARE: Final = f"""

@@ -1,4 +1,4 @@
-"""Summaries of call records, added one by one, in bounded memory: for a report, a bot, a dashboard.
+"""Summaries of call records, added one by one, in bounded memory and in any order: for a report, a bot, a dashboard.
 
 ::
 
@@ -9,7 +9,18 @@
 """
 
 from trtc_records.summary._format import NO_CALLS, show_length
-from trtc_records.summary._result import Caller, Durations, SummaryResult
+from trtc_records.summary._result import Caller, Durations, HourTraffic, Peak, SummaryResult
+from trtc_records.summary._scope import ReportScope
 from trtc_records.summary._summary import Summary
 
-__all__ = ["NO_CALLS", "Caller", "Durations", "Summary", "SummaryResult", "show_length"]
+__all__ = [
+    "NO_CALLS",
+    "Caller",
+    "Durations",
+    "HourTraffic",
+    "Peak",
+    "ReportScope",
+    "Summary",
+    "SummaryResult",
+    "show_length",
+]

@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
 from importlib.resources import files
 from typing import Final
 
+from trtc_records.summary._figures import FIGURES
 from trtc_records.summary._format import (
-    NO_CALLS,
+    WEEKDAYS,
+    group_days,
+    list_missing,
     make_notes,
+    make_scope_rows,
+    make_title,
     name_value,
-    show_length,
-    show_moment,
+    show_change,
+    show_erlangs,
     show_share,
+    show_value,
 )
 from trtc_records.summary._result import Durations, SummaryResult
 
 __all__ = ["make_page"]
 
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _SHADES: Final = 5
 _STYLE: Final = files(__package__).joinpath("page.css")
 
 
-def make_page(result: SummaryResult, *, title: str) -> str:
+def make_page(result: SummaryResult, before: SummaryResult | None = None, *, title: str) -> str:
     """Return *result* as an HTML document.
 
     Values from the service are escaped, and a policy in the page forbids it to load or run anything.
+
+    Args:
+        result: The figures.
+        before: The figures to compare them with; by default none.
+        title: The heading.
     """
     shown = _text(title)
     style = _STYLE.read_text("utf-8")
-    body = "\n".join(_make_body(result))
+    body = "\n".join(_make_body(result, before))
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
@@ -42,21 +52,57 @@ def make_page(result: SummaryResult, *, title: str) -> str:
     )
 
 
-def _make_body(result: SummaryResult) -> Iterator[str]:
-    if not result.calls or result.first is None or result.last is None:
-        yield f"<p>{_text(NO_CALLS)}</p>"
-        return
-    yield f'<p class="quiet">{show_moment(result.first)} to {show_moment(result.last)}, {_text(result.zone)}</p>'
-    yield '<div class="tiles">'
-    yield _make_tile("calls", f"{result.calls:,}")
-    yield _make_tile("answered", show_share(result.answered, result.calls), f"{result.answered:,} calls")
-    yield _make_time_tile("talk time, median", result.talk_time)
-    yield _make_time_tile("ring time, median", result.ring_time)
-    yield _make_tile("talked in all", show_length(result.talk_time.total))
-    yield "</div>"
+def _make_body(result: SummaryResult, before: SummaryResult | None) -> Iterator[str]:
+    yield f"<p>{_text(make_title(result))}</p>"
+    missing = "".join(
+        f"<li><b>{_text(name)}</b>: {_text(reason)}</li>" for name, reason in list_missing(result, before)
+    )
+    if missing:
+        yield f'<ul class="banner" role="alert">{missing}</ul>'
+    scope = list(make_scope_rows(result, before))
+    if scope:
+        rows = "".join(f"<dt>{_text(name)}</dt><dd>{_text(text)}</dd>" for name, text in scope)
+        yield f'<dl class="scope">{rows}</dl>'
+    if result.calls:
+        tiles = "".join(_make_tile(each.label, show_value(each, each.read(result))) for each in FIGURES if each.leads)
+        yield f'<div class="tiles">{tiles}</div>'
+    if result.calls or before is not None:
+        yield _make_section("Figures", _make_figures(result, before))
+    if result.calls:
+        yield from _make_charts(result)
+        yield from (f'<p class="quiet">{_text(note)}</p>' for note in make_notes(result))
+
+
+def _make_figures(result: SummaryResult, before: SummaryResult | None) -> Iterator[str]:
+    names = ["figure", "now", "before", "change"] if before else ["figure", "value"]
+    heads = "".join(f'<th scope="col">{name}</th>' for name in [*names, "meaning"])
+    yield f'<div class="scroll" tabindex="0" role="region" aria-label="Figures"><table class="figures"><tr>{heads}</tr>'
+    for figure in FIGURES:
+        now = figure.read(result)
+        cells = [show_value(figure, now)]
+        if before is not None:
+            then = figure.read(before)
+            cells += [show_value(figure, then), show_change(figure, now, then)]
+        row = "".join(f"<td>{_text(cell)}</td>" for cell in cells)
+        yield f'<tr><th scope="row">{_text(figure.label)}</th>{row}<td class="quiet">{_text(figure.meaning)}</td></tr>'
+    yield "</table></div>"
+
+
+def _make_charts(result: SummaryResult) -> Iterator[str]:
     yield _make_section("Results", _make_bars(_named(result.results), result.calls))
-    yield _make_section(f"Calls by hour of the day ({result.zone})", _make_columns(result.hours))
+    unit, days = group_days(result)
+    if days:
+        yield _make_section(f"Calls by {unit} ({result.zone})", _make_bars(days, result.calls))
+    yield _make_section(
+        f"Calls by hour of the day ({result.zone})",
+        _make_columns(result.hours, "Calls by hour of the day", lambda count: f"{count:,.0f}"),
+    )
     yield _make_section(f"Calls by hour of the week ({result.zone})", _make_heat_map(result.week))
+    if result.traffic:
+        yield _make_section(
+            f"Most erlangs that each hour of the day had ({result.zone})",
+            _make_columns(result.hour_traffic, "Most erlangs by hour of the day", show_erlangs),
+        )
     yield '<div class="pair">'
     yield _make_section("Single and group", _make_bars(_named(result.call_types), result.calls))
     yield _make_section("Audio and video", _make_bars(_named(result.media_types), result.calls))
@@ -68,18 +114,10 @@ def _make_body(result: SummaryResult) -> Iterator[str]:
     callers = [(caller.user_id, caller.calls) for caller in result.top_callers]
     more = "+" if result.callers_error else ""
     yield _make_section(f"Top callers, of {result.callers:,}{more}", _make_bars(callers, result.calls))
-    yield from (f'<p class="quiet">{_text(note)}</p>' for note in make_notes(result))
 
 
-def _make_tile(name: str, value: str, note: str = "") -> str:
-    below = f'<span class="quiet">{_text(note)}</span>' if note else ""
-    return f'<div class="tile"><span class="quiet">{_text(name)}</span><b>{_text(value)}</b>{below}</div>'
-
-
-def _make_time_tile(name: str, durations: Durations) -> str:
-    if not durations.count:
-        return _make_tile(name, "n/a")
-    return _make_tile(name, show_length(durations.median), f"95 % within {show_length(durations.p95)}")
+def _make_tile(name: str, value: str) -> str:
+    return f'<div class="tile"><span class="quiet">{_text(name)}</span><b>{_text(value)}</b></div>'
 
 
 def _make_section(title: str, content: Iterable[str]) -> str:
@@ -106,17 +144,24 @@ def _make_spread(durations: Durations) -> Iterator[str]:
     return _make_bars(durations.spread[: last + 1], durations.count)
 
 
-def _make_columns(hours: tuple[int, ...]) -> Iterator[str]:
+def _make_columns(hours: Sequence[float], name: str, show: Callable[[float], str]) -> Iterator[str]:
+    """Yield columns for the hours of the day.
+
+    Args:
+        hours: The value of each hour.
+        name: The name of the values, for a screen reader.
+        show: A function that returns the text of a value.
+    """
     largest = max(hours)
     busiest = hours.index(largest)
-    label = f"Calls by hour of the day; most, {largest:,}, from {busiest:02}:00 to {busiest + 1:02}:00"
+    label = f"{name}; most, {show(largest)}, from {busiest:02}:00 to {busiest + 1:02}:00"
     yield f'<div class="columns" role="img" aria-label="{label}">'
-    for hour, count in enumerate(hours):
+    for hour, value in enumerate(hours):
         kind = "column most" if hour == busiest else "column"
-        shown = f"<i>{count:,}</i>" if hour == busiest else ""
+        shown = f"<i>{show(value)}</i>" if hour == busiest else ""
         yield (
-            f'<div class="{kind}" title="{hour:02}:00 to {hour + 1:02}:00: {count:,}">{shown}'
-            f'<div style="height:{_percent(count, largest)}%"></div></div>'
+            f'<div class="{kind}" title="{hour:02}:00 to {hour + 1:02}:00: {show(value)}">{shown}'
+            f'<div style="height:{_percent(value, largest)}%"></div></div>'
         )
     yield "</div>"
     yield _make_hour_axis()
@@ -125,7 +170,7 @@ def _make_columns(hours: tuple[int, ...]) -> Iterator[str]:
 def _make_heat_map(week: tuple[tuple[int, ...], ...]) -> Iterator[str]:
     largest = max(map(max, week))
     yield '<div class="heat" role="img" aria-label="Calls by weekday and hour; the darker, the more">'
-    for day, hours in zip(_DAYS, week, strict=True):
+    for day, hours in zip(WEEKDAYS, week, strict=True):
         yield f"<span>{day}</span>"
         for hour, count in enumerate(hours):
             shade = -(-count * _SHADES // largest)  # 0 only for none
@@ -145,7 +190,7 @@ def _named(counts: dict[str, int]) -> list[tuple[str, int]]:
     return [(name_value(name), count) for name, count in counts.items()]
 
 
-def _percent(count: int, largest: int) -> str:
+def _percent(count: float, largest: float) -> str:
     return f"{100 * count / largest:.2f}" if largest else "0"
 
 

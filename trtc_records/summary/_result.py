@@ -1,19 +1,14 @@
-"""The figures of a summary, and their form in JSON."""
+"""The figures of a summary."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import date, datetime, timedelta
 
 import attrs
 
-__all__ = ["Caller", "Durations", "SummaryResult", "make_dict"]
+from trtc_records.summary._scope import ReportScope
 
-_HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
-_REPLACEMENT: Final = "\ufffd"
+__all__ = ["Caller", "Durations", "HourTraffic", "Peak", "SummaryResult"]
 
 
 @attrs.frozen(kw_only=True)
@@ -26,10 +21,11 @@ class Durations:
 
     count: int
     """The number of durations."""
-    median: timedelta
-    p95: timedelta
+    median: timedelta | None
+    """``None`` without any duration, like the two below."""
+    p95: timedelta | None
     """The 95th percentile."""
-    longest: timedelta
+    longest: timedelta | None
     total: timedelta
     spread: tuple[tuple[str, int], ...]
     """The number of durations in each range, by the range's name."""
@@ -45,12 +41,36 @@ class Caller:
 
 
 @attrs.frozen(kw_only=True)
+class HourTraffic:
+    """The traffic of one hour: the mean number of calls that talked in it."""
+
+    start: datetime
+    """The start of the hour, in the summary's time zone."""
+    erlangs: float
+    """Talk time in this hour, divided by an hour."""
+
+
+@attrs.frozen(kw_only=True)
+class Peak:
+    """The most calls that talked at the same time."""
+
+    calls: int
+    at: datetime
+    """The first second in which so many talked, in the summary's time zone."""
+
+
+@attrs.frozen(kw_only=True)
 class SummaryResult:
     """The figures of all calls that were added to a summary."""
 
     calls: int
     answered: int
     """Calls that connected."""
+    delivered: int
+    """Calls that reached the callee: answered ones, and those with the result ``NormalEnd``, ``Cancel``, ``Reject``,
+    ``NotAnswer`` or ``CallBusy``."""
+    short_calls: int
+    """Answered calls with less than 6 seconds of talk."""
     first: datetime | None
     """The start of the earliest call, in the summary's time zone; ``None`` without calls."""
     last: datetime | None
@@ -65,6 +85,11 @@ class SummaryResult:
     """Ring times of all calls, until they connected or ended unanswered; unknown ones are not counted."""
     talk_time: Durations
     """Talk times of the answered calls; unknown ones are not counted."""
+    answer_time: Durations
+    """Ring times of the answered calls, until they connected; unknown ones are not counted."""
+    days: tuple[tuple[date, int], ...]
+    """Calls started on each day of the summary's time zone, in the order of time; empty days are left out only in gaps
+    of more than 31. None at all if calls started on more than 4,000 different days."""
     week: tuple[tuple[int, ...], ...]
     """Calls started on each weekday, Monday first, in each of its 24 hours."""
     top_callers: tuple[Caller, ...]
@@ -74,57 +99,56 @@ class SummaryResult:
     callers_error: int
     """The largest amount by which a count in ``top_callers`` can be too low: 0 up to 2,000 callers, and never more
     than a thousandth of all calls."""
+    traffic: tuple[HourTraffic, ...]
+    """Each hour in which calls talked, in the order of time; like the three below, empty for a summary without
+    traffic."""
+    peak: Peak | None
+    """The most calls at the same time; ``None`` without talk."""
+    redials: int | None
+    """Calls whose caller had an unanswered call that ended at most 10 minutes before; ``None`` for more than 10 million
+    calls."""
+    left_out: int
+    """Answered calls that ``traffic`` and ``peak`` leave out: their end is not set or before the answer, they took more
+    than 31 days, or connected or ended before 1970, after 2105, or on more than 400 different days."""
+    scope: ReportScope | None
+    """The subject of the report; ``None`` if the summary has none."""
+    missing: tuple[str, ...]
+    """The reasons why calls may be missing."""
 
     @property
-    def answered_share(self) -> float:
-        """Return the share of calls that connected, from 0 to 1; 0 without calls."""
-        return self.answered / self.calls if self.calls else 0.0
+    def complete(self) -> bool:
+        """Return whether there is no reason to believe that calls are missing."""
+        return not self.missing
+
+    @property
+    def asr(self) -> float | None:
+        """Return the answer-seizure ratio (ITU-T E.411), answered / calls, from 0 to 1; ``None`` without calls."""
+        return self.answered / self.calls if self.calls else None
+
+    @property
+    def ner(self) -> float | None:
+        """Return the network effectiveness ratio (ITU-T E.425), delivered / calls; ``None`` without calls."""
+        return self.delivered / self.calls if self.calls else None
+
+    @property
+    def acd(self) -> timedelta | None:
+        """Return the average call duration, talk / answered calls; ``None`` without a call whose talk is known."""
+        return self.talk_time.total / self.talk_time.count if self.talk_time.count else None
+
+    @property
+    def busy_hour(self) -> HourTraffic | None:
+        """Return the hour of the clock with the most traffic, the first of equal ones; ``None`` without talk."""
+        return max(self.traffic, key=lambda hour: hour.erlangs, default=None)
+
+    @property
+    def hour_traffic(self) -> tuple[float, ...]:
+        """Return the most erlangs that each hour of the day had, on any day."""
+        most = [0.0] * 24
+        for hour in self.traffic:
+            most[hour.start.hour] = max(most[hour.start.hour], hour.erlangs)
+        return tuple(most)
 
     @property
     def hours(self) -> tuple[int, ...]:
         """Return the calls started in each hour of the day, over all days."""
         return tuple(map(sum, zip(*self.week, strict=True)))
-
-
-def make_dict(result: SummaryResult) -> dict[str, Any]:
-    """Return *result* as plain values for JSON; half a surrogate pair, which JSON readers refuse, becomes U+FFFD."""
-    return {
-        "calls": result.calls,
-        "answered": result.answered,
-        "answered_share": round(result.answered_share, 4),
-        "first": result.first and result.first.isoformat(),
-        "last": result.last and result.last.isoformat(),
-        "zone": _clean(result.zone),
-        "results": _make_counts(result.results),
-        "call_types": _make_counts(result.call_types),
-        "media_types": _make_counts(result.media_types),
-        "ring_seconds": _make_durations(result.ring_time),
-        "talk_seconds": _make_durations(result.talk_time),
-        "hours": list(result.hours),
-        "week": [list(day) for day in result.week],
-        "top_callers": [{"user_id": _clean(caller.user_id), "calls": caller.calls} for caller in result.top_callers],
-        "callers": result.callers,
-        "callers_error": result.callers_error,
-    }
-
-
-def _make_durations(durations: Durations) -> dict[str, Any]:
-    return {
-        "count": durations.count,
-        "median": round(durations.median.total_seconds(), 1),
-        "p95": round(durations.p95.total_seconds(), 1),
-        "longest": round(durations.longest.total_seconds(), 1),
-        "total": round(durations.total.total_seconds(), 1),
-        "spread": dict(durations.spread),
-    }
-
-
-def _make_counts(counts: Mapping[str, int]) -> dict[str, int]:
-    cleaned: Counter[str] = Counter()
-    for name, count in counts.items():
-        cleaned[_clean(name)] += count  # two names may become one
-    return dict(cleaned)
-
-
-def _clean(text: str) -> str:
-    return _HALF_PAIR.sub(_REPLACEMENT, text)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from trtc_records.summary._figures import FIGURES
 from trtc_records.summary._format import (
-    NO_CALLS,
+    NOT_KNOWN,
+    group_days,
+    list_missing,
     make_notes,
+    make_scope_rows,
+    make_title,
     name_value,
-    show_length,
-    show_moment,
+    show_change,
+    show_erlangs,
     show_share,
+    show_value,
 )
-from trtc_records.summary._result import Durations, SummaryResult
+from trtc_records.summary._result import SummaryResult
 
 __all__ = ["make_text"]
 
@@ -22,39 +28,80 @@ _NARROWEST: Final = 40
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _LABEL_WIDTH: Final = 24
 _SHORTEST_BAR: Final = 4
+_NAME_WIDTH: Final = max(len(figure.label) for figure in FIGURES) + 2
 _AROUND_BAR: Final = 14  # columns of the indent, the gaps and the share
 
 
-def make_text(result: SummaryResult, *, width: int) -> str:
-    """Return *result* as lines of at most *width* columns; each ends with a line feed."""
-    return "".join(f"{line.rstrip()}\n" for line in _make_lines(result, max(width, _NARROWEST)))
+def make_text(result: SummaryResult, before: SummaryResult | None = None, *, width: int) -> str:
+    """Return *result* as lines of at most *width* columns; each ends with a line feed.
+
+    Args:
+        result: The figures.
+        before: The figures to compare them with; by default none.
+        width: Largest number of columns; at least 40 are used.
+    """
+    return "".join(f"{line.rstrip()}\n" for line in _make_lines(result, before, max(width, _NARROWEST)))
 
 
-def _make_lines(result: SummaryResult, width: int) -> Iterator[str]:
-    if not result.calls or result.first is None or result.last is None:
-        yield from _wrap(NO_CALLS, width)
-        return
-    calls = "1 call" if result.calls == 1 else f"{result.calls:,} calls"
-    talk_time = f"{_show_durations(result.talk_time)}, {show_length(result.talk_time.total)} in all"
-    yield from _wrap(f"{calls}, {show_moment(result.first)} to {show_moment(result.last)} {result.zone}", width)
-    yield ""
-    yield from _wrap(f"{result.answered:,} ({show_share(result.answered, result.calls)})", width, "answered   ")
-    yield from _wrap(_show_counts(result.call_types, result.calls), width, "kind       ")
-    yield from _wrap(_show_counts(result.media_types, result.calls), width, "media      ")
-    yield from _wrap(_show_durations(result.ring_time), width, "ring time  ")
-    yield from _wrap(talk_time, width, "talk time  ")
+def _make_lines(result: SummaryResult, before: SummaryResult | None, width: int) -> Iterator[str]:
+    yield from _wrap(make_title(result), width)
+    for name, reason in list_missing(result, before):
+        yield from _wrap(f"{name}: {reason}", width)
+    scope = list(make_scope_rows(result, before))
+    if scope:
+        yield ""
+        yield from _make_rows(scope, width)
+    if result.calls or before is not None:
+        yield ""
+        yield from _make_rows(_make_figures(result, before), width)
+    if result.calls:
+        yield from _make_details(result, width)
+
+
+def _make_figures(result: SummaryResult, before: SummaryResult | None) -> Iterator[tuple[str, str]]:
+    for figure in FIGURES:
+        now = figure.read(result)
+        text = show_value(figure, now)
+        if before is not None:
+            then = figure.read(before)
+            change = show_change(figure, now, then)
+            text += f" (before {show_value(figure, then)}{'' if change == NOT_KNOWN else f', {change}'})"
+        yield figure.label, text
+
+
+def _make_details(result: SummaryResult, width: int) -> Iterator[str]:
+    yield from _make_rows(
+        [
+            ("kind", _show_counts(result.call_types, result.calls)),
+            ("media", _show_counts(result.media_types, result.calls)),
+        ],
+        width,
+    )
     yield ""
     yield "Results"
     yield from _make_bars([(name_value(name), count) for name, count in result.results.items()], result.calls, width)
+    unit, days = group_days(result)
+    if days:
+        yield ""
+        yield from _wrap(f"Calls by {unit} ({result.zone})", width)
+        yield from _make_bars(days, result.calls, width)
     yield ""
-    yield from _wrap(f"Calls by hour of the day ({result.zone})", width)
-    yield from _make_bars([(f"{hour:02}", count) for hour, count in enumerate(result.hours)], result.calls, width)
+    more = ", and the most erlangs that each had" if result.traffic else ""
+    yield from _wrap(f"Calls by hour of the day ({result.zone}){more}", width)
+    hours = [(f"{hour:02}", count) for hour, count in enumerate(result.hours)]
+    erlangs = [f"{show_erlangs(most)} E" for most in result.hour_traffic] if result.traffic else ()
+    yield from _make_bars(hours, result.calls, width, more=erlangs)
     yield ""
     yield f"Top callers, of {result.callers:,}{'+' if result.callers_error else ''}"
     yield from _make_bars([(caller.user_id, caller.calls) for caller in result.top_callers], result.calls, width)
     yield ""
     for note in make_notes(result):
         yield from _wrap(note, width)
+
+
+def _make_rows(rows: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
+    for name, text in rows:
+        yield from _wrap(text, width, f"{name:<{_NAME_WIDTH}}")
 
 
 def _wrap(text: str, width: int, label: str = "") -> Iterator[str]:
@@ -78,21 +125,18 @@ def _show_counts(counts: Mapping[str, int], whole: int) -> str:
     )
 
 
-def _show_durations(durations: Durations) -> str:
-    return f"median {show_length(durations.median)}, 95 % within {show_length(durations.p95)}"
-
-
-def _make_bars(rows: list[tuple[str, int]], whole: int, width: int) -> Iterator[str]:
-    """Yield a line for each row: its name, a bar in proportion to its count, the count and its share."""
+def _make_bars(rows: list[tuple[str, int]], whole: int, width: int, *, more: Sequence[str] = ()) -> Iterator[str]:
+    """Yield a line for each row: its name, a bar in proportion to its count, the count, its share and *more*."""
     largest = max((count for _, count in rows), default=0)
     count_width = len(f"{largest:,}")
-    room = width - count_width - _AROUND_BAR  # for name and bar
+    more_width = max((len(text) + 2 for text in more), default=0)
+    room = width - count_width - more_width - _AROUND_BAR  # for name and bar
     names = [_cut(name, min(_LABEL_WIDTH, room - _SHORTEST_BAR)) for name, _ in rows]
     name_width = max(map(_measure, names), default=0)
-    for name, (_, count) in zip(names, rows, strict=True):
+    for name, (_, count), text in zip(names, rows, more or [""] * len(rows), strict=True):
         padding = " " * (name_width - _measure(name))
         bar = _make_bar(count / largest if largest else 0.0, room - name_width)
-        yield f"  {name}{padding}  {bar}  {count:>{count_width},}  {show_share(count, whole):>6}"
+        yield f"  {name}{padding}  {bar}  {count:>{count_width},}  {show_share(count, whole):>6}{text:>{more_width}}"
 
 
 def _make_bar(share: float, room: int) -> str:

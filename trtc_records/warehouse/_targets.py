@@ -16,12 +16,13 @@ __all__ = ["DEFAULT_TARGET", "Target", "TargetError", "read_target"]
 
 DEFAULT_TARGET: Final = "duckdb:///calls.duckdb"
 _EXAMPLES: Final = (
-    "duckdb:///calls.duckdb (a file here), duckdb:////data/calls.duckdb (an absolute path), "
-    "postgresql://user:password@host/database, or the name of a dlt destination such as bigquery"
+    "duckdb:///calls.duckdb (a file here), duckdb:////data/calls.duckdb (an absolute path), delta:///lake (a directory "
+    "here), postgresql://user:password@host/database, or the name of a dlt destination such as bigquery"
 )
 
 _BY_SCHEME: Final = {
     "clickhouse": "clickhouse",
+    "delta": "filesystem",
     "duckdb": "duckdb",
     "mariadb": "sqlalchemy",
     "mssql": "mssql",
@@ -55,6 +56,8 @@ class Target:
     """The text for messages and logs."""
     secrets: tuple[Secret, ...] = ()
     """The texts that no message may contain."""
+    lake: Path | None = None
+    """The directory of a Delta lake; ``None`` for every other destination."""
 
     def conceal(self, text: str) -> str:
         """Return *text* without the secrets."""
@@ -96,12 +99,13 @@ def _read(value: object) -> Target:
     except ValueError:
         raise _refuse("not a URL; a password has to be percent-encoded") from None
     base = url.scheme.partition("+")[0]
-    if base not in _BY_SCHEME:
+    is_path = base in {"delta", "duckdb"}
+    if base not in _BY_SCHEME or (is_path and base != url.scheme):
         raise _refuse(f"'{url.scheme}://' is not known")
-    if base == "duckdb":
+    if is_path:
         if "?" in text or "#" in text:
             raise _refuse("a file has no options; percent-encode ? and # in its path")
-        return _read_file(url)
+        return _read_path(url)
     if "@" in url.path + url.query + url.fragment:
         raise _refuse("an @ behind the host; the user's name and the password have to be percent-encoded")
     name = "sqlalchemy" if "+" in url.scheme else _BY_SCHEME[base]
@@ -119,15 +123,24 @@ def _read(value: object) -> Target:
     return Target(name, Secret(credentials), shown, tuple(map(Secret, secrets)))
 
 
-def _read_file(url: SplitResult) -> Target:
+def _read_path(url: SplitResult) -> Target:
+    """Return the file of a database, or the directory of a lake; both have a parent already."""
+    kind = "directory" if url.scheme == "delta" else "file"
     if url.netloc:
-        raise _refuse("three slashes stand before the path of a file")
-    path = unquote(url.path)[1:]
-    if path in {"", ":memory:"}:
-        raise _refuse("the path of a file is missing")
-    if not (parent := Path(path).resolve().parent).is_dir():
-        raise TargetError(f"the directory '{parent}' does not exist")
-    return Target("duckdb", Secret(str(Path(path).resolve())), f"duckdb:///{path}")
+        raise _refuse(f"three slashes stand before the path of a {kind}")
+    text = unquote(url.path)[1:]
+    if text in {"", ":memory:"}:
+        raise _refuse(f"the path of a {kind} is missing")
+    path = Path(text).resolve()
+    if not path.parent.is_dir():
+        absolute = "" if text.startswith("/") else f"; for the absolute path /{text}, write four slashes"
+        raise TargetError(f"the directory '{path.parent}' does not exist{absolute}")
+    shown = f"{url.scheme}:///{text}"
+    if kind == "file":
+        return Target("duckdb", Secret(str(path)), shown)
+    if path.exists() and not path.is_dir():
+        raise TargetError(f"'{path}' is no directory: name one for the lake, new or old")
+    return Target("filesystem", None, shown, lake=path)
 
 
 def _refuse(reason: str) -> TargetError:

@@ -7,19 +7,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta, tzinfo
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import typer
 
-from trtc_records import CallRecordsClient
+from trtc_records import CallRecordsClient, ConfigurationError
 from trtc_records.archive import LONGEST_SETTLE, ArchivedPartition, ArchiveReport, archive_call_records, verify_archive
 from trtc_records.cli._errors import CommandError, ExitCode, explain_writing, show_warnings
 from trtc_records.cli._options import (
     Log,
     PageSize,
+    Pseudonymize,
     Quiet,
     SandboxFlag,
+    ServiceOption,
     Since,
     Until,
     make_choice_option,
@@ -28,6 +29,7 @@ from trtc_records.cli._options import (
     read_zone,
 )
 from trtc_records.cli._output import Colour, configure_output, flatten, note, say
+from trtc_records.cli._pseudonyms import note_pseudonyms, open_pseudonyms
 from trtc_records.cli._source import choose_client
 from trtc_records.export import FileFormat
 
@@ -37,6 +39,7 @@ EXAMPLES: Final = (
     ("trtc-records archive calls", "a Parquet file a day, in the directory calls; run it daily"),
     ("trtc-records archive calls --zone Asia/Singapore", "days of that time zone"),
     ("trtc-records archive calls --by hour --format jsonl.gz", "a file an hour, as JSON Lines"),
+    ("trtc-records archive s3://bucket/calls", "in an object store"),
     ("trtc-records archive calls --verify", "check the files against their manifests"),
     ("trtc-records archive demo --sandbox --format jsonl", "made-up calls, without an account"),
 )
@@ -44,7 +47,12 @@ EXAMPLES: Final = (
 
 def archive(
     *,
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The archive's directory.", show_default=False)],
+    directory: Annotated[
+        str,
+        typer.Argument(
+            metavar="DIR", help="The archive's directory, or a URL such as s3://bucket/calls.", show_default=False
+        ),
+    ],
     since: Since = None,
     until: Until = None,
     by: Annotated[Literal["day", "hour"], typer.Option(help="Length of time of each file.")] = "day",
@@ -66,7 +74,9 @@ def archive(
     verify: Annotated[
         bool, typer.Option("--verify", help="Check the files against their manifests; read nothing from the service.")
     ] = False,
+    pseudonymize: Pseudonymize = False,
     page_size: PageSize = 100,
+    service: ServiceOption = None,
     sandbox: SandboxFlag = False,
     quiet: Quiet = False,
     log_level: Log = None,
@@ -95,15 +105,18 @@ def archive(
         "page_size": page_size,
     }
     with ExitStack() as stack:
-        make_client = stack.enter_context(choose_client(sandbox=sandbox))
+        pseudonyms = stack.enter_context(open_pseudonyms(wanted=pseudonymize))
+        options["pseudonyms"] = pseudonyms
+        make_client = stack.enter_context(choose_client(service, sandbox=sandbox))
         incomplete = stack.enter_context(show_warnings())
         with explain_writing(directory, "DIR"):
             report = asyncio.run(_archive(make_client, directory, options))
     for line in _make_lines(report, time.monotonic() - started):
         note(line)
+    note_pseudonyms(pseudonyms)
     if report.rejects:
         say(
-            f"warning: records that could not be read: {report.rejects:,}: see {directory / '_rejects'}",
+            f"warning: records that could not be read: {report.rejects:,}: see _rejects in {report.directory}",
             colour=Colour.YELLOW,
         )
     has_all = report.complete and not report.rejects
@@ -111,13 +124,14 @@ def archive(
 
 
 async def _archive(
-    make_client: Callable[[], CallRecordsClient], directory: Path, options: dict[str, Any]
+    make_client: Callable[[], CallRecordsClient], directory: str, options: dict[str, Any]
 ) -> ArchiveReport:
     async with make_client() as client:
         try:
             return await archive_call_records(client, directory, on_partition=_show, **options)
         except ImportError as error:
-            raise CommandError(str(error), "or choose another --format, such as jsonl") from error
+            # An error of the URL's package has its name, one of the format's package has not.
+            raise CommandError(str(error), "" if error.name else "or choose another --format, such as jsonl") from error
 
 
 def _show(partition: ArchivedPartition) -> None:
@@ -139,9 +153,13 @@ def _make_lines(report: ArchiveReport, seconds: float) -> Iterator[str]:
         yield f"  skipped   {skipped:,} that are final"
 
 
-def _verify(directory: Path) -> ExitCode:
+def _verify(directory: str) -> ExitCode:
     try:
         check = verify_archive(directory)
+    except ConfigurationError:
+        raise
+    except ImportError as error:
+        raise CommandError(str(error)) from error
     except ValueError as error:
         raise CommandError(str(error), "name the directory of an archive") from error
     except OSError as error:

@@ -18,9 +18,11 @@ from trtc_records.cli._errors import CommandError, ExitCode, explain_writing, sh
 from trtc_records.cli._options import (
     Log,
     PageSize,
+    Pseudonymize,
     Quiet,
     Result,
     SandboxFlag,
+    ServiceOption,
     Since,
     Type,
     Until,
@@ -29,11 +31,12 @@ from trtc_records.cli._options import (
 )
 from trtc_records.cli._output import configure_output, flatten, note
 from trtc_records.cli._progress import show_progress
+from trtc_records.cli._pseudonyms import note_pseudonyms, open_pseudonyms
 from trtc_records.cli._rejects import Rejects
 from trtc_records.cli._source import Selection, choose_client
 from trtc_records.cli._streams import STDOUT, Terminal, get_binary_stdout, is_stdout
 from trtc_records.cli._times import show_time
-from trtc_records.export import FileFormat, RecordWriter, make_writer
+from trtc_records.export import FileFormat, Pseudonyms, RecordWriter, make_writer
 from trtc_records.summary import NO_CALLS, Summary, SummaryResult, show_length
 
 __all__ = ["EXAMPLES", "export"]
@@ -43,6 +46,7 @@ EXAMPLES: Final = (
     ("trtc-records export --since 24h -o calls.parquet", "the last day, for polars, pandas, DuckDB"),
     ("trtc-records export --result NotAnswer -o missed.csv", "only calls that nobody answered"),
     ("trtc-records export --format jsonl -o - | jq .caller", "into a pipe"),
+    ("trtc-records export --pseudonymize -o shared.parquet", "without user ids"),
     ("trtc-records export --sandbox -o demo.jsonl.gz", "made-up calls, without an account"),
 )
 
@@ -76,7 +80,8 @@ def export(
         bool,
         typer.Option(
             "--for-spreadsheets",
-            help="In CSV, put an apostrophe before text that a spreadsheet would take for a formula; mark it as UTF-8.",
+            help="Write CSV for a spreadsheet: an apostrophe before text that it would compute or convert, times that "
+            "Excel reads, cells of 32,767 characters at most, a mark for UTF-8.",
         ),
     ] = False,
     since: Since = None,
@@ -87,7 +92,9 @@ def export(
         Literal["service", "time"],
         typer.Option(help="Order of the records: as the service gives them, or by start time, then call id."),
     ] = "service",
+    pseudonymize: Pseudonymize = False,
     page_size: PageSize = 100,
+    service: ServiceOption = None,
     sandbox: SandboxFlag = False,
     quiet: Quiet = False,
     log_level: Log = None,
@@ -95,7 +102,7 @@ def export(
     """Export call records to a file or to stdout.
 
     The file appears when every record is written; an error leaves an older file unchanged. Records that cannot be read
-    go to FILE.rejects.jsonl as the service sent them, with exit code 4.
+    go to FILE.rejects.jsonl as the service sent them, or with --pseudonymize only the reasons, with exit code 4.
     """
     configure_output(quiet=quiet, log_level=log_level)
     selection = Selection(make_window(since, until), result, call_type, page_size, order)
@@ -109,15 +116,16 @@ def export(
     file_format = _choose_format(output, file_format, on_terminal=on_terminal)
     if for_spreadsheets and file_format not in {FileFormat.CSV, FileFormat.CSV_GZIP}:
         raise CommandError(f"--for-spreadsheets is for CSV, not {file_format}", "name the --output .csv")
-    summary = Summary()
+    summary = Summary(traffic=False)
     pages = 0
     started = time.monotonic()
     with ExitStack() as stack:
+        pseudonyms = stack.enter_context(open_pseudonyms(wanted=pseudonymize))
         target = stack.enter_context(_open_output(output, on_terminal=on_terminal))
         writer = _make_writer(target, file_format, for_spreadsheets=for_spreadsheets)
-        make_client = stack.enter_context(choose_client(sandbox=sandbox))
+        make_client = stack.enter_context(choose_client(service, sandbox=sandbox))
         incomplete = stack.enter_context(show_warnings())
-        rejects = stack.enter_context(Rejects(_name_rejects(output)))
+        rejects = stack.enter_context(Rejects(_name_rejects(output), pseudonyms))
         advance = stack.enter_context(show_progress(hidden=on_terminal))
 
         def pass_by(page: CallRecordPage) -> None:
@@ -126,12 +134,17 @@ def export(
             advance(page)
 
         with explain_writing(output):
-            lead = asyncio.run(_export(make_client, selection, writer, rejects, summary=summary, pass_by=pass_by))
+            lead = asyncio.run(
+                _export(
+                    make_client, selection, writer, rejects, summary=summary, pass_by=pass_by, pseudonyms=pseudonyms
+                )
+            )
     shown = "stdout" if output == STDOUT else output
     seconds = time.monotonic() - started
     window = str(selection.window.shift(lead))
     for line in _make_report(summary.result, pages, target=shown, window=window, seconds=seconds):
         note(line)
+    note_pseudonyms(pseudonyms)
     return max(rejects.report(), incomplete())
 
 
@@ -143,6 +156,7 @@ async def _export(
     *,
     summary: Summary,
     pass_by: Callable[[CallRecordPage], None],
+    pseudonyms: Pseudonyms | None,
 ) -> float:
     """Write the records, and return the lead of the service's clock in seconds."""
 
@@ -152,7 +166,7 @@ async def _export(
                 pass_by(page)
                 for record in filter(selection.keep, page.records):
                     summary.add(record)
-                    yield record
+                    yield record if pseudonyms is None else pseudonyms(record)
 
     async with make_client() as client, aclosing(read()) as records:
         await writer.write(records)
@@ -241,6 +255,6 @@ def _make_report(result: SummaryResult, pages: int, *, target: str, window: str,
         return
     yield f"  started   {show_time(result.first)} to {show_time(result.last)}"
     talk = show_length(result.talk_time.total)
-    yield f"  answered  {result.answered:,} ({result.answered_share:.1%}), {talk} of talk"
+    yield f"  answered  {result.answered:,} ({result.asr or 0:.1%}), {talk} of talk"
     yield f"  results   {', '.join(f'{flatten(name)} {count:,}' for name, count in result.results.items())}"
     yield f"  pages     {pages:,}"

@@ -1,0 +1,113 @@
+"""Walks whose requests are refused or fail, over a service on a clock that jumps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from random import Random
+
+import httpx
+import pytest
+from records import envelope
+from slow_service import DistantService
+from virtual_time import run
+
+from trtc_records import CallRecordsClient, LocalRateLimiter
+
+REFUSED = envelope(code=60011, info="call frequency exceeded")
+
+
+class FaultyService(DistantService):
+    """A service with a quota, whose requests also fail by chance.
+
+    Args:
+        pages: Pages that it has.
+        latency: Seconds that an answer takes.
+        quota: Requests in any second; none by default.
+        refused_count: Whether refused requests count as well.
+        failing: The share of requests that get status 502.
+        refusing: The share that is refused though the quota is not used up.
+    """
+
+    def __init__(
+        self,
+        pages: int,
+        latency: float,
+        *,
+        quota: int | None = None,
+        refused_count: bool = False,
+        failing: float = 0.0,
+        refusing: float = 0.0,
+    ) -> None:
+        super().__init__(pages, lambda random: latency * random.uniform(1, 1.25))
+        self._quota = quota
+        self._refused_count = refused_count
+        self._failing = failing
+        self._refusing = refusing
+        self._chance = Random(2)
+        self._last: deque[float] = deque()
+        self.refused = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        admitted = self._admit(asyncio.get_running_loop().time())
+        answer = await super().handle_async_request(request)
+        draw = self._chance.random()
+        if not admitted or draw < self._refusing:
+            self.refused += 1
+            return httpx.Response(200, json=REFUSED)
+        return httpx.Response(502) if draw < self._refusing + self._failing else answer
+
+    def _admit(self, now: float) -> bool:
+        while self._last and self._last[0] <= now - 1:
+            self._last.popleft()
+        admitted = self._quota is None or len(self._last) < self._quota
+        if admitted or self._refused_count:
+            self._last.append(now)
+        return admitted
+
+
+def walk(service: FaultyService, walks: int = 1) -> float:
+    """Let some walks that share no limiter read all pages at once, and return the pages per second of all."""
+
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        started_at = loop.time()
+
+        async def one() -> None:
+            client = CallRecordsClient(
+                sdk_app_id=1,
+                identifier="administrator",
+                user_sig="signature",
+                region="singapore",
+                transport=service,
+                limiter=LocalRateLimiter(),
+                attempts=12,
+            )
+            async with client:
+                assert len([page.page async for page in client.iter_pages(page_size=2)]) == service.pages
+
+        await asyncio.gather(*(one() for _ in range(walks)))
+        return walks * service.pages / (loop.time() - started_at)
+
+    return run(main())
+
+
+@pytest.mark.parametrize("refused_count", [False, True], ids=["accepted", "all"])
+@pytest.mark.parametrize("latency", [0.01, 0.05])
+def test_two_processes_without_a_shared_limiter_find_the_quota_together(latency: float, *, refused_count: bool) -> None:
+    """They use most of it, and few of their requests are refused, whichever requests the service counts."""
+    service = FaultyService(2000, latency, quota=200, refused_count=refused_count)
+    assert walk(service, walks=2) >= 150
+    assert service.refused <= 0.05 * service.requests
+
+
+@pytest.mark.parametrize(("refusing", "least"), [(0.023, 120), (0.05, 60)])
+def test_refusals_by_chance_among_other_faults_leave_most_of_the_quota(refusing: float, least: float) -> None:
+    """A gateway that refuses a few requests at any rate does not bring a walk down."""
+    service = FaultyService(2000, 0.1, failing=0.14, refusing=refusing)
+    assert walk(service) >= least
+
+
+def test_pages_that_are_tried_again_leave_the_others_their_pace() -> None:
+    """With one request in six failing, a walk gets five sixths of the quota, less a little."""
+    assert walk(FaultyService(2000, 0.1, failing=0.16)) >= 150

@@ -1,0 +1,117 @@
+"""The requests under way: as many as the quota needs, and few before a service that is slower than the quota."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from random import Random
+
+import pytest
+from slow_service import BusyService, DistantService, SlowService
+from virtual_time import run
+
+from trtc_records import CallRecordsClient, LocalRateLimiter
+from trtc_records._sending.in_flight import Gate
+
+
+def walk(service: SlowService) -> float:
+    """Walk over all pages of *service* and return the seconds that it took."""
+
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        started_at = loop.time()
+        client = CallRecordsClient(
+            sdk_app_id=1,
+            identifier="administrator",
+            user_sig="signature",
+            region="singapore",
+            transport=service,
+            limiter=LocalRateLimiter(),
+        )
+        async with client:
+            assert len([page.page async for page in client.iter_pages(page_size=2)]) == service.pages
+        return loop.time() - started_at
+
+    return run(main())
+
+
+@pytest.mark.parametrize("latency", [0.0, 0.1], ids=["near", "far"])
+@pytest.mark.parametrize("rate", [10, 20, 50, 100])
+def test_a_slow_service_is_asked_as_fast_as_it_answers(rate: int, latency: float) -> None:
+    """Against a service slower than the quota no request is sent twice, and it is busy all the time."""
+    service = BusyService(300, rate=rate, latency=latency)
+    seconds = walk(service)
+    assert service.requests <= 1.02 * service.pages
+    assert seconds <= 1.1 * service.pages / rate + 2 * latency
+    assert service.most_under_way <= 40
+
+
+@pytest.mark.parametrize(("rate", "workers"), [(20, 10), (50, 25), (100, 50)])
+def test_workers_that_each_take_half_a_second_are_all_kept_busy(rate: int, workers: int) -> None:
+    """A service that does several requests at once gets as many as it can do."""
+    service = BusyService(300, rate=rate, workers=workers)
+    assert walk(service) <= 1.1 * service.pages / rate + 1
+    assert service.requests <= 1.02 * service.pages
+
+
+def test_requests_that_time_out_behind_a_long_queue_are_sent_again_one_by_one() -> None:
+    """A service that is both far and slow shows that only when too many requests are under way: the walk goes on."""
+    service = BusyService(300, rate=10, workers=10)
+    walk(service)
+    assert service.requests <= 1.6 * service.pages
+
+
+@pytest.mark.parametrize(
+    ("draw", "late"),
+    [
+        (lambda random: 0.05 * random.uniform(1, 1.25), 0.1),
+        (lambda random: random.uniform(1, 1.25), 2.5),
+        (lambda random: 0.05 + (random.random() < 0.2), 2.5),
+        (lambda random: 0.05 + (random.random() < 0.5), 2.5),
+        (lambda random: 0.05 + 0.5 * (random.random() < 0.8), 2.0),
+        (lambda random: random.expovariate(1 / 0.2), 2.0),
+    ],
+    ids=["near", "a second away", "one in five late", "one in two late", "four in five late", "scattered"],
+)
+def test_latency_without_a_queue_leaves_the_quota_in_use(draw: Callable[[Random], float], late: float) -> None:
+    """However late single answers are, the walk takes no longer than the quota needs, and the time of an answer."""
+    service = DistantService(1600, draw)
+    assert walk(service) <= 1600 / 192 + 0.2 + late
+    assert service.requests == 1602
+
+
+def test_a_service_that_becomes_slower_is_no_queue() -> None:
+    """Where latency rises and does not fall with the number of requests under way, there are soon more of these."""
+    answers = iter(range(10_000))
+    service = DistantService(1600, lambda _: 0.02 if next(answers) < 400 else 0.4)
+    assert walk(service) <= 1600 / 192 + 2.5
+
+
+def test_the_gate_lets_in_first_come_first_served() -> None:
+    """No more than the limit are inside; those that were cancelled in line, or at the gate, take no place."""
+
+    async def main() -> None:
+        gate = Gate(2, rate=200, timeout=10)
+        entered: list[int] = []
+
+        async def enter(number: int) -> None:
+            await gate.enter()
+            entered.append(number)
+
+        tasks = [asyncio.create_task(enter(number)) for number in range(6)]
+        await asyncio.sleep(0)
+        assert entered == [0, 1]
+        tasks[3].cancel()
+        await asyncio.sleep(0)
+        gate.leave()
+        tasks[2].cancel()  # it was let in, and does not know yet
+        with suppress(asyncio.CancelledError):
+            await tasks[2]
+        await asyncio.sleep(0)
+        assert (entered, gate.inside) == ([0, 1, 4], 2)
+        gate.leave()
+        await asyncio.gather(tasks[4], tasks[5])
+        assert (entered, gate.inside) == ([0, 1, 4, 5], 2)
+
+    run(main())

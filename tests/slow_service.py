@@ -1,0 +1,73 @@
+"""Services that answer slowly, each for a reason of its own, as transports of httpx on a clock that jumps."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import json
+import random
+from collections.abc import Callable
+
+import httpx
+from records import envelope, raw_record
+
+PAGE_LENGTH = 2
+
+
+class SlowService(httpx.AsyncBaseTransport):
+    """A service of *pages* pages, which counts its requests."""
+
+    def __init__(self, pages: int) -> None:
+        self.pages = pages
+        self.requests = 0
+        self.most_under_way = 0
+        self._under_way = 0
+
+    async def wait(self) -> None:
+        """Wait as long as the next answer takes."""
+        raise NotImplementedError
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests += 1
+        self._under_way += 1
+        self.most_under_way = max(self.most_under_way, self._under_way)
+        body = json.loads(await request.aread())
+        try:
+            await self.wait()
+        finally:
+            self._under_way -= 1
+        number = body["Page"]
+        first = (number - 1) * PAGE_LENGTH
+        records = [raw_record(first + place) for place in range(PAGE_LENGTH)] if number <= self.pages else []
+        total = self.pages * PAGE_LENGTH
+        return httpx.Response(
+            200, json=envelope({"TotalNum": total, "Page": number if records else 0, "CallRecordList": records})
+        )
+
+
+class BusyService(SlowService):
+    """A service of some workers, which answer requests in order, those that were given up as well."""
+
+    def __init__(self, pages: int, *, rate: float, workers: int = 1, latency: float = 0.0) -> None:
+        super().__init__(pages)
+        self._seconds = workers / rate
+        self._free_at = [0.0] * workers
+        self._latency = latency
+
+    async def wait(self) -> None:
+        now = asyncio.get_running_loop().time()
+        done_at = max(now, heapq.heappop(self._free_at)) + self._seconds
+        heapq.heappush(self._free_at, done_at)
+        await asyncio.sleep(done_at - now + self._latency)
+
+
+class DistantService(SlowService):
+    """A service that answers as many requests at once as there are, each after a time that is drawn."""
+
+    def __init__(self, pages: int, draw: Callable[[random.Random], float]) -> None:
+        super().__init__(pages)
+        self._draw = draw
+        self._random = random.Random(1)
+
+    async def wait(self) -> None:
+        await asyncio.sleep(self._draw(self._random))

@@ -1,0 +1,159 @@
+"""The requests under way: a gate that lets in fewer while the service answers slowly because of them.
+
+Requests that a service cannot answer at once wait there in a queue. More of them then only make that queue longer,
+until the requests at its end time out. So the gate compares the time that responses take with the time that they take
+without a queue; where it is a multiple, fewer requests go in.
+
+A late answer now and then is no queue, and needs more requests under way rather than fewer. So a quarter of the
+responses decides, the fastest ones: behind a queue they are slow as well. And where fewer requests under way do not
+make the service faster, it has become slower by itself.
+
+State: the requests under way and those that wait in line. All that touches them is in this file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from typing import Final
+
+__all__ = ["Gate", "QueueWatch"]
+
+_ROUND: Final = 24
+"""Responses that are judged together: below 20, latencies that scatter look like queues."""
+_FAST: Final = _ROUND // 4
+_LONGEST_QUEUE: Final = (2.0, 0.05)
+"""Times the latency without a queue, and seconds: what responses may take. Shorter queues run dry between answers."""
+_ROOM: Final = 0.75  # share of the longest queue, below which more requests go in
+_RISE: Final = (2.0, 1.25)  # times the limit, before a queue was seen and after
+_BASE_GAIN: Final = 0.25
+_LEAST: Final = 2
+_FIRST: Final = 32
+_PATIENCE: Final = 0.3  # share of the time-out that the requests under way may take altogether
+
+
+class QueueWatch:
+    """The most requests under way that do not queue at the service.
+
+    Args:
+        rate: The requests per second that it should answer, if it can.
+        timeout: Seconds after which a request is given up.
+    """
+
+    def __init__(self, rate: float, timeout: float) -> None:
+        self.limit: float = _FIRST
+        self._rate = rate
+        self._patience = timeout * _PATIENCE
+        self._base: float | None = None
+        self._since = -math.inf
+        self._latencies: list[float] = []
+        self._began_at = 0.0
+        self._depths = 0
+        self._rise = _RISE[0]
+        self._before: tuple[float, float, float] | None = None
+
+    def add(self, latency: float, *, depth: int, sent_at: float, now: float) -> None:
+        """Take one more response into account.
+
+        Args:
+            latency: Seconds from the request to the response.
+            depth: The requests that were under way when it was sent.
+            sent_at: The time when it was sent.
+            now: The time.
+        """
+        if sent_at < self._since:
+            return
+        if self._base is None:
+            self._base = latency
+            self.limit = max(self.limit, self._rate * latency)
+        if not self._latencies:
+            self._began_at = now
+        self._latencies.append(latency)
+        self._depths += depth
+        if len(self._latencies) == _ROUND:
+            rate = (_ROUND - 1) / max(now - self._began_at, 1e-3)
+            self._judge(sorted(self._latencies)[_FAST - 1], self._depths / _ROUND, rate, now)
+            self._latencies.clear()
+            self._depths = 0
+
+    def _judge(self, latency: float, depth: float, rate: float, now: float) -> None:
+        """Set the limit by a round's latency, requests under way and responses per second."""
+        assert self._base is not None
+        factor, slack = _LONGEST_QUEUE
+        longest = factor * self._base + slack
+        if latency <= longest:
+            self._base += _BASE_GAIN * min(latency - self._base, 0.0)
+            self._before = None
+            if latency < _ROOM * longest and depth > _ROOM * self.limit:
+                most = max(rate * self._patience, self.limit)
+                self._set_limit(min(self.limit * self._rise + 1, most), now)
+            return
+        if self._before is not None and latency < self._patience:
+            latency_before, depth_before, limit_before = self._before
+            if latency > latency_before * math.sqrt(min(depth / depth_before, 1.0)):
+                self._base = latency
+                self._before = None
+                self._rise = _RISE[0]
+                self._set_limit(limit_before, now)
+                return
+        self._before = latency, depth, self.limit
+        self._rise = _RISE[1]
+        self._set_limit(max(rate * longest, _LEAST), now)
+
+    def _set_limit(self, limit: float, now: float) -> None:
+        self.limit = limit
+        self._since = now
+
+
+class Gate:
+    """A gate that each request enters before it takes a permit, and leaves with its response; first come first served.
+
+    Args:
+        most: The most requests under way at once.
+        rate: The requests per second that the service should answer, if it can.
+        timeout: Seconds after which a request is given up.
+    """
+
+    def __init__(self, most: int, *, rate: float, timeout: float) -> None:
+        self._most = most
+        self._watch = QueueWatch(rate, timeout)
+        self._line: deque[asyncio.Future[None]] = deque()
+        self.inside = 0
+        """The requests under way."""
+
+    @property
+    def limit(self) -> int:
+        """Return how many requests may be under way now."""
+        return int(min(self._most, self._watch.limit))
+
+    async def enter(self) -> None:
+        """Wait until one more request may be under way."""
+        if not self._line and self.inside < self.limit:
+            self.inside += 1
+            return
+        place = asyncio.get_running_loop().create_future()
+        self._line.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.cancelled():
+                self._line.remove(place)
+            else:  # it was let in at the same moment
+                self.leave()
+            raise
+
+    def leave(self) -> None:
+        """Let the next one in."""
+        self.inside -= 1
+        self._let_in()
+
+    def note(self, latency: float, *, depth: int, sent_at: float, now: float) -> None:
+        """Take a response into account; see :meth:`QueueWatch.add`."""
+        self._watch.add(latency, depth=depth, sent_at=sent_at, now=now)
+        self._let_in()
+
+    def _let_in(self) -> None:
+        while self._line and self.inside < self.limit:
+            self.inside += 1
+            self._line.popleft().set_result(None)
