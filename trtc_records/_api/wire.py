@@ -1,14 +1,14 @@
 """The conversion between a call record and the JSON of a service, by a cattrs converter of our own.
 
 The first conversion runs without cattrs' detailed validation. Only a record that fails is converted again
-with it, to find the path of the bad value. The records of a page have few sets of field names: the fields that are
-left out or unknown are found out once for each set.
+with it, to find the path of the bad value. The records of a page are read field by field where that gives the same.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Final
@@ -17,6 +17,17 @@ import attrs
 from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn_from_attrs, make_dict_unstructure_fn, override
 
+from trtc_records._api.columns import (
+    Column,
+    as_it_is,
+    fill_records,
+    to_members,
+    to_optional_text,
+    to_optional_times,
+    to_times,
+    to_tuples,
+)
+from trtc_records._api.extra import TOO_DEEP, is_too_deep, read_extras
 from trtc_records._api.models import CallRecord, CallResult, CallType, InvalidRecord, MediaType, RoomIdType
 from trtc_records._api.times import since_epoch
 from trtc_records._errors import ResponseDecodeError
@@ -32,10 +43,6 @@ __all__ = [
     "record_to_json",
 ]
 
-_DEEPEST: Final = 100
-"""Levels of an unknown field: Python's own limit is some 1,000 calls."""
-_CONTAINERS: Final = frozenset({dict, list})
-_TOO_DEEP: Final = f"nested more than {_DEEPEST} levels deep"
 _LATEST: Final = 253_402_300_799  # the last second of the year 9999
 _OUT_OF_RANGE: Final = "expected Unix seconds within the years 1970 to 9999; are these milliseconds?"
 _SECOND: Final = timedelta(seconds=1)
@@ -46,9 +53,13 @@ _OPTIONAL: Final = ("callees", "accept_time", "end_time", "room_id", "room_id_ty
 _UNSET_START: Final = "StartTime"
 """The key under which ``extra`` keeps the start of a call that the service did not set."""
 
-Read = Callable[[Any, Any], object]
-"""A hook that reads a value of the JSON; its second argument is the type, which it knows without it."""
-_Shapes = dict[tuple[str, ...], tuple[dict[str, Any], list[str]]]
+Read = Callable[..., object]
+"""A hook that reads a value of the JSON; its second argument, if any, is the type, which it knows without it."""
+Common = tuple[frozenset[type], Callable[[list[Any]], Iterable[Any]]]
+"""The common types of a field's values, and the function that reads many of these."""
+
+
+_NOTHING_COMMON: Final[Common] = (frozenset(), as_it_is)
 
 
 class RecordForm:
@@ -57,9 +68,11 @@ class RecordForm:
     Args:
         fields: For each attribute of a :class:`CallRecord` that the service has a field for: the field's name, and the
             hook that reads its value.
+        common: For some of these attributes: how the values of common types are read together; by default each value is
+            read by its hook.
     """
 
-    def __init__(self, fields: Mapping[str, tuple[str, Read]]) -> None:
+    def __init__(self, fields: Mapping[str, tuple[str, Read]], common: Mapping[str, Common] | None = None) -> None:
         self._fields = fields
         names = {attribute: name for attribute, (name, _) in fields.items()}
         self.field_names = frozenset(names.values())
@@ -68,6 +81,10 @@ class RecordForm:
         """The names of the times, the start first."""
         self._start_time, *self._other_times = self.time_names
         self._left_out = dict.fromkeys(names[attribute] for attribute in _OPTIONAL if attribute in names)
+        self._columns = {
+            attribute: Column(name, name in self._left_out, read, *(common or {}).get(attribute, _NOTHING_COMMON))
+            for attribute, (name, read) in fields.items()
+        }
         self._structure = _make_hook(fields, detailed=False)
         self._structure_detailed = _make_hook(fields, detailed=True)
 
@@ -81,7 +98,7 @@ class RecordForm:
             raise ResponseDecodeError("expected an object", path, raw, request_id)
         start = self._find_start(raw)
         try:
-            record = self._read(raw if start is None else {**raw, self._start_time: start}, {})
+            record = self._read(raw if start is None else {**raw, self._start_time: start})
         except Exception:  # noqa: BLE001 - the second conversion finds the reason
             steps, reason = self._locate(raw, start)
         else:
@@ -102,46 +119,40 @@ class RecordForm:
         Raises:
             ResponseDecodeError: One is not a call record, and *keep_invalid* is not set.
         """
+        with suppress(Exception):  # one by one, those that can be read are, and the reason is found for the others
+            return fill_records([*self._take_columns(raws), read_extras(raws, self.field_names)]), ()
         records: list[CallRecord] = []
         invalid: list[InvalidRecord] = []
-        shapes: _Shapes = {}
-        for raw in raws:
+        for index, raw in enumerate(raws):
             try:
-                record = self._read(raw, shapes)
-            except Exception:  # noqa: BLE001 - the second reading finds the reason
-                try:
-                    place = f"{path}[{len(records) + len(invalid)}]"
-                    record = self.read(raw, path=place, request_id=request_id)
-                except ResponseDecodeError as error:
-                    if not keep_invalid:
-                        raise
-                    invalid.append(InvalidRecord(raw, error))
-                    continue
-            records.append(record)
+                records.append(self.read(raw, path=f"{path}[{index}]", request_id=request_id))
+            except ResponseDecodeError as error:
+                if not keep_invalid:
+                    raise
+                invalid.append(InvalidRecord(raw, error))
         return tuple(records), tuple(invalid)
 
-    def _read(self, raw: dict[str, Any], shapes: _Shapes) -> CallRecord:
-        """Read a record whose start is set.
+    def _take_columns(self, raws: list[Any]) -> Iterator[list[Any]]:
+        """Yield the values of each attribute but ``extra``, for all records of a page.
 
-        Args:
-            raw: The record.
-            shapes: By the names of a record's fields: those left out, with their defaults, and the unknown ones.
+        Raises:
+            Exception: One of them is missing, or cannot be read.
+        """
+        for attribute in attrs.fields(CallRecord):
+            if attribute.name in self._columns:
+                yield self._columns[attribute.name].take(raws)
+            elif attribute.name != "extra":
+                yield [attribute.default] * len(raws)
+
+    def _read(self, raw: dict[str, Any]) -> CallRecord:
+        """Read a record whose start is set.
 
         Raises:
             Exception: It is not a call record.
         """
-        names = tuple(raw)
-        shape = shapes.get(names)
-        if shape is None:
-            left_out = {name: default for name, default in self._left_out.items() if name not in raw}
-            shape = shapes[names] = left_out, [name for name in names if name not in self.field_names]
-        left_out, unknown = shape
-        record: CallRecord = self._structure(raw | left_out if left_out else raw, CallRecord)
-        extra = record.extra
-        for name in unknown:
-            extra[name] = value = raw[name]
-            if type(value) in _CONTAINERS and _is_deep(value):
-                raise ValueError(_TOO_DEEP)
+        (extra,) = read_extras([raw], self.field_names)
+        record: CallRecord = self._structure(self._left_out | raw, CallRecord)
+        record.extra.update(extra)
         return record
 
     def _find_start(self, raw: dict[str, Any]) -> object:
@@ -162,8 +173,8 @@ class RecordForm:
                     steps.append(cause.index)
                 return steps, "is missing" if isinstance(cause, KeyError) else str(cause)
         for name, value in raw.items():
-            if name not in self.field_names and type(value) in _CONTAINERS and _is_deep(value):
-                return [name], _TOO_DEEP
+            if name not in self.field_names and is_too_deep(value):
+                return [name], TOO_DEEP
         return [], "cannot be read as a call record"
 
 
@@ -184,20 +195,6 @@ def _is_unset(value: object) -> bool:
         return value is None or read_integer(value) <= 0
     except ValueError:
         return False
-
-
-def _is_deep(container: dict[str, Any] | list[Any]) -> bool:
-    """Tell whether *container* is nested so deeply that code which follows its levels by calls may fail."""
-    level = [container]
-    for _ in range(_DEEPEST):
-        inside: list[Any] = []
-        for each in level:
-            values = each.values() if type(each) is dict else each
-            inside += [value for value in values if type(value) in _CONTAINERS]
-        if not inside:
-            return False
-        level = inside
-    return True
 
 
 def read_integer(value: object) -> int:
@@ -269,7 +266,7 @@ def _keep_unknown(known: type[Enum], *kinds: type) -> Read:
     members: dict[object, object] = {member.value: member for member in known}
     expectation = f"expected {' or '.join(_KIND_NAMES[kind] for kind in kinds)}"
 
-    def read(value: object, _: object) -> object:
+    def read(value: object, _: object = None) -> object:
         if type(value) in kinds:
             return members.get(value, value)
         raise ValueError(expectation)
@@ -311,7 +308,20 @@ FIELDS: Final[dict[str, tuple[str, Read]]] = {
     "room_id_type": ("RoomIdType", read_room_id_type),
 }
 """The fields of a record, as the service for today's calls names them."""
-RECORD_FORM: Final = RecordForm(FIELDS)
+_COMMON: Final[dict[str, Common]] = {
+    "call_id": (frozenset({str}), as_it_is),
+    "caller": (frozenset({str}), as_it_is),
+    "callees": (frozenset({list}), to_tuples),
+    "media_type": (frozenset({str}), to_members(MediaType)),
+    "call_type": (frozenset({str}), to_members(CallType)),
+    "call_result": (frozenset({str, int}), to_members(CallResult)),
+    "start_time": (frozenset({int}), to_times),
+    "accept_time": (frozenset({int, type(None)}), to_optional_times),
+    "end_time": (frozenset({int, type(None)}), to_optional_times),
+    "room_id": (frozenset({str, type(None)}), to_optional_text),
+    "room_id_type": (frozenset({int}), to_members(RoomIdType)),
+}
+RECORD_FORM: Final = RecordForm(FIELDS, _COMMON)
 """Their form: that of :func:`record_from_json`."""
 
 _WRITERS: Final[dict[str, Callable[[Any], object]]] = {
