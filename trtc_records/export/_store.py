@@ -239,6 +239,8 @@ def open_store(argument: str, place: PurePath | str) -> Store:
         ImportError: The URL needs a package that is not installed; the message names it.
     """
     text = str(place)
+    if not text:
+        raise ConfigurationError(f"{argument}='': pass a path, or a URL such as {_EXAMPLE}")
     before, separator, address = text.partition("://")
     if "@" in address.partition("/")[0]:
         # The value is left out, as it may hold a password.
