@@ -39,6 +39,7 @@ from trtc_records.cli._output import configure_output, fit_encoding, note
 from trtc_records.cli._progress import show_progress
 from trtc_records.cli._rejects import Rejects, describe_rejects
 from trtc_records.cli._source import Selection, choose_client
+from trtc_records.cli._times import show_time
 from trtc_records.export import replace_file
 from trtc_records.summary import ReportScope, Summary
 
@@ -121,6 +122,8 @@ def summary(
         raise CommandError("--compare 0 leaves no time between the windows", "write 1d or 7d")
     opened = None if source is None else RecordInput.open(source)
     expires = opened is None
+    if opened is not None and until is None and (since is not None or compare is not None):
+        until = _find_end(opened, since)
     if compare is not None and since is None:
         since = go_back(until or datetime.now(UTC), compare - timedelta(seconds=1))  # both ends belong to the window
     windows = [make_window(since, until, expires=expires)]
@@ -146,6 +149,21 @@ def summary(
                 page.close()
             note(f"Wrote {html}")
         return code
+
+
+def _find_end(source: RecordInput, since: datetime | None) -> datetime | None:
+    """Return the end of a window that ends now: the time up to which an archive was read; ``None`` for a file.
+
+    Raises:
+        CommandError: The archive ends before the window starts.
+    """
+    end = source.end
+    if end is not None and since is not None and since >= end:
+        raise CommandError(
+            f"--since {show_time(since)} is not before {show_time(end)}, when the archive was last read",
+            "bring it up to date by trtc-records archive, or write an earlier --since",
+        )
+    return end
 
 
 def _walk(parts: Sequence[_Part], service: Service | None, *, sandbox: bool) -> ExitCode:
