@@ -34,11 +34,11 @@ class CsvWriter(RecordWriter):
             file, which is flushed and left open.
         compress: Whether to compress with gzip; no by default.
         for_spreadsheets: Whether a spreadsheet is to show each value as it is; no by default. A text that it would
-            compute as a formula, or convert to a number, a date or a truth value, then begins with an apostrophe. Times
-            are such as Excel reads (``2026-11-24 13:45:00``, in UTC, as the names of their columns say). A cell of more
-            than 32,767 characters is cut, and ends in ``… [cut: 40,000 characters]``; a :class:`CallRecordsWarning` has
-            the number of such cells. Every value is in quotes, and a byte order mark is at the start, without which
-            Excel does not recognize UTF-8.
+            compute as a formula, or convert to a number, a date, an amount of money or a truth value, then begins with
+            an apostrophe. Times are such as Excel reads (``2026-11-24 13:45:00``, in UTC, as the names of their columns
+            say). A cell of more than 32,767 characters is cut, and ends in ``… [cut: 40,000 characters]``; a
+            :class:`CallRecordsWarning` has the number of such cells. Every value is in quotes, and a byte order mark is
+            at the start, without which Excel does not recognize UTF-8.
     """
 
     def __init__(
