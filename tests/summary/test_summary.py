@@ -301,6 +301,16 @@ def test_whole_seconds_are_exact() -> None:
     assert histogram.quantile(0.5) == median_low(seconds)
 
 
+def test_equal_durations_above_a_day_are_exact() -> None:
+    """The median of one call of days is its length; of more, it lies between the shortest and the longest."""
+    histogram = DurationHistogram()
+    for _ in range(3):
+        histogram.add(153_753)
+    assert histogram.quantile(0.5) == histogram.quantile(0.95) == 153_753
+    histogram.add(153_760)
+    assert 153_753 <= histogram.quantile(0.5) <= 153_760
+
+
 def test_memory_of_a_histogram_is_bounded() -> None:
     """A count for every second of a day and for every bucket above takes less than a megabyte."""
     histogram = DurationHistogram()
