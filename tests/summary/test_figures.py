@@ -112,6 +112,18 @@ def test_all_forms_show_the_same_comparison(width: int) -> None:
     }
 
 
+def test_lower_bound_is_shown_as_one() -> None:
+    """With more callers than are counted exactly, text and page say so, and no change of them is made up."""
+    few = sum_up(call(caller="a"))
+    many = sum_up(*[call(number, caller=f"caller {number}") for number in range(2_001)])
+    for now, before, shown in ((many, few, ["2,001+", "1", "n/a"]), (few, many, ["1", "2,001+", "n/a"])):
+        assert read_page(now.to_html(before=before))["callers"] == shown
+        assert read_text(now.to_text(before=before))["callers"] == f"{shown[0]} (before {shown[1]})"
+        compared = now.to_dict(before=before)["comparison"]["figures"]["callers"]
+        assert (compared["change"], compared["change_share"]) == (None, None)
+    assert read_text(few.to_text(before=few))["callers"] == "1 (before 1, no change)"
+
+
 def test_comparison_with_nothing_has_no_percent() -> None:
     """Where the earlier window has no call, counts change by a number, and medians not at all."""
     page = read_page(make_summary().to_html(before=Summary()))

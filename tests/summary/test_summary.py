@@ -236,6 +236,15 @@ def test_lines_go_on_behind_their_labels() -> None:
     assert lines[place + 1] == "                        (66.7%), group 1"
 
 
+def test_long_path_is_whole() -> None:
+    """A path that is longer than a line is broken, not cut: the report says what it is about."""
+    path = f"/archives/{'calls-of-a-customer/' * 9}漢字\x1b[2J.parquet"
+    lines = sum_up(call(), scope=ReportScope(source=f"file {path}")).to_text(width=60).splitlines()
+    start = lines.index("source                  file")
+    end = next(number for number, line in enumerate(lines) if line.startswith("window"))
+    assert "".join(line[24:] for line in lines[start + 1 : end]) == path.replace("\x1b", "\ufffd")
+
+
 def test_kind_and_media_are_safe_for_a_terminal() -> None:
     """A value that Tencent adds later can neither move the cursor nor break a line, and is cut."""
     text = sum_up(call(call_type="\x1b[31mEvil\nanswered 0", media_type="m" * 300)).to_text()

@@ -91,14 +91,13 @@ def _compare(result: SummaryResult, before: SummaryResult) -> dict[str, Any]:
     """Return the state of the earlier report, and each figure now, before, and its change."""
     figures: dict[str, Any] = {}
     for figure in FIGURES:
-        now, then = figure.read(result), figure.read(before)
-        number, earlier = to_number(now), to_number(then)
-        change = None if number is None or earlier is None else number - earlier
+        pair = figure.read_pair(result, before)
+        change = None if pair is None else pair[0] - pair[1]
         figures[figure.path] = {
-            "now": _round(now),
-            "before": _round(then),
+            "now": _round(figure.read(result)),
+            "before": _round(figure.read(before)),
             "change": _round(change),
-            "change_share": _round(change / earlier) if change is not None and earlier else None,
+            "change_share": None if pair is None or not pair[1] else _round((pair[0] - pair[1]) / pair[1]),
         }
     return {"report": _make_scope(before.scope), **_make_state(before), "figures": figures}
 
