@@ -421,6 +421,27 @@ def test_record_that_cannot_be_read_makes_the_report_incomplete(run: Run) -> Non
     assert "2 records could not be read and are left out" in result["missing"]
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_filters_do_not_depend_on_the_service(run: Run, known: bool) -> None:
+    """A service that ignores a filter changes no figure; values that only it understands are left to it."""
+    names: list[object] = ["NotAnswer", "NormalEnd"] if known else [4, 1]
+    kinds = ["SingleCall", "MultiCall"] if known else ["Two", "Many"]
+    start = int(ago(hours=1).timestamp())
+    records = [
+        {**raw_record(number), "StartTime": start, "CallResult": names[number % 2], "CallType": kinds[number // 2 % 2]}
+        for number in range(8)
+    ]
+    with scripted_service(lambda body: page_answer(records if body["Page"] == 1 else [], body["Page"] % 2, 8)) as there:
+        counts = []
+        for filters in ([], ["--result", "NotAnswer"], ["--type", "MultiCall"]):
+            done = run("summary", "--json", *filters, **there)
+            assert done.returncode == 0, done.stderr
+            counts.append(json.loads(done.stdout)["calls"])
+        exported = run("export", "--result", "NotAnswer", "--type", "MultiCall", **there)
+    assert counts == ([8, 4, 4] if known else [8, 8, 8])
+    assert len(exported.stdout.splitlines()) == (2 if known else 8)
+
+
 def test_report_says_what_it_is(run: Run, sandbox: Sandbox) -> None:
     """App, host, window, filters and time of making stand in text, JSON and page, and no credential does."""
     arguments = ("--since", "2d", "--result", "NotAnswer", "--zone", "Asia/Singapore", "--html", "r.html")

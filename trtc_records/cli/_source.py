@@ -63,14 +63,29 @@ class Selection:
                 yield page
 
     def keep(self, record: CallRecord) -> bool:
-        """Return whether the call started in the window; one that ends now has no end here."""
-        since, until = self.window.since, self.window.until
-        start = record.start_time
-        return (since is None or start >= since) and (self.window.ends_now or start <= until)
+        """Return whether a call of the service started in the window, and no filter excludes it.
+
+        The service applies the filters, which Tencent documents by a sample only, so they are applied here again. A
+        value that this version does not know, such as a number, is left to the service.
+        """
+        return (
+            self._holds(record.start_time)
+            and (self.result in {None, record.call_result} or not isinstance(record.call_result, CallResult))
+            and (self.call_type in {None, record.call_type} or not isinstance(record.call_type, CallType))
+        )
 
     def matches(self, record: CallRecord) -> bool:
-        """Return whether a call meets the filters, where no service applies them."""
-        return self.result in {None, record.call_result} and self.call_type in {None, record.call_type}
+        """Return whether a call of a file started in the window and meets the filters."""
+        return (
+            self._holds(record.start_time)
+            and self.result in {None, record.call_result}
+            and self.call_type in {None, record.call_type}
+        )
+
+    def _holds(self, start: datetime) -> bool:
+        """Return whether *start* lies in the window; one that ends now has no end here."""
+        since, until = self.window.since, self.window.until
+        return (since is None or start >= since) and (self.window.ends_now or start <= until)
 
 
 def make_client(service: Service | None, **arguments: Any) -> CallRecordsClient:

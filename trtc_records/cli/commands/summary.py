@@ -220,7 +220,7 @@ def _read(source: RecordInput, parts: Sequence[_Part]) -> ExitCode:
             code = ExitCode.INCOMPLETE
     for record in source.read([part.selection.window for part in parts]):
         for part in parts:
-            if part.selection.keep(record) and part.selection.matches(record):
+            if part.selection.matches(record):
                 part.summary.add(record)
     return code
 
