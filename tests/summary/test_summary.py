@@ -252,6 +252,14 @@ def test_kind_and_media_are_safe_for_a_terminal() -> None:
     assert f"{'media':<24}{'m' * 23}… 1 (100%)\n" in text
 
 
+def test_empty_id_has_a_name() -> None:
+    """An empty user id, or an empty result, is no empty row of a chart."""
+    summary = sum_up(call(caller="", call_result=""))
+    assert [line[:11] for line in summary.to_text().splitlines()].count("  (empty)  ") == 2
+    assert summary.to_html().count('<th scope="row">(empty)</th>') == 2
+    assert summary.to_dict()["top_callers"] == [{"user_id": "", "calls": 1}]
+
+
 def test_text_is_safe_for_a_terminal() -> None:
     """A user id cannot move the cursor, break a line, or push the bars about."""
     text = sum_up(call(caller="\x1b[2J\nx\ud800"), call(caller="漢" * 40), call(caller="e\u0301")).to_text()

@@ -16,6 +16,7 @@ from trtc_records.summary._scope import ReportScope
 __all__ = [
     "NOT_KNOWN",
     "NO_CALLS",
+    "NO_NAME",
     "WEEKDAYS",
     "group_days",
     "list_missing",
@@ -40,6 +41,9 @@ NO_CALLS: Final = (
 NOT_KNOWN: Final = "n/a"
 """The text of a figure that cannot be known."""
 
+NO_NAME: Final = "(empty)"
+"""The text of an empty user id, or of an empty value of Tencent's."""
+
 WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 _MOST_DAYS: Final = 31
@@ -62,7 +66,7 @@ _NAMES: Final[Mapping[str, str]] = {
 
 def name_value(value: str) -> str:
     """Return a value of Tencent's in plain words; a value that this version does not know stays unchanged."""
-    return _NAMES.get(value, value)
+    return _NAMES.get(value, value) or NO_NAME
 
 
 def show_length(length: timedelta | None) -> str:

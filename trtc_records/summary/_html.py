@@ -9,6 +9,7 @@ from typing import Final
 
 from trtc_records.summary._figures import FIGURES
 from trtc_records.summary._format import (
+    NO_NAME,
     WEEKDAYS,
     group_days,
     list_missing,
@@ -110,7 +111,7 @@ def _make_charts(result: SummaryResult) -> Iterator[str]:
     yield _make_section("Talk time of answered calls", _make_spread(result.talk_time))
     yield _make_section("Ring time of all calls", _make_spread(result.ring_time))
     yield "</div>"
-    callers = [(caller.user_id, caller.calls) for caller in result.top_callers]
+    callers = [(caller.user_id or NO_NAME, caller.calls) for caller in result.top_callers]
     more = "+" if result.callers_error else ""
     yield _make_section(f"Top callers, of {result.callers:,}{more}", _make_bars(callers, result.calls))
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from trtc_records.summary._figures import FIGURES
 from trtc_records.summary._format import (
+    NO_NAME,
     NOT_KNOWN,
     group_days,
     list_missing,
@@ -93,7 +94,9 @@ def _make_details(result: SummaryResult, width: int) -> Iterator[str]:
     yield from _make_bars(hours, result.calls, width, more=erlangs)
     yield ""
     yield f"Top callers, of {result.callers:,}{'+' if result.callers_error else ''}"
-    yield from _make_bars([(caller.user_id, caller.calls) for caller in result.top_callers], result.calls, width)
+    yield from _make_bars(
+        [(caller.user_id or NO_NAME, caller.calls) for caller in result.top_callers], result.calls, width
+    )
     yield ""
     for note in make_notes(result):
         yield from _wrap(note, width)
