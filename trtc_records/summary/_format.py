@@ -168,7 +168,7 @@ def make_scope_rows(result: SummaryResult, before: SummaryResult | None) -> Iter
         yield "window", _show_window(scope, result)
         yield "filters", ", ".join(f"{name} {value}" for name, value in scope.filters.items()) or "none"
     if before is not None and before.scope is not None:
-        yield "compared with", _show_window(before.scope, result)
+        yield "compared with", _show_window(before.scope, before)
     if scope is not None:
         made_at = scope.made_at.astimezone(UTC)
         yield "made", f"{made_at:%Y-%m-%d %H:%M:%S} UTC by trtc-records {__version__}"

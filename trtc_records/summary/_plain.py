@@ -73,11 +73,11 @@ def _make_scope(scope: ReportScope | None) -> dict[str, Any] | None:
     return {
         "source": _clean(scope.source),
         "sdk_app_id": scope.sdk_app_id,
-        "region": scope.region,
-        "host": scope.host,
+        "region": scope.region and _clean(scope.region),
+        "host": scope.host and _clean(scope.host),
         "since": scope.since and scope.since.isoformat(timespec="seconds"),
         "until": scope.until and scope.until.isoformat(timespec="seconds"),
-        "filters": {name: _clean(value) for name, value in scope.filters.items()},
+        "filters": {_clean(name): _clean(value) for name, value in scope.filters.items()},
         "made_at": scope.made_at.isoformat(timespec="seconds"),
         "version": __version__,
     }
