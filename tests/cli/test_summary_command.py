@@ -17,7 +17,7 @@ from scripted_service import scripted_service
 from summed import call_at
 
 from trtc_records import CallRecord, CallResult, CallType
-from trtc_records.export import make_writer
+from trtc_records.export import make_writer, read_records
 from trtc_records.sandbox import Behaviour, Drift, Sandbox
 
 NO_ACCOUNT = dict.fromkeys(
@@ -419,6 +419,22 @@ def test_record_that_cannot_be_read_makes_the_report_incomplete(run: Run) -> Non
         result = json.loads(run("summary", "--json", **there).stdout)
     assert (result["calls"], result["complete"]) == (1, False)
     assert "2 records could not be read and are left out" in result["missing"]
+
+
+@pytest.mark.parametrize("source", ["calls.jsonl", "calls"])
+def test_page_does_not_replace_its_input(run: Run, tmp_path: Path, source: str) -> None:
+    """A page in the place of the records that it is about is refused, also by another name."""
+    records = [call_at(ago(days=1), talk=60)]
+    (tmp_path / "calls").mkdir()
+    for name in ("calls.jsonl", "calls/calls.jsonl"):
+        write(tmp_path / name, records)
+    path = "calls/../calls.jsonl" if source == "calls.jsonl" else "calls/calls.jsonl"
+    done = run("summary", "-i", source, "--html", path, **NO_ACCOUNT)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"--html {path} is a file of --input" in done.stderr
+    assert list(read_records(tmp_path / path)) == records
+    (tmp_path / "report.html").touch()
+    assert run("summary", "-i", "calls.jsonl", "--html", "report.html", **NO_ACCOUNT).returncode == 0
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
 import attrs
@@ -68,6 +69,13 @@ class RecordInput:
     def end(self) -> datetime | None:
         """Return the time up to which an archive has calls; ``None`` for a file, which does not tell it."""
         return _find_end(self.manifests[-1]) if self.manifests else None
+
+    def holds(self, path: Path) -> bool:
+        """Return whether *path* is the file itself, or one of an archive's files of records."""
+        if not isinstance(self.store, LocalStore) or not path.exists():
+            return False
+        names = [""] if self.store.is_file() else list_data_files(self.store)
+        return any(self.store.locate(name).samefile(path) for name in names)
 
     def describe(self) -> str:
         """Return its kind and its place."""

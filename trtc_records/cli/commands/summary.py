@@ -121,6 +121,8 @@ def summary(
     if compare == timedelta():
         raise CommandError("--compare 0 leaves no time between the windows", "write 1d or 7d")
     opened = None if source is None else RecordInput.open(source)
+    if opened is not None and html is not None and opened.holds(html):
+        raise CommandError(f"--html {html} is a file of --input, which it would replace", "choose another --html")
     expires = opened is None
     if opened is not None and until is None and (since is not None or compare is not None):
         until = _find_end(opened, since)
