@@ -46,6 +46,7 @@ _LONGEST_WORDS: Final = 60
 _BETWEEN_WORDS: Final = re.compile(r"[\d\s,:/'-]+")
 _DIGIT: Final = re.compile(r"\d")
 _NOON: Final = frozenset({"a", "p", "am", "pm"})
+"""Marks of times before and after noon."""
 _DATE_OR_TIME: Final = re.compile(
     r"(?:[mtshr]|明治|大正|昭和|平成|令和)\d{1,2}[./年-]\d{1,2}[./月-]\d{1,2}日?"  # the year of an emperor: H30.4.1
     r"|[^\W\d_]{1,2}\s*\d{1,2}(?::\d\d){1,2}",  # half of the day, then the time: 下午3:00
@@ -115,7 +116,7 @@ def _is_converted(text: str) -> bool:
 
 
 def _has_month(text: str) -> bool:
-    """Return whether *text* names a month, beside no other word or, between spaces, one, such as a weekday."""
+    """Return whether *text* names a month and, where it has spaces, at most one other word, such as a weekday."""
     words = [word.strip(".") for word in _BETWEEN_WORDS.split(text.casefold())]
     others = [word for word in words if word and word not in MONTHS and word not in _NOON]
     most = 1 if " " in text else 0
