@@ -29,6 +29,7 @@ from trtc_records.cli._options import (
     Since,
     Type,
     Until,
+    Window,
     go_back,
     make_earlier_window,
     make_window,
@@ -123,14 +124,7 @@ def summary(
     opened = None if source is None else RecordInput.open(source)
     if opened is not None and html is not None and opened.holds(html):
         raise CommandError(f"--html {html} is a file of --input, which it would replace", "choose another --html")
-    expires = opened is None
-    if opened is not None and until is None and (since is not None or compare is not None):
-        until = _find_end(opened, since)
-    if compare is not None and since is None:
-        since = go_back(until or datetime.now(UTC), compare - timedelta(seconds=1))  # both ends belong to the window
-    windows = [make_window(since, until, expires=expires)]
-    if compare is not None:
-        windows.append(make_earlier_window(windows[0], compare, expires=expires))
+    windows = _make_windows(opened, since, until, compare)
     parts = [_Part(Selection(window, result, call_type, page_size), Summary(zone=zone, top=top)) for window in windows]
     with ExitStack() as page:
         file = None
@@ -151,6 +145,25 @@ def summary(
                 page.close()
             note(f"Wrote {html}")
         return code
+
+
+def _make_windows(
+    source: RecordInput | None, since: datetime | None, until: datetime | None, compare: timedelta | None
+) -> list[Window]:
+    """Return the window of the report, and that which it is compared with.
+
+    Raises:
+        CommandError: A window cannot contain a record.
+    """
+    expires = source is None
+    if source is not None and until is None and (since is not None or compare is not None):
+        until = _find_end(source, since)
+    if compare is None:
+        return [make_window(since, until, expires=expires)]
+    if since is None:
+        since = go_back(until or datetime.now(UTC), compare - timedelta(seconds=1))  # both ends belong to the window
+    window = make_window(since, until, expires=expires)
+    return [window, make_earlier_window(window, compare, expires=expires)]
 
 
 def _find_end(source: RecordInput, since: datetime | None) -> datetime | None:
