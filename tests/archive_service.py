@@ -12,6 +12,7 @@ import attrs
 from exported import make_record
 
 from trtc_records import CallRecord, CallRecordPage, CallRecordsClient, CallRecordsError, ResponseDecodeError
+from trtc_records import Service as KeepingService
 from trtc_records._walking.incomplete import IncompleteWalk
 from trtc_records.archive import ArchiveReport, archive_call_records
 
@@ -44,6 +45,7 @@ class Service:
     windows: list[tuple[int | None, datetime | None]] = attrs.field(factory=list)
     """The windows that were asked for."""
     sdk_app_id: int = 1
+    service: KeepingService = KeepingService.CURRENT
 
     @property
     def service_time(self) -> float:

@@ -7,9 +7,12 @@ import heapq
 import json
 import random
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 from records import envelope, raw_record
+
+from trtc_records import CallRecordsClient, LocalRateLimiter
 
 PAGE_LENGTH = 2
 
@@ -43,6 +46,22 @@ class SlowService(httpx.AsyncBaseTransport):
         return httpx.Response(
             200, json=envelope({"TotalNum": total, "Page": number if records else 0, "CallRecordList": records})
         )
+
+
+async def read_all(service: SlowService, **arguments: Any) -> None:
+    """Walk over all pages of *service* by a client with a limiter of its own."""
+    client = CallRecordsClient(
+        sdk_app_id=1,
+        identifier="administrator",
+        user_sig="signature",
+        region="singapore",
+        transport=service,
+        limiter=LocalRateLimiter(),
+        **arguments,
+    )
+    async with client:
+        pages = [page.page async for page in client.iter_pages(page_size=PAGE_LENGTH)]
+    assert len(pages) == service.pages
 
 
 class BusyService(SlowService):

@@ -39,7 +39,8 @@ from trtc_records import (
     TransportError,
 )
 from trtc_records._api.usersig import verify_user_sig
-from trtc_records._sending.lanes import Exchange, LaneTransport
+from trtc_records._sending.lane import Exchange
+from trtc_records._sending.lanes import LaneTransport
 from trtc_records.sandbox import Behaviour, Sandbox
 
 pytestmark = pytest.mark.anyio

@@ -14,7 +14,7 @@ import pytest
 from cli_process import EXTRAS
 from docs_examples import RUN, SHOWN, Block, read_blocks
 
-from trtc_records._api.error_codes import _TABLE
+from trtc_records._api.error_codes import CALL_CODES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -107,7 +107,8 @@ def test_every_error_code_has_a_page() -> None:
         for page in pages
         for first, last in re.findall(r"^```\{error-codes\} (\d+)-(\d+)$", page, re.MULTILINE)
     ]
-    assert [code for code in _TABLE if sum(code in codes for codes in shown) != 1] == []
+    assert [code for code in CALL_CODES.rows if sum(code in codes for codes in shown) != 1] == []
+    assert sum("```{error-codes} legacy\n" in page for page in pages) == 1
 
 
 def test_every_page_can_be_reached() -> None:

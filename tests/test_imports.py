@@ -69,8 +69,8 @@ THIRD_PARTIES: Final = {
     "deltalake": {"warehouse._lake"},
     "dlt": {"warehouse"},
     "fsspec": {"export._store"},
-    "h11": {"sandbox._http"},
-    "httpcore": {"_sending.lanes", "_sending.requester"},
+    "h11": {"_sending.direct", "sandbox._http"},
+    "httpcore": {"_sending.direct", "_sending.proxied", "_sending.requester"},
     "httpx": {"_client", "_environment", "_sending", "cli.commands.doctor"},
     "pyarrow": {
         "export.arrow",

@@ -9,6 +9,7 @@ from trtc_records._api.models import (
     MediaType,
     Region,
     RoomIdType,
+    Service,
 )
 from trtc_records._api.usersig import generate_user_sig
 from trtc_records._api.webhook import Webhook, WebhookEvent
@@ -78,6 +79,7 @@ __all__ = [
     "RetentionWarning",
     "RoomIdType",
     "ServerError",
+    "Service",
     "TransportError",
     "Wake",
     "Webhook",

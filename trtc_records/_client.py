@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 import warnings
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
@@ -16,15 +17,19 @@ from weakref import WeakSet
 import attrs
 import httpx
 
-from trtc_records._api.models import CallRecord, CallRecordPage, CallResult, CallType, Region
+from trtc_records._api.models import CallRecord, CallRecordPage, CallResult, CallType, Region, Service
 from trtc_records._api.protocol import (
     Response,
+    check_has_webhooks,
+    choose_dialect,
+    complete_query,
     delete_webhook_request,
     get_webhook_request,
     page_request,
     read_nothing,
     read_page,
     read_record,
+    read_total,
     read_webhook,
     record_request,
     set_webhook_request,
@@ -39,8 +44,8 @@ from trtc_records._checks import (
     check_seconds,
     check_text,
 )
-from trtc_records._environment import make_redis_limiter, read_environment, read_redis_url
-from trtc_records._errors import ConfigurationError, ResponseDecodeError
+from trtc_records._environment import make_redis_limiter, read_environment, read_redis_url, read_service
+from trtc_records._errors import ConfigurationError, InvalidRequestError, ResponseDecodeError
 from trtc_records._secret import hide, hide_secrets
 from trtc_records._sending.clock import ServiceClock
 from trtc_records._sending.credentials import UserSigProvider, make_credential
@@ -59,7 +64,7 @@ from trtc_records.feed._checkpoint import Checkpoint
 from trtc_records.feed._feed import Feed, Wake
 from trtc_records.feed._progress import Progress
 from trtc_records.feed._schedule import check_lookback
-from trtc_records.quota._local import QUOTA, LocalRateLimiter, RateLimiter, adapt, shared_limiter
+from trtc_records.quota._local import QUOTA, LocalRateLimiter, RateLimiter, StricterLimiter, adapt, shared_limiter
 
 if TYPE_CHECKING:
     from trtc_records.quota.redis import RedisRateLimiter
@@ -71,6 +76,9 @@ PAGE_SIZE: Final = 100
 
 _SECOND_TRIES: Final = 3
 """The most further requests for a page whose answer has the number of another."""
+
+_LOOKUP_SECONDS: Final = 2
+"""Seconds of permits for which look-ups are under way, where they have a limit of their own: enough for any latency."""
 
 OnInvalid = Callable[[Any, ResponseDecodeError], None]
 
@@ -84,6 +92,7 @@ class ClientArguments(TypedDict, total=False):
     user_sig: str | UserSigProvider | None
     region: Region | str | None
     base_url: str | None
+    service: Service | str
     proxy: str | httpx.URL | httpx.Proxy | None
     verify: ssl.SSLContext | Literal[True] | None
     limiter: RateLimiter | None
@@ -99,7 +108,7 @@ class CallRecordsClient:
     """A client for the call records of one app.
 
     Calls that were started through the deprecated ``TUICallKit.call()`` and ``TUICallKit.groupCall()`` are
-    kept by an older service and do not appear here.
+    kept by an older service: ``service="legacy"`` reads them.
 
     Use it with ``async with``, or close it with :meth:`aclose`. Walks and lookups of one client may run at
     the same time; one client serves one event loop, the first that it is used in.
@@ -112,6 +121,9 @@ class CallRecordsClient:
             callable is called again before the UserSig expires.
         region: Where the app lives, a :class:`Region` or its name.
         base_url: Instead of *region*: the URL to send to. ``http://`` is taken for this machine only.
+        service: The service to read, a :class:`Service` or its name; by default the one that keeps all calls but those
+            of deprecated interfaces. The older one, ``"legacy"``, has one host for China and one for all other regions,
+            and allows 20 look-ups per second. Its callbacks have another form, which this library does not know.
         proxy: An HTTP or SOCKS proxy, as httpx takes it; by default the one that ``HTTPS_PROXY`` or ``ALL_PROXY``
             names.
         verify: The TLS context to trust servers by; by default httpx's, which trusts certifi's authorities, or those in
@@ -142,6 +154,7 @@ class CallRecordsClient:
         user_sig: str | UserSigProvider | None = None,
         region: Region | str | None = None,
         base_url: str | None = None,
+        service: Service | str = Service.CURRENT,
         proxy: str | httpx.URL | httpx.Proxy | None = None,
         verify: ssl.SSLContext | Literal[True] | None = None,
         limiter: RateLimiter | None = None,
@@ -158,18 +171,25 @@ class CallRecordsClient:
         del secret_key, user_sig, proxy, base_url
         check_sdk_app_id(sdk_app_id)
         identifier = check_text("identifier", identifier, "pass the user id of an app administrator")
-        url = check_base_url(region, hidden_url)
+        self._dialect = choose_dialect(service)
+        url = check_base_url(region, hidden_url, self._dialect.hosts)
         self._clock = ServiceClock()
         credential = make_credential(sdk_app_id, identifier, hidden_key, hidden_user_sig, self._clock.now)
-        if limiter is None:
-            limiter = shared_limiter(sdk_app_id, f"{url.scheme}://{url.netloc.decode()}")
+        origin = f"{url.scheme}://{url.netloc.decode()}"
+        adapted = adapt(shared_limiter(sdk_app_id, origin) if limiter is None else limiter)
+        rate = self._dialect.lookups_per_second
+        self._lookup_limiter = StricterLimiter(adapted, shared_limiter(sdk_app_id, origin, rate)) if rate else adapted
+        # Look-ups that wait long for a permit do not keep the requests of a walk out.
+        self._lookup_slots: AbstractAsyncContextManager[None] = (
+            asyncio.Semaphore(rate * _LOOKUP_SECONDS) if rate else nullcontext()
+        )
         most_bytes = check_count("max_response_bytes", max_response_bytes)
         self._requester = Requester(
             url,
             sdk_app_id=sdk_app_id,
             identifier=identifier,
             credential=credential,
-            limiter=adapt(limiter),
+            limiter=adapted,
             transport=make_transport(
                 url, transport=transport, proxy=hidden_proxy, verify=verify, most_bytes=most_bytes
             ),
@@ -179,24 +199,30 @@ class CallRecordsClient:
             max_in_flight=check_count("max_in_flight", max_in_flight),
             clock=self._clock,
             most_bytes=most_bytes,
+            errors=self._dialect.errors,
         )
         self.sdk_app_id = sdk_app_id
         """The application's id."""
         self.base_url: str = str(url)
         """The URL that requests go to."""
+        self.service = self._dialect.service
+        """The service that is read."""
         self._walks: WeakSet[Prefetcher] = WeakSet()
         self._feed_pace = LocalRateLimiter(QUOTA // 10)
         self._facts = ServiceFacts()
         self._numbers_agree = True
         self._owned_limiter: RedisRateLimiter | None = None
-        self._shown = f"sdk_app_id={sdk_app_id}, identifier={identifier!r}, base_url={str(url)!r}"
+        self._shown = (
+            f"sdk_app_id={sdk_app_id}, identifier={identifier!r}, base_url={str(url)!r}, service={self.service.value!r}"
+        )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **arguments: Unpack[ClientArguments]) -> Self:
         """Make a client from environment variables.
 
         ``TRTC_SDK_APP_ID``, ``TRTC_IDENTIFIER``, ``TRTC_SECRET_KEY`` or ``TRTC_USER_SIG``, ``TRTC_REGION`` or
-        ``TRTC_BASE_URL``, and, if the quota is shared with other processes, ``TRTC_REDIS_URL`` (extra ``redis``).
+        ``TRTC_BASE_URL``; for the older service ``TRTC_SERVICE=legacy``; and, if the quota is shared with other
+        processes, ``TRTC_REDIS_URL`` (extra ``redis``).
         ``TRTC_SECRET_KEY_FILE`` or ``TRTC_USER_SIG_FILE`` may name a file that holds the credential, as containers
         mount it; it is read once. White space around a value is cut; an empty variable counts as not set.
 
@@ -220,10 +246,11 @@ class CallRecordsClient:
             raise ConfigurationError("environ: pass a mapping of variables, or leave it out for the process's own")
         found = read_environment(environ, given)
         redis_url = read_redis_url(environ)
+        service = read_service(environ)
         del environ
         if isinstance(found, str):
             raise ConfigurationError(found)
-        given |= found
+        given = service | given | found
         owned = None
         if redis_url is not None and "limiter" not in given:
             owned = given["limiter"] = make_redis_limiter(redis_url, given["sdk_app_id"])
@@ -418,6 +445,7 @@ class CallRecordsClient:
                 {
                     "sdk_app_id": self.sdk_app_id,
                     "base_url": self.base_url,
+                    "service": self.service.value,
                     "call_result": query.call_result,
                     "call_type": query.call_type,
                 },
@@ -466,14 +494,8 @@ class CallRecordsClient:
         )
         if not check_window(query, self._clock.now()):
             return 0
-        offset = self._clock.offset
-        page = await self._get_page(pin_window(query, self._clock.now()), 1, keep_invalid=True)
-        if self._clock.offset != offset:
-            page = await self._get_page(pin_window(query, self._clock.now()), 1, keep_invalid=True)
-        self._clock.warn_if_off()
-        if page.total_num is None and page.size:
-            raise ResponseDecodeError("is missing", "$.Response.TotalNum", None, page.request_id)
-        return page.total_num or 0
+        page = await self._get_timed_page(lambda: pin_window(query, self._clock.now()), 1, keep_invalid=True)
+        return read_total(page, self._dialect)
 
     async def get_page(
         self,
@@ -507,12 +529,12 @@ class CallRecordsClient:
             call_type=call_type,
             page_size=page_size,
         )
-        result = await self._get_page(query, number)
-        self._clock.warn_if_off()
-        return result
+        return await self._get_timed_page(lambda: complete_query(query, self._clock.now(), self._dialect), number)
 
     async def get_record(self, call_id: str, *, pace: RateLimiter | None = None) -> CallRecord:
         """Look up one record.
+
+        The older service allows 20 look-ups per second, which all clients of the app in this process share.
 
         Tencent's page: https://trtc.io/document/68930.
 
@@ -527,9 +549,13 @@ class CallRecordsClient:
             CallRecordsError: The record could not be read.
         """
         call_id = check_call_id(call_id)
-        return await self._requester.request(
-            record_request(call_id), lambda response: read_record(response, call_id), pace=pace
-        )
+        async with self._lookup_slots:
+            return await self._requester.request(
+                record_request(call_id, self._dialect),
+                lambda response: read_record(response, call_id, self._dialect),
+                pace=pace,
+                limiter=self._lookup_limiter,
+            )
 
     async def get_webhook(self) -> Webhook | None:
         """Return the app's webhook, or ``None`` if it has none.
@@ -537,8 +563,10 @@ class CallRecordsClient:
         Tencent's page: https://trtc.io/document/68937.
 
         Raises:
+            ConfigurationError: The client reads the older service.
             CallRecordsError: The service could not be asked.
         """
+        check_has_webhooks(self._dialect)
         return await self._requester.request(get_webhook_request(), read_webhook)
 
     async def set_webhook(self, url: str, events: Iterable[WebhookEvent | str], *, replace: bool = False) -> None:
@@ -553,9 +581,11 @@ class CallRecordsClient:
                 the events change.
 
         Raises:
-            ConfigurationError: An argument cannot be used, or the app has a webhook with another URL.
+            ConfigurationError: An argument cannot be used, the app has a webhook with another URL, or the client reads
+                the older service.
             CallRecordsError: The service could not be asked.
         """
+        check_has_webhooks(self._dialect)
         webhook = check_webhook(url, events)
         if not replace:
             check_replacement(await self.get_webhook(), webhook)
@@ -567,8 +597,10 @@ class CallRecordsClient:
         Tencent's page: https://trtc.io/document/68939.
 
         Raises:
+            ConfigurationError: The client reads the older service.
             CallRecordsError: The service could not be asked.
         """
+        check_has_webhooks(self._dialect)
         await self._requester.request(delete_webhook_request(), read_nothing)
 
     async def aclose(self) -> None:
@@ -622,13 +654,41 @@ class CallRecordsClient:
         self._walks.add(prefetcher)
         return Reading(prefetcher, query, self._facts)
 
+    async def _get_timed_page(
+        self, make_query: Callable[[], Query], page: int, *, keep_invalid: bool = False
+    ) -> CallRecordPage:
+        """Request a page of a query that may depend on the time, and again if the answer corrects the clock.
+
+        Args:
+            make_query: Returns the query at the service's time.
+            page: The page's number.
+            keep_invalid: Whether records that cannot be read are kept apart, instead of an error.
+        """
+        offset, query = self._clock.offset, make_query()
+
+        def is_settled() -> bool:
+            return self._clock.offset == offset or make_query() == query
+
+        try:
+            result = await self._get_page(query, page, keep_invalid=keep_invalid)
+        except InvalidRequestError:  # to a service that is far behind, a window begins in the future
+            if is_settled():
+                raise
+            result = await self._get_page(make_query(), page, keep_invalid=keep_invalid)
+        else:
+            if not is_settled():
+                result = await self._get_page(make_query(), page, keep_invalid=keep_invalid)
+        self._clock.warn_if_off()
+        return result
+
     async def _get_page(
         self, query: Query, page: int, *, keep_invalid: bool = False, pace: RateLimiter | None = None
     ) -> CallRecordPage:
         def read(response: Response) -> tuple[CallRecordPage, Response]:
-            return read_page(response, page, keep_invalid=keep_invalid), response
+            return read_page(response, page, self._dialect, keep_invalid=keep_invalid), response
 
-        result, response = await self._requester.request(page_request(query, page), read, pace=pace)
+        request = page_request(query, page, self._dialect)
+        result, response = await self._requester.request(request, read, pace=pace)
         for tries_left in reversed(range(_SECOND_TRIES)):
             if not self._numbers_agree or not result.size or result.page in {0, page}:
                 break
@@ -636,6 +696,6 @@ class CallRecordsClient:
             # gives the same number over another connection.
             number = result.page
             await self._requester.drop(response)
-            result, response = await self._requester.request(page_request(query, page), read, pace=pace)
+            result, response = await self._requester.request(request, read, pace=pace)
             self._numbers_agree = result.page in {0, page} or (result.page != number and tries_left > 0)
         return result

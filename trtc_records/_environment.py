@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
     from trtc_records.quota.redis import RedisRateLimiter
 
-__all__ = ["make_redis_limiter", "read_environment", "read_network", "read_pseudonym_key", "read_redis_url"]
+__all__ = [
+    "make_redis_limiter",
+    "read_environment",
+    "read_network",
+    "read_pseudonym_key",
+    "read_redis_url",
+    "read_service",
+]
 
 _PSEUDONYM_KEY: Final = "pseudonym_key"
 _VARIABLES: Final = {
@@ -33,6 +40,7 @@ _VARIABLES: Final = {
 _NEEDED: Final = (("sdk_app_id",), ("identifier",), ("secret_key", "user_sig"), ("region", "base_url"))
 """The arguments that a client needs: one of each group."""
 _REDIS_URL: Final = "TRTC_REDIS_URL"
+_SERVICE: Final = "TRTC_SERVICE"
 _LONGEST_SDK_APP_ID: Final = 19  # digits
 _LARGEST_FILE: Final = 65_536  # bytes; a key has 64, a UserSig a few hundred
 _LONGEST_NAME: Final = 32  # characters of a path without a directory: a longer one may be the secret itself
@@ -128,6 +136,12 @@ def read_redis_url(environ: Mapping[str, str]) -> Secret | None:
     """Return ``TRTC_REDIS_URL``, which may hold a password, if it is set."""
     url = trim(environ.get(_REDIS_URL))
     return Secret(url) if url else None
+
+
+def read_service(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the argument ``service`` by ``TRTC_SERVICE``, if that is set."""
+    name = trim(environ.get(_SERVICE))
+    return {"service": name} if name else {}
 
 
 def make_redis_limiter(url: Secret, sdk_app_id: int) -> RedisRateLimiter:

@@ -1,8 +1,8 @@
 """Directives that show tables of the code, so that no page can differ from it.
 
-``{error-codes} 60000-60999`` is the part of the library's own table of error codes. ``{columns}`` is its table of
-the columns of an export. ``{readme-section} Performance``
-is the text under that heading of the README, if there is one. The long names of tests may break after an underscore.
+``{error-codes} 60000-60999`` is that part of the library's own table of error codes, and ``{error-codes} legacy`` the
+table of the older service. ``{columns}`` is its table of the columns of an export. ``{readme-section} Performance`` is
+the text under that heading of the README, if there is one. The long names of tests may break after an underscore.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from trtc_records._api.error_codes import _TABLE
+from trtc_records._api.error_codes import CALL_CODES
+from trtc_records._api.legacy import LEGACY
 from trtc_records.export._columns import COLUMNS, Kind
 
 _TYPES: Final = {
@@ -52,24 +53,28 @@ class _Directive(SphinxDirective):
 
 
 class ErrorCodes(_Directive):
-    """Show each code of a range: its exception, whether it is tried again, its hint."""
+    """Show each code of a range, or of the older service: its exception, whether it is tried again, its hint."""
 
     def run(self) -> list[nodes.Node]:
         """Return a definition for each code."""
-        first, last = map(int, self.arguments[0].split("-"))
+        if self.arguments[0] == LEGACY.service:
+            rows, prefix, source = LEGACY.errors.rows, "legacy-error", "trtc_records/_api/legacy.py"
+        else:
+            first, last = map(int, self.arguments[0].split("-"))
+            rows = {code: row for code, row in CALL_CODES.rows.items() if first <= code <= last}
+            prefix, source = "error", "trtc_records/_api/error_codes.py"
+        if not rows:
+            raise self.error(f"there is no code from {self.arguments[0]}")
         lines: list[str] = []
-        for code, (error, hint) in sorted(_TABLE.items()):
-            if first <= code <= last:
-                again = "retried by the client" if error.retryable else "not retried"
-                lines += [
-                    f"(error-{code})=",
-                    f"{code}",
-                    f": {{py:exc}}`~trtc_records.{error.__name__}`, {again}. {escape(hint, quote=False)}.",
-                    "",
-                ]
-        if not lines:
-            raise self.error(f"there is no code from {first} to {last}")
-        return self.parse(lines, "trtc_records/_api/error_codes.py")
+        for code, (error, hint) in sorted(rows.items()):
+            again = "retried by the client" if error.retryable else "not retried"
+            lines += [
+                f"({prefix}-{code})=",
+                f"{code}",
+                f": {{py:exc}}`~trtc_records.{error.__name__}`, {again}. {escape(hint, quote=False)}.",
+                "",
+            ]
+        return self.parse(lines, source)
 
 
 class Columns(_Directive):

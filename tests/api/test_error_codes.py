@@ -8,13 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trtc_records._api import error_codes
 from trtc_records._api.error_codes import (
-    CHECK_FAILED_CODES,
+    CALL_CODES,
     NO_RECORDS,
     NO_WEBHOOK,
-    RENEWAL_CODES,
-    error_from_code,
     explain_identifier,
 )
 from trtc_records._api.models import Region
@@ -52,25 +49,25 @@ each_code = pytest.mark.parametrize("code", TABLE)
 @pytest.mark.parametrize(("code", "error", "retryable"), [(code, *expected) for code, expected in TABLE.items()])
 def test_a_code_becomes_an_error(code: int, error: type[APIError], retryable: bool) -> None:
     """Each code of Tencent's becomes exactly this class, and is retryable or not."""
-    made = error_from_code(code)
+    made = CALL_CODES.make_error(code)
     assert (type(made), made.retryable) == (error, retryable)
 
 
 def test_the_table_is_tencents() -> None:
     """The library knows these codes and no other."""
-    assert set(error_codes._TABLE) == set(TABLE)
+    assert set(CALL_CODES.rows) == set(TABLE)
 
 
 def test_an_error_carries_the_words_of_the_service() -> None:
     """Code, info and RequestId go into the error as they are."""
-    error = error_from_code(101001, "internal error", "Id-1")
+    error = CALL_CODES.make_error(101001, "internal error", "Id-1")
     assert (error.code, error.info, error.request_id) == (101001, "internal error", "Id-1")
 
 
 @each_code
 def test_every_code_has_a_hint(code: int) -> None:
     """Each code's message ends with a sentence of advice."""
-    error = error_from_code(code, "info")
+    error = CALL_CODES.make_error(code, "info")
     assert len(error.hint.split()) >= 4
     assert str(error).endswith(f". {error.hint}")
 
@@ -113,12 +110,12 @@ def test_every_code_has_a_hint(code: int) -> None:
 )
 def test_a_hint_names_the_remedy(code: int, words: str) -> None:
     """The hint names the cause of this code; for the wrong region it lists all regions."""
-    assert words in error_from_code(code).hint
+    assert words in CALL_CODES.make_error(code).hint
 
 
 def test_a_page_that_is_too_large_is_explained() -> None:
     """Tencent documents no largest page, so the refusal names the argument to lower."""
-    assert "lower page_size" in error_from_code(101002, "NumberPerPage is out of range").hint
+    assert "lower page_size" in CALL_CODES.make_error(101002, "NumberPerPage is out of range").hint
 
 
 @pytest.mark.parametrize(
@@ -126,13 +123,13 @@ def test_a_page_that_is_too_large_is_explained() -> None:
 )
 def test_page_size_is_blamed_for_its_own_field_only(code: int, info: str) -> None:
     """Another field, or another code, does not speak of page_size."""
-    assert "page_size" not in error_from_code(code, info).hint
+    assert "page_size" not in CALL_CODES.make_error(code, info).hint
 
 
 @given(st.integers().filter(lambda code: code not in TABLE), st.text(), st.text())
 def test_an_unknown_code_is_a_plain_api_error(code: int, info: str, request_id: str) -> None:
     """A code that this version does not know still carries all that the service said; it is not tried again."""
-    error = error_from_code(code, info, request_id)
+    error = CALL_CODES.make_error(code, info, request_id)
     assert type(error) is APIError
     assert (error.code, error.info, error.request_id, error.hint) == (code, info, request_id, "")
     assert not error.retryable
@@ -141,17 +138,17 @@ def test_an_unknown_code_is_a_plain_api_error(code: int, info: str, request_id: 
 def test_named_codes_are_tencents() -> None:
     """The codes that the client itself acts on have Tencent's numbers."""
     assert (NO_RECORDS, NO_WEBHOOK) == (101050, 100301)
-    assert ({70001, 70052}, {60004, 60005}) == (RENEWAL_CODES, CHECK_FAILED_CODES)
+    assert ({70001, 70052}, {60004, 60005}) == (CALL_CODES.renewal, CALL_CODES.check_failed)
 
 
 @pytest.mark.parametrize("identifier", ["admin@example", "a b", "ä", "a" * 33, "a.b"])
 def test_an_unusual_identifier_is_pointed_out_in_a_refusal(identifier: str) -> None:
     """The hint gets one more sentence, in the message and after a pickle; other errors stay as they are."""
-    error = error_from_code(60004, "account check failed")
+    error = CALL_CODES.make_error(60004, "account check failed")
     explain_identifier(error, identifier)
     assert "longer than 32 bytes or has other characters" in str(error)
     assert pickle.loads(pickle.dumps(error)).hint == error.hint
-    other = error_from_code(101001)
+    other = CALL_CODES.make_error(101001)
     explain_identifier(other, identifier)
     assert "characters" not in str(other)
 
@@ -159,6 +156,6 @@ def test_an_unusual_identifier_is_pointed_out_in_a_refusal(identifier: str) -> N
 @pytest.mark.parametrize("identifier", ["administrator", "a-B_9", "a" * 32])
 def test_a_usual_identifier_is_not_mentioned(identifier: str) -> None:
     """The hint stays the table's."""
-    error = error_from_code(60004)
+    error = CALL_CODES.make_error(60004)
     explain_identifier(error, identifier)
-    assert error.hint == error_from_code(60004).hint
+    assert error.hint == CALL_CODES.make_error(60004).hint

@@ -240,11 +240,15 @@ def test_records_without_a_number_are_the_page_that_was_asked_for(response: dict
     assert (page.page, page.records) == (5, RECORDS)
 
 
-@pytest.mark.parametrize("fields", [{}, {"RequestId": None}, {"RequestId": 5}], ids=["absent", "null", "a number"])
-def test_a_page_needs_no_request_id(fields: dict[str, object]) -> None:
-    """Without a RequestId that is text, the page is still a page."""
+@pytest.mark.parametrize(
+    ("fields", "request_id"),
+    [({}, ""), ({"RequestId": None}, ""), ({"RequestId": ["x"]}, ""), ({"RequestId": 5}, "5")],
+    ids=["absent", "null", "a list", "a number"],
+)
+def test_a_page_needs_no_request_id(fields: dict[str, object], request_id: str) -> None:
+    """Without a RequestId that is a text or a number, the page is still a page."""
     page = read_page(answer({"ErrorCode": 0, "Response": {"Page": 1, "CallRecordList": RAW_RECORDS}, **fields}), 1)
-    assert (page.records, page.request_id) == (RECORDS, "")
+    assert (page.records, page.request_id) == (RECORDS, request_id)
 
 
 # -- A record ----------------------------------------------------------------------------------------

@@ -14,9 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records import RAW_RECORDS, RECORDS
 
-from trtc_records._api import wire
 from trtc_records._api.models import CallRecord, CallResult, CallType, MediaType, RoomIdType
-from trtc_records._api.wire import read_integer, record_from_json, record_to_json
+from trtc_records._api.wire import RECORD_FORM, RecordForm, read_integer, record_from_json, record_to_json
 from trtc_records._errors import ResponseDecodeError
 
 RAW, RECORD = RAW_RECORDS[0], RECORDS[0]
@@ -120,9 +119,10 @@ def test_records_are_read_in_one_go_whatever_their_fields(
     monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], extra: dict[str, Any]
 ) -> None:
     """A field that is unknown or left out does not cost a second reading of each record."""
-    monkeypatch.setattr(wire, "record_from_json", None)
+    monkeypatch.setattr(RecordForm, "read", None)
     raws = [{**without(*names), **extra}, RAW]
-    records, _ = wire.records_from_json(raws, "$", "", keep_invalid=False)
+    records, _ = RECORD_FORM.read_all(raws, "$", "", keep_invalid=False)
+    monkeypatch.undo()
     assert records == tuple(map(record_from_json, raws))
 
 
@@ -426,8 +426,8 @@ def test_a_failure_of_no_field_is_still_a_decode_error(
     monkeypatch: pytest.MonkeyPatch, detailed: Callable[[object, object], CallRecord]
 ) -> None:
     """Where the second, detailed reading cannot say which field failed the first, the record as a whole is named."""
-    monkeypatch.setattr(wire, "_structure", _fail_without_a_field)
-    monkeypatch.setattr(wire, "_structure_detailed", detailed)
+    monkeypatch.setattr(RECORD_FORM, "_structure", _fail_without_a_field)
+    monkeypatch.setattr(RECORD_FORM, "_structure_detailed", detailed)
     with pytest.raises(ResponseDecodeError, match=r"^\$: cannot be read as a call record, got \{'CallId'"):
         record_from_json(RAW)
 
@@ -443,10 +443,10 @@ ANYTHING = st.recursive(
 )
 
 
-def outcome(raw: object) -> CallRecord | str:
+def outcome(raw: object, path: str = "$") -> CallRecord | str:
     """Return the record, or the message of the one error that reading may raise."""
     try:
-        return record_from_json(raw)
+        return record_from_json(raw, path=path)
     except ResponseDecodeError as error:
         return str(error)
 
@@ -464,6 +464,47 @@ def test_a_record_with_arbitrary_fields_is_a_record_or_a_decode_error(
     """A record that is right but for some fields is read, or refused by a path into it."""
     result = outcome({**without(*dropped), **replaced})
     assert isinstance(result, CallRecord) or result.startswith("$.")
+
+
+def assert_a_page_is_read_as_its_records_are(raws: list[Any]) -> None:
+    """Check that records read together are those, and the errors are those, of records read alone."""
+    alone = [outcome(raw, f"$[{index}]") for index, raw in enumerate(raws)]
+    records, invalid = RECORD_FORM.read_all(raws, "$", "", keep_invalid=True)
+    # As text, in which 1 and True are not the same.
+    assert list(map(repr, records)) == [repr(each) for each in alone if isinstance(each, CallRecord)]
+    assert [str(each.error) for each in invalid] == [each for each in alone if isinstance(each, str)]
+    assert [hash(each) for each in records] == [hash(each) for each in alone if isinstance(each, CallRecord)]
+
+
+UNCOMMON: list[Any] = [
+    None, True, False, 0, 1, -1, 2, 7, 10**15, 10**400, 253_402_300_799, 253_402_300_800, 0.0, 1.0, 1.5, float("nan"),
+    "", "1", " 2 ", "NormalEnd", "Audio", "New", "\ud800", [], {}, ["1"], [1], [None], [["1"]], {"a": 1}, [True],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*RAW, "New"])
+@pytest.mark.parametrize("value", UNCOMMON, ids=repr)
+def test_a_page_with_an_uncommon_value_is_read_as_its_records_are(name: str, value: Any) -> None:
+    """Each field, with values of every type, among records without any."""
+    assert_a_page_is_read_as_its_records_are([RAW_RECORDS[0], {**RAW_RECORDS[1], name: value}, RAW_RECORDS[1]])
+    assert_a_page_is_read_as_its_records_are([{**RAW, name: value}, without(name)])
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda replaced, dropped: {**without(*dropped), **replaced},
+            st.dictionaries(st.sampled_from([*sorted(RAW), "New"]), ANYTHING | st.sampled_from(UNCOMMON), max_size=3),
+            st.sets(st.sampled_from(OPTIONAL)),
+        )
+        | CANONICAL
+        | ANYTHING,
+        max_size=5,
+    )
+)
+def test_any_page_is_read_as_its_records_are(raws: list[Any]) -> None:
+    """Records that are read together do not differ from those read alone, nor do their errors."""
+    assert_a_page_is_read_as_its_records_are(raws)
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ OPTIONS = (
     "--webhook-repetition=0.2", "--webhook-forgery=0.3", "--replica-lag=0.5", "--end=null", "--order=random",
     "--page-cap=9", "--deepest=90", "--beyond=repeat", "--total-cap=80", "--window=overlap", "--half-open",
     "--unanswered=absent", "--room-id-type-as-text", "--extra-fields", "--new-enum-values", "--quota-code=60018",
-    "--seed=3",
+    "--seed=3", "--calls-in=legacy", "--error-code-as-text", "--bare-record",
 )
 # fmt: on
 
@@ -87,6 +87,8 @@ def test_every_option_reaches_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> No
         half_open=True,
         unanswered="absent",
         room_id_type_as_text=True,
+        error_code_as_text=True,
+        bare_record=True,
         extra_fields=True,
         new_enum_values=True,
         quota_code=60018,
@@ -97,7 +99,7 @@ def test_every_option_reaches_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> No
     expected = {"port": 0, "records": 500, "seed": 3, "quota": None, "latency": 0.01, "jitter": 0.01}
     live = {"live": "30/min", "call_seconds": (1, 12), "webhook_url": "http://[::1]/", "webhooks": webhooks}
     drifting = {"capacity": 20.0, "clock_skew": -90_000, "behaviour": behaviour, "drift": drift, "faults": faults}
-    assert made == [{**expected, **live, **drifting}]
+    assert made == [{**expected, **live, **drifting, "calls_in": "legacy"}]
 
 
 def test_defaults_and_choices_are_those_of_the_sandbox() -> None:

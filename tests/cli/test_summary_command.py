@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import tomllib
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from scripted_service import scripted_service
 from summed import call_at
 
 from trtc_records import CallRecord, CallResult, CallType
-from trtc_records.export import make_writer
+from trtc_records.export import make_writer, read_records
 from trtc_records.sandbox import Behaviour, Drift, Sandbox
 
 NO_ACCOUNT = dict.fromkeys(
@@ -31,6 +32,12 @@ def ago(**length: float) -> datetime:
 
 def write(path: Path | str, records: Iterable[CallRecord]) -> None:
     asyncio.run(make_writer(path).write(records))
+
+
+def set_fields(directory: Path, name: str, **fields: object) -> None:
+    """Change fields of a manifest."""
+    path = directory / "_manifest" / f"{name}.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
 
 
 def test_text_tells_of_every_call(run: Run, sandbox: Sandbox) -> None:
@@ -203,9 +210,7 @@ def test_archive_with_gaps_is_marked(run: Run, tmp_path: Path) -> None:
     """A report names days that are not complete, records that could not be read, and the end of the archive."""
     assert run("archive", "calls", "--format", "jsonl").returncode == 0
     day = ago(days=2).date()
-    path = tmp_path / "calls" / "_manifest" / f"{day}.json"
-    manifest = json.loads(path.read_text())
-    path.write_text(json.dumps({**manifest, "complete": False, "reason": "a page was repeated", "rejects": 3}))
+    set_fields(tmp_path / "calls", str(day), complete=False, reason="a page was repeated", rejects=3)
     done = run("summary", "--json", "--html", "r.html", "-i", "calls", "--since", "3d", **NO_ACCOUNT)
     assert done.returncode == 4
     expected = [
@@ -219,11 +224,90 @@ def test_archive_with_gaps_is_marked(run: Run, tmp_path: Path) -> None:
     done = run("summary", "-i", "calls", *elsewhere, **NO_ACCOUNT)
     assert (done.returncode, str(day) in done.stdout) == (4, False)
     assert "Incomplete, calls may be missing: the archive was last read at" in done.stdout
-    path.write_text("{")
+    (tmp_path / "calls" / "_manifest" / f"{day}.json").write_text("{")
     done = run("summary", "-i", "calls", **NO_ACCOUNT)
     assert done.returncode == 2
     assert f"{day}.json cannot be read" in done.stderr
     assert "hint: trtc-records archive calls" in done.stderr
+
+
+def test_archive_without_a_file_or_a_day_is_marked(run: Run, tmp_path: Path) -> None:
+    """A report names files that are gone or cut at the end of a line, and days without a file and a manifest."""
+    assert run("archive", "calls", "--format", "csv").returncode == 0
+    gone, cut, lost = (ago(days=number).date() for number in (5, 4, 2))
+    files = {day: Path("calls", f"start_date={day}", "calls.csv") for day in (gone, cut, lost)}
+    (tmp_path / files[gone]).unlink()
+    lines = (tmp_path / files[cut]).read_bytes().splitlines(keepends=True)
+    (tmp_path / files[cut]).write_bytes(b"".join(lines[:-5]))
+    (tmp_path / files[lost]).unlink()
+    (tmp_path / "calls" / "_manifest" / f"{lost}.json").unlink()
+    after = lost + timedelta(days=1)
+    expected = [
+        f"the archive has no manifest for {lost} 00:00:00 UTC to {after} 00:00:00 UTC",
+        f"{files[gone]} is missing",
+        f"{files[cut]} differs from its manifest",
+    ]
+    done = run("summary", "--json", "-i", "calls", **NO_ACCOUNT)
+    assert (done.returncode, json.loads(done.stdout)["missing"]) == (4, expected)
+    days = ("--since", str(after), "--until", str(after))
+    done = run("summary", "--json", "-i", "calls", *days, **NO_ACCOUNT)
+    assert (done.returncode, json.loads(done.stdout)["missing"]) == (0, [])
+    (tmp_path / files[cut]).write_bytes(b"")
+    done = run("summary", "-i", "calls", **NO_ACCOUNT)
+    assert done.returncode == 2
+    assert "hint: trtc-records archive calls --verify lists all damaged files" in done.stderr
+
+
+def test_archive_without_manifests_is_marked(run: Run, tmp_path: Path) -> None:
+    """Without any manifest, nothing says that the files of a directory are complete."""
+    assert run("archive", "calls", "--format", "jsonl").returncode == 0
+    shutil.rmtree(tmp_path / "calls" / "_manifest")
+    done = run("summary", "--json", "-i", "calls", **NO_ACCOUNT)
+    result = json.loads(done.stdout)
+    assert (done.returncode, result["calls"]) == (4, 450)
+    assert result["missing"] == ["calls has no manifests that say which days are complete"]
+
+
+def test_window_ends_with_the_archive(run: Run, tmp_path: Path) -> None:
+    """An archive that was last read days ago is compared by windows of the same length, both of which it has."""
+    assert run("archive", "calls", "--format", "jsonl", "--until", str(ago(days=3).date())).returncode == 0
+    end = datetime.combine(ago(days=2).date(), time(), UTC)
+    done = run("summary", "--json", "-i", "calls", "--compare", "1d", **NO_ACCOUNT)
+    assert (done.returncode, done.stderr) == (0, "")
+    result = json.loads(done.stdout)
+    assert result["report"]["since"] == (end - timedelta(days=1, seconds=-1)).isoformat()
+    assert result["report"]["until"] == end.isoformat()
+    assert result["comparison"]["report"]["until"] == (end - timedelta(days=1)).isoformat()
+    assert result["calls"] > 0 < result["comparison"]["figures"]["calls"]["before"]
+    done = run("summary", "-i", "calls", "--since", "1d", **NO_ACCOUNT)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"is not before {end:%Y-%m-%d} 00:00:00 UTC, when the archive was last read" in done.stderr
+    done = run("summary", "-i", "calls", "--until", str(ago(days=2).date()), **NO_ACCOUNT)
+    assert done.returncode == 4
+    assert f"Incomplete, calls may be missing: the archive was last read at {end:%Y-%m-%d}" in done.stdout
+
+
+def test_day_that_was_read_before_its_end_is_marked(run: Run, tmp_path: Path) -> None:
+    """A day within an archive that no later run has read to its end lacks calls, whatever it says."""
+    assert run("archive", "calls", "--format", "jsonl").returncode == 0
+    day = ago(days=2).date()
+    set_fields(tmp_path / "calls", str(day), read_at=f"{day}T12:00:00+00:00")
+    done = run("summary", "--json", "-i", "calls", "--since", "4d", **NO_ACCOUNT)
+    assert done.returncode == 4
+    assert json.loads(done.stdout)["missing"] == [f"{day} was last read at {day} 12:00:00 UTC, before its end"]
+
+
+def test_archive_of_a_newer_version_is_refused(run: Run, tmp_path: Path) -> None:
+    """Columns that this version does not know are not summed up; of files of two apps, none is named."""
+    assert run("archive", "calls", "--format", "jsonl").returncode == 0
+    day = str(ago(days=2).date())
+    set_fields(tmp_path / "calls", day, sdk_app_id=1400000001)
+    done = run("summary", "--json", "-i", "calls", **NO_ACCOUNT)
+    assert json.loads(done.stdout)["report"]["sdk_app_id"] is None
+    set_fields(tmp_path / "calls", day, schema_version=99)
+    done = run("summary", "-i", "calls", **NO_ACCOUNT)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--input calls: the archive was written by a newer version of trtc-records" in done.stderr
 
 
 def test_only_days_of_the_window_are_read(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -236,7 +320,8 @@ def test_only_days_of_the_window_are_read(run: Run, sandbox: Sandbox, tmp_path: 
     assert done.returncode == 4, done.stderr
     result = json.loads(done.stdout)
     assert result["missing"] == [
-        f"{Path('calls', f'start_date={days[1]}', 'calls.jsonl')} has no manifest that says whether it is complete"
+        f"the archive has no manifest for {days[1]} 00:00:00 UTC to {days[1] + timedelta(days=1)} 00:00:00 UTC",
+        f"{Path('calls', f'start_date={days[1]}', 'calls.jsonl')} has no manifest that says whether it is complete",
     ]
     since = datetime.fromisoformat(result["report"]["since"])
     assert result["calls"] == sum(record.start_time >= since for record in sandbox.records)
@@ -336,6 +421,43 @@ def test_record_that_cannot_be_read_makes_the_report_incomplete(run: Run) -> Non
     assert "2 records could not be read and are left out" in result["missing"]
 
 
+@pytest.mark.parametrize("source", ["calls.jsonl", "calls"])
+def test_page_does_not_replace_its_input(run: Run, tmp_path: Path, source: str) -> None:
+    """A page in the place of the records that it is about is refused, also by another name."""
+    records = [call_at(ago(days=1), talk=60)]
+    (tmp_path / "calls").mkdir()
+    for name in ("calls.jsonl", "calls/calls.jsonl"):
+        write(tmp_path / name, records)
+    path = "calls/../calls.jsonl" if source == "calls.jsonl" else "calls/calls.jsonl"
+    done = run("summary", "-i", source, "--html", path, **NO_ACCOUNT)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"--html {path} is a file of --input" in done.stderr
+    assert list(read_records(tmp_path / path)) == records
+    (tmp_path / "report.html").touch()
+    assert run("summary", "-i", "calls.jsonl", "--html", "report.html", **NO_ACCOUNT).returncode == 0
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_filters_do_not_depend_on_the_service(run: Run, known: bool) -> None:
+    """A service that ignores a filter changes no figure; values that only it understands are left to it."""
+    names: list[object] = ["NotAnswer", "NormalEnd"] if known else [4, 1]
+    kinds = ["SingleCall", "MultiCall"] if known else ["Two", "Many"]
+    start = int(ago(hours=1).timestamp())
+    records = [
+        {**raw_record(number), "StartTime": start, "CallResult": names[number % 2], "CallType": kinds[number // 2 % 2]}
+        for number in range(8)
+    ]
+    with scripted_service(lambda body: page_answer(records if body["Page"] == 1 else [], body["Page"] % 2, 8)) as there:
+        counts = []
+        for filters in ([], ["--result", "NotAnswer"], ["--type", "MultiCall"]):
+            done = run("summary", "--json", *filters, **there)
+            assert done.returncode == 0, done.stderr
+            counts.append(json.loads(done.stdout)["calls"])
+        exported = run("export", "--result", "NotAnswer", "--type", "MultiCall", **there)
+    assert counts == ([8, 4, 4] if known else [8, 8, 8])
+    assert len(exported.stdout.splitlines()) == (2 if known else 8)
+
+
 def test_report_says_what_it_is(run: Run, sandbox: Sandbox) -> None:
     """App, host, window, filters and time of making stand in text, JSON and page, and no credential does."""
     arguments = ("--since", "2d", "--result", "NotAnswer", "--zone", "Asia/Singapore", "--html", "r.html")
@@ -377,6 +499,8 @@ def test_calls_that_arrive_meanwhile_do_not_break_the_figures(run: Run) -> None:
     ("arguments", "explanation"),
     [
         (["--input", "-"], "--input -: stdin cannot be read"),
+        (["--input", ""], "--input='': pass a path"),
+        (["--input", "empty.jsonl.gz"], "empty.jsonl.gz is damaged after 0 records: it is empty"),
         (["--input", "no.jsonl"], "cannot read --input no.jsonl: No such file"),
         (["--input", "calls.txt"], "'calls.txt' ends in none of .jsonl"),
         (["--input", "empty"], "empty is no archive"),
@@ -393,6 +517,7 @@ def test_bad_input_is_explained(run: Run, tmp_path: Path, arguments: list[str], 
     """A source or a comparison that cannot be used is named, with the remedy and exit code 2."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "calls.txt").write_text("")
+    (tmp_path / "empty.jsonl.gz").write_bytes(b"")
     (tmp_path / "calls.jsonl").write_text("{\n")
     done = run("summary", *arguments, **NO_ACCOUNT)
     assert (done.returncode, done.stdout) == (2, "")

@@ -74,39 +74,51 @@ def test_spreadsheets_see_utf_8() -> None:
 
 CONVERTED = (
     *("00123", "123456789012", "1234567890123456", "1E5", "12e03", "1.50", "1,234", "(5)", "5%", "$5", "5 €", ".5"),
+    *("1-2", "1/2", "1 1/2", "MAR1", "mar 1", "Mar-1", "Sept 1", "May 5, 2026", "3 mai", "Dezember 5", "24.11.2026"),
     *(
-        "1-2",
-        "1/2",
-        "1 1/2",
-        "MAR1",
-        "mar 1",
-        "Mar-1",
-        "May 5, 2026",
-        "3 mai",
-        "Dezember 5",
-        "24.11.2026",
         "2026-11-24",
+        "Tue 24 Nov 2026",
+        "нояб 5",
+        "พ.ย. 5",
+        "5 Oca",
+        "tammikuu 5",
+        "H30.4.1",
+        "昭和60年1月1日",
+        "3月4日",
     ),
     *(
         "12:30",
         "5 PM",
         "5pm",
-        "3月4日",
-        "TRUE",
-        "false",
-        "Wahr",
-        "#N/A",
-        "#REF!",
-        "\uff13",
-        " 0147",
-        "0147 ",
-        "\u00a00147",
+        "下午3:00",
+        "Nov 5 2026 3:30 pm",
+        "Rp500",
+        "rp 500",
+        "R$ 10",
+        "kr500",
+        "Kč5",
+        "RM5",
+        "NT$5",
+        "S/5",
     ),
+    *("TRUE", "false", "Wahr", "SAND", "falskt", "DOĞRU", "거짓", "真", "#N/A", "#REF!"),
+    *("\uff13", " 0147", "0147 ", "\u00a00147"),
 )
-"""Texts that a spreadsheet takes for numbers, dates, times, truth values or errors, in one language or another."""
+"""Texts that a spreadsheet takes for numbers, dates, times, money, truth values or errors, in some language."""
+LANGUAGES = {
+    "German": 1031,
+    "English": 1033,
+    "French": 1036,
+    "Danish": 1030,
+    "Brazilian": 1046,
+    "Indonesian": 1057,
+    "Turkish": 1055,
+    "Taiwanese": 1028,
+}
+"""Numbers of Windows for languages."""
 PLAIN = (
     *("0", "147", "12345678901", "alice", "user_1434", "roomid-1434", "04c9a0ac-8e38-4a19-be45-349c5ce7911b", "3abc9f"),
-    *("小明", "E5", "true-blue", "march", "a'b", ""),
+    *("小明", "E5", "true-blue", "march", "a'b", "maria1", "marvin 12", "jo-mar-5", "user5", "room5", "kris5", ""),
 )
 """Texts that it shows as they are."""
 
@@ -210,7 +222,7 @@ def test_mark_in_a_short_text_is_a_text(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="needs LibreOffice")
-@pytest.mark.parametrize("language", [1031, 1033, 1036], ids=["German", "English", "French"])
+@pytest.mark.parametrize("language", LANGUAGES.values(), ids=LANGUAGES)
 def test_libreoffice_shows_each_text(tmp_path: Path, language: int) -> None:
     """LibreOffice, which converts all that it can, takes ids for texts, and times for times."""
     path = tmp_path / "calls.csv"

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from records import raw_record
 
 from trtc_records import ConfigurationError, ResponseDecodeError
-from trtc_records._api.wire import record_from_json, records_from_json
+from trtc_records._api.wire import RECORD_FORM, record_from_json
 from trtc_records.export import JsonLinesWriter, Pseudonyms, read_records
 from trtc_records.export._pseudonyms import check_pseudonyms
 from trtc_records.export._rejects import conceal, encode_reject
@@ -159,7 +159,9 @@ def test_reject_shows_no_value(changes: dict[str, Any], index: int) -> None:
     """With pseudonyms, a record that cannot be read leaves its place and the reason, and no value or name of it."""
     raw = raw_record(1, **changes)
     path = f"$.Response.CallRecordList[{index}]"
-    _, invalid = records_from_json([*[raw_record(0)] * index, raw], path[: -len(f"[{index}]")], "R", keep_invalid=True)
+    _, invalid = RECORD_FORM.read_all(
+        [*[raw_record(0)] * index, raw], path[: -len(f"[{index}]")], "R", keep_invalid=True
+    )
     for each in invalid:
         line = encode_reject(each.raw, each.error, Pseudonyms(KEY)).decode()
         concealed = conceal(each.error)
@@ -174,6 +176,8 @@ def test_reject_shows_no_value(changes: dict[str, Any], index: int) -> None:
         ("$.Response.CallRecordList[1].StartTime", "$.Response.CallRecordList[1].StartTime"),
         ("$.Response.CallRecordList[1].CalleeList_Account[2]", "$.Response.CallRecordList[1].CalleeList_Account[2]"),
         ("$.Response.CallRecordList[1].alice", "$.Response.CallRecordList[1]"),
+        ("$.data.callRecordList[1].startCallTs", "$.data.callRecordList[1].startCallTs"),
+        ("$.data.callRecordList[1].alice", "$.data.callRecordList[1]"),
         ("$.Response.CallRecordList[1].StartTime.alice", "$.Response.CallRecordList[1]"),
         ("$.Response.CallRecordList[1].alice[0].StartTime", "$.Response.CallRecordList[1]"),
         ("$.Response.CallRecordList", "$.Response.CallRecordList"),

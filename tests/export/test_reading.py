@@ -113,6 +113,8 @@ def test_empty_directory_is_no_archive(tmp_path: Path) -> None:
         ("calls.csv", b"call_id,caller\r\nx\r\n"),
         ("calls.jsonl.gz", gzip.compress(b"{}\n", mtime=0)[:-3]),
         ("calls.jsonl.gz", b"no gzip"),
+        ("calls.jsonl.gz", b""),
+        ("calls.csv.gz", b""),
         pytest.param("calls.parquet", b"PAR1", marks=pytest.mark.skipif(not PYARROW, reason="needs the extra parquet")),
     ],
 )
@@ -121,6 +123,21 @@ def test_damaged_file_is_an_error(name: str, content: bytes, tmp_path: Path) -> 
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=f"{name} is damaged after 0 records"):
         list(read_records(tmp_path / name))
+
+
+@pytest.mark.skipif(not PYARROW, reason="needs the extra parquet")
+def test_file_of_a_newer_version_is_an_error(tmp_path: Path) -> None:
+    """Columns that this version does not know are not taken for those that it knows."""
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "calls.parquet"
+    asyncio.run(make_writer(path).write([make_record()]))
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({"trtc_records.schema_version": "2"}), path)
+    with pytest.raises(ValueError, match=r"calls.parquet cannot be read: it was written by a newer version"):
+        list(read_records(path))
+    pq.write_table(table.replace_schema_metadata(None), path)
+    assert len(list(read_records(path))) == 1
 
 
 @pytest.mark.parametrize(

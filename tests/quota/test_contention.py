@@ -9,10 +9,8 @@ from random import Random
 import httpx
 import pytest
 from records import envelope
-from slow_service import DistantService
+from slow_service import DistantService, read_all
 from virtual_time import run
-
-from trtc_records import CallRecordsClient, LocalRateLimiter
 
 REFUSED = envelope(code=60011, info="call frequency exceeded")
 
@@ -72,21 +70,7 @@ def walk(service: FaultyService, walks: int = 1) -> float:
     async def main() -> float:
         loop = asyncio.get_running_loop()
         started_at = loop.time()
-
-        async def one() -> None:
-            client = CallRecordsClient(
-                sdk_app_id=1,
-                identifier="administrator",
-                user_sig="signature",
-                region="singapore",
-                transport=service,
-                limiter=LocalRateLimiter(),
-                attempts=12,
-            )
-            async with client:
-                assert len([page.page async for page in client.iter_pages(page_size=2)]) == service.pages
-
-        await asyncio.gather(*(one() for _ in range(walks)))
+        await asyncio.gather(*(read_all(service, attempts=12) for _ in range(walks)))
         return walks * service.pages / (loop.time() - started_at)
 
     return run(main())

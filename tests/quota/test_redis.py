@@ -25,10 +25,11 @@ pytest.importorskip("pyrate_limiter", reason='needs the extra: pip install ".[re
 from redis.asyncio import Redis, RedisCluster
 from redis_server import SERVER, Server, find_port
 
-from trtc_records import AccountError, CallRecordsError, ConfigurationError, RateLimiter
+from trtc_records import AccountError, CallRecordsClient, CallRecordsError, ConfigurationError, RateLimiter
 from trtc_records._errors import LimiterUnavailableError
 from trtc_records.quota._local import AdaptiveRateLimiter
 from trtc_records.quota.redis import RedisRateLimiter
+from trtc_records.sandbox import Sandbox
 
 pytestmark = [
     pytest.mark.anyio,
@@ -572,6 +573,21 @@ async def test_a_url_that_fails_late_is_explained(server: Server, parameter: str
             await limiter.acquire()
     assert caught.value.__context__ is caught.value.__cause__ is None
     assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.slow
+async def test_lookups_of_the_older_service_keep_both_limits(server: Server) -> None:
+    """Look-ups there take permits of the shared quota and of their own, and the service refuses none."""
+    with Sandbox(records=60) as sandbox:
+        ids = [record.call_id for record in sandbox.records[:45]]
+        variables = {**sandbox.environment, "TRTC_SERVICE": "legacy", "TRTC_REDIS_URL": server.url}
+        async with CallRecordsClient.from_env(variables, attempts=1) as client:
+            found = await asyncio.gather(*map(client.get_record, ids))
+            assert len([record async for record in client.iter_records(page_size=5)]) == 60
+        async with Redis.from_url(server.url) as redis:
+            assert await redis.keys("trtc-records:*quota")
+    assert [record.call_id for record in found] == ids
+    assert sandbox.stats.refused == 0
 
 
 def test_something_else_than_a_client_is_refused() -> None:

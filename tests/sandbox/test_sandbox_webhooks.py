@@ -73,6 +73,17 @@ async def receive(connect, clock, *, seconds=60, commands=(END,), **options):
     return receiver, sandbox
 
 
+async def test_calls_of_the_older_service_are_not_posted(connect, clock):
+    """A sandbox whose calls the older service keeps posts no callbacks; one whose calls both keep does."""
+    async with serve(answer_ok) as receiver:
+        options = {"records": 0, "live": "1/s", "call_seconds": 5, "webhook_url": f"{receiver.base_url}/hook"}
+        with Sandbox(**options, calls_in="legacy") as older, Sandbox(**options) as both:
+            clock.now += 60
+            assert older.ended_records
+            await wait_until(lambda: both.stats.webhooks["posted"] >= len(both.ended_records))
+            assert older.stats.webhooks["posted"] == 0
+
+
 async def test_each_end_is_posted_with_its_record(connect, clock):
     """Every call that ends brings one callback, with the record that can be read 5 seconds later."""
     receiver, sandbox = await receive(connect, clock)

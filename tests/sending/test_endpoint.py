@@ -12,7 +12,7 @@ import httpx
 import pytest
 import trustme
 
-from trtc_records._api.models import REGION_HOSTS, Region
+from trtc_records._api.models import HOSTS, Region, list_hosts
 from trtc_records._errors import ConfigurationError
 from trtc_records._secret import hide
 from trtc_records._sending.endpoint import check_base_url, choose_proxy, load_environment_trust
@@ -42,7 +42,7 @@ def test_an_unknown_region_is_refused_with_a_list(region: Any) -> None:
     """The message shows the value and lists all regions."""
     with pytest.raises(
         ConfigurationError,
-        match=exactly(f"region={region!r}: pass one of {REGION_HOSTS}"),
+        match=exactly(f"region={region!r}: pass one of {list_hosts(HOSTS)}"),
     ):
         check_base_url(region, None)
 
@@ -57,7 +57,7 @@ def test_exactly_one_of_region_and_base_url_is_needed(region: str | None, base_u
     with pytest.raises(
         ConfigurationError,
         match=exactly(
-            f"region and base_url: {given_} given; pass one of them, region= (one of {REGION_HOSTS}) or base_url="
+            f"region and base_url: {given_} given; pass one of them, region= (one of {list_hosts(HOSTS)}) or base_url="
         ),
     ):
         check_base_url(region, hide(base_url))

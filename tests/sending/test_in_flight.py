@@ -8,11 +8,10 @@ from contextlib import suppress
 from random import Random
 
 import pytest
-from slow_service import BusyService, DistantService, SlowService
+from slow_service import BusyService, DistantService, SlowService, read_all
 from virtual_time import run
 
-from trtc_records import CallRecordsClient, LocalRateLimiter
-from trtc_records._sending.in_flight import Gate
+from trtc_records._sending.in_flight import Gate, QueueWatch
 
 
 def walk(service: SlowService) -> float:
@@ -21,16 +20,7 @@ def walk(service: SlowService) -> float:
     async def main() -> float:
         loop = asyncio.get_running_loop()
         started_at = loop.time()
-        client = CallRecordsClient(
-            sdk_app_id=1,
-            identifier="administrator",
-            user_sig="signature",
-            region="singapore",
-            transport=service,
-            limiter=LocalRateLimiter(),
-        )
-        async with client:
-            assert len([page.page async for page in client.iter_pages(page_size=2)]) == service.pages
+        await read_all(service)
         return loop.time() - started_at
 
     return run(main())
@@ -86,6 +76,15 @@ def test_a_service_that_becomes_slower_is_no_queue() -> None:
     answers = iter(range(10_000))
     service = DistantService(1600, lambda _: 0.02 if next(answers) < 400 else 0.4)
     assert walk(service) <= 1600 / 192 + 2.5
+
+
+def test_slow_answers_to_single_requests_are_no_queue() -> None:
+    """A bot that asks once a minute, of a service that is slower now than at first, keeps the quota for a walk."""
+    watch = QueueWatch(200, 10)
+    for number in range(200):
+        watch.add(0.05 if number == 0 else 1.0, depth=1, sent_at=60.0 * number, now=60.0 * number + 1)
+    assert watch.limit >= 32
+    assert walk(DistantService(400, lambda _: 0.3)) <= 400 / 192 + 1
 
 
 def test_the_gate_lets_in_first_come_first_served() -> None:

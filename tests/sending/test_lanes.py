@@ -6,10 +6,14 @@ import asyncio
 import contextlib
 import gzip
 import json
+import select
+import socket
 import ssl
+import struct
+import threading
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from email.utils import formatdate
 from typing import Any
@@ -23,12 +27,14 @@ from records import call_id, envelope, page_answer, raw_record
 
 from trtc_records import (
     CallRecordNotFoundError,
+    CallRecordsClient,
     ClientClosedError,
     RateLimitError,
     ResponseDecodeError,
     ServerError,
     TransportError,
 )
+from trtc_records._sending.lanes import LaneTransport
 
 pytestmark = pytest.mark.anyio
 
@@ -40,12 +46,18 @@ async def _look_up(request: Request) -> dict[str, Any]:
     return envelope({"CallRecord": raw_record(int(wanted.removeprefix("call-")))})
 
 
-over_each = pytest.mark.parametrize("over", ["lanes", "httpx"])
+over_each = pytest.mark.parametrize("over", ["lanes", "proxy", "httpx"])
 
 
-def stack(over: str) -> dict[str, Any]:
-    """Return the client's arguments for its own connections, or for those of httpx."""
-    return {"transport": httpx.AsyncHTTPTransport()} if over == "httpx" else {}
+def make_over(make_client: MakeClient, over: str, base_url: str, **options: Any) -> CallRecordsClient:
+    """Return a client with connections of its own, with those through a proxy, or with those of httpx."""
+    if over == "httpx":
+        options["transport"] = httpx.AsyncHTTPTransport()
+    client = make_client(base_url=base_url, **options)
+    if over == "proxy":  # which is the server itself: to http:// httpcore forwards requests, and makes no tunnel
+        bound = {"most_bytes": options["max_response_bytes"]} if "max_response_bytes" in options else {}
+        client._requester._transport = LaneTransport(proxy=httpx.Proxy(base_url), **bound)
+    return client
 
 
 # -- Permits -----------------------------------------------------------------------------------------
@@ -141,16 +153,104 @@ async def test_a_wait_for_a_permit_that_ends_keeps_the_tunnel(make_client: MakeC
     assert tunnels == 2
 
 
-async def test_a_connection_that_the_server_closed_meanwhile_is_not_used(make_client: MakeClient) -> None:
-    """One that waited for a permit in vain is looked at before its next use."""
+@contextlib.contextmanager
+def hang_up_once(context: ssl.SSLContext | None, *, answers: int) -> Iterator[tuple[int, Callable[[], None]]]:
+    """Serve in a thread: the first connection for some *answers*, until the function that is given; then the second."""
+    ready_to_close, closed = threading.Event(), threading.Event()
+    content = json.dumps(envelope({"CallRecord": raw_record(1)})).encode()
+
+    def answer(connection: socket.socket) -> None:
+        while not (received := connection.recv(65536)).endswith(b"}"):
+            assert received
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content))
+
+    def accept(listener: socket.socket) -> socket.socket:
+        connection, _ = listener.accept()
+        connection.settimeout(10)
+        return connection if context is None else context.wrap_socket(connection, server_side=True)
+
+    def run(listener: socket.socket) -> None:
+        with accept(listener) as first:
+            for _ in range(answers):
+                answer(first)
+            assert ready_to_close.wait(10)
+            with contextlib.suppress(OSError):
+                first.shutdown(socket.SHUT_RDWR)
+        closed.set()
+        with accept(listener) as second:
+            answer(second)
+            second.recv(1)
+
+    def hang_up() -> None:
+        ready_to_close.set()
+        assert closed.wait(10)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        thread = threading.Thread(target=run, args=(listener,))
+        thread.start()
+        yield listener.getsockname()[1], hang_up
+        thread.join()
+
+
+@pytest.mark.parametrize("encrypted", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("loop_turns", [False, True], ids=["busy", "idle"])
+async def test_a_connection_that_the_server_closed_meanwhile_is_not_used(
+    make_client: MakeClient, encrypted: bool, loop_turns: bool
+) -> None:
+    """Neither the loop that saw it nor one that was busy costs an attempt."""
+    authority = trustme.CA()
+    server_context, client_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(server_context)
+    authority.configure_trust(client_context)
+    with hang_up_once(server_context if encrypted else None, answers=1) as (port, hang_up):
+        base_url = f"https://localhost:{port}" if encrypted else f"http://127.0.0.1:{port}"
+        async with make_client(base_url=base_url, verify=client_context) as client:
+            await client.get_record(call_id(1))
+            hang_up()  # in another thread, so that this one's loop does not turn meanwhile
+            if loop_turns:
+                await asyncio.sleep(0.02)
+            assert (await client.get_record(call_id(1))).call_id == call_id(1)
+
+
+@pytest.mark.parametrize("system", ["with poll", "without poll"])
+async def test_a_new_connection_that_the_server_closed_is_an_error(
+    make_client: MakeClient, system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one may fare no better, so that costs an attempt."""
+    if system == "without poll":  # as on Windows
+        monkeypatch.delattr(select, "poll")
     gate = Gate()
-    async with serve(_look_up) as server, make_client(base_url=server.base_url, limiter=gate) as client:
-        await _give_up(client, gate, 1)
-        (lane,) = [lane for _, lane in client._requester._transport._idle]
-        await lane.stream._stream.aclose()
-        gate.opened.set()
-        assert (await client.get_record(call_id(1))).call_id == call_id(1)
-        assert server.connections == 2
+    with hang_up_once(None, answers=0) as (port, hang_up):
+        async with make_client(base_url=f"http://127.0.0.1:{port}", limiter=gate) as client:
+            lookup = asyncio.create_task(client.get_record(call_id(1)))
+            while not gate.waiting:
+                await asyncio.sleep(0.001)
+            hang_up()
+            gate.opened.set()
+            with pytest.raises(TransportError, match=r"ReadError: it was lost"):
+                await lookup
+            assert (await client.get_record(call_id(1))).call_id == call_id(1)
+
+
+@pytest.mark.parametrize("when", ["before the wait", "during the wait"])
+async def test_a_connection_that_the_server_closed_before_its_request_is_not_used(
+    make_client: MakeClient, when: str
+) -> None:
+    """One that waited for a permit in vain is looked at before its next use, and after its next wait."""
+    gate = Gate()
+    with hang_up_once(None, answers=0) as (port, hang_up):
+        async with make_client(base_url=f"http://127.0.0.1:{port}", limiter=gate) as client:
+            await _give_up(client, gate, 1)
+            if when == "before the wait":
+                hang_up()
+            lookup = asyncio.create_task(client.get_record(call_id(1)))
+            while not gate.waiting:
+                await asyncio.sleep(0.001)
+            if when == "during the wait":
+                hang_up()
+            gate.opened.set()
+            assert (await lookup).call_id == call_id(1)
 
 
 async def test_a_client_closed_while_a_request_waits_keeps_no_connection(make_client: MakeClient) -> None:
@@ -167,6 +267,192 @@ async def test_a_client_closed_while_a_request_waits_keeps_no_connection(make_cl
             await waiter
         await asyncio.sleep(0.05)
         assert server.open_connections == 0
+
+
+# -- Connections that end ----------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def say(
+    *parts: bytes, ends: bool = True, host: str = "127.0.0.1"
+) -> AsyncIterator[tuple[str, list[asyncio.StreamWriter]]]:
+    """Answer each request by *parts*, one after another, and close the connection if the answer *ends*."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split()[0]))
+                for part in parts:
+                    writer.write(part)
+                    await asyncio.sleep(0.002)
+                if ends:
+                    break
+        writer.close()
+
+    listener = await asyncio.start_server(connected, host, 0)
+    try:
+        port = listener.sockets[0].getsockname()[1]
+        yield f"http://{f'[{host}]' if ':' in host else host}:{port}", writers
+    finally:
+        listener.close()
+        for writer in writers:
+            writer.close()
+        await asyncio.sleep(0.02)
+
+
+BODY = json.dumps(envelope({"CallRecord": raw_record(1)})).encode()
+LENGTH = b"Content-Length: %d\r\n\r\n" % len(BODY)
+CHUNKS = b"5\r\n%b\r\n%x;name=value\r\n%b\r\n0\r\nTrailer: x\r\n\r\n" % (BODY[:5], len(BODY) - 5, BODY[5:])
+WAYS = {
+    "with a length": (b"HTTP/1.1 200 OK\r\n", LENGTH + BODY),
+    "byte by byte": (*(bytes([each]) for each in b"HTTP/1.1 200 OK\r\n" + LENGTH + BODY[:40]), BODY[40:]),
+    "in chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKS[:9], CHUNKS[9:]),
+    "behind hints": (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n",
+        b"HTTP/1.1 200 \r\n" + LENGTH + BODY,
+    ),
+    "with folded headers": (b"HTTP/1.1 200 OK\r\nX: a\r\n  b\r\n" + LENGTH + BODY,),
+    "without a reason": (b"HTTP/1.1 200\r\n" + LENGTH + BODY,),
+}
+LAST_WAYS = {
+    "until the end": (b"HTTP/1.1 200 OK\r\n\r\n" + BODY[:10], BODY[10:]),
+    "as HTTP/1.0": (b"HTTP/1.0 200 OK\r\n\r\n" + BODY,),
+    "and closes": (b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + LENGTH + BODY,),
+}
+
+
+@over_each
+@pytest.mark.parametrize("way", list(WAYS))
+async def test_an_answer_is_read_however_it_is_sent(make_client: MakeClient, way: str, over: str) -> None:
+    """The connection is used again."""
+    async with (
+        say(*WAYS[way], ends=False) as (base_url, writers),
+        make_over(make_client, over, base_url) as client,
+    ):
+        for _ in range(3):
+            assert (await client.get_record(call_id(1))).call_id == call_id(1)
+    assert len(writers) == 1
+
+
+@over_each
+@pytest.mark.parametrize("way", list(LAST_WAYS))
+async def test_an_answer_may_be_the_last_of_its_connection(make_client: MakeClient, way: str, over: str) -> None:
+    """The next request goes over another one, and costs no attempt."""
+    async with say(*LAST_WAYS[way]) as (base_url, writers), make_over(make_client, over, base_url) as client:
+        for _ in range(3):
+            assert (await client.get_record(call_id(1))).call_id == call_id(1)
+    assert len(writers) == 3
+
+
+NO_ANSWERS = {
+    "nothing": (b"", "RemoteProtocolError: Server disconnected without sending a response"),
+    "half a head": (b"HTTP/1.1 200 OK\r\nContent-", "RemoteProtocolError: "),
+    "half a body": (
+        b"HTTP/1.1 200 OK\r\n" + LENGTH + BODY[:20],
+        r"RemoteProtocolError: peer closed connection .* \(received 20 bytes",
+    ),
+    "half of the chunks": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+        "RemoteProtocolError: peer closed",
+    ),
+    "no HTTP": (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "RemoteProtocolError: illegal status line"),
+    "a head without end": (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20_000, "RemoteProtocolError: "),
+    "two lengths": (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n" + LENGTH + BODY, "RemoteProtocolError: conflicting"),
+    "another protocol": (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", "RemoteProtocolError: "),
+}
+
+
+@over_each
+@pytest.mark.parametrize(("answer", "reason"), NO_ANSWERS.values(), ids=list(NO_ANSWERS))
+async def test_what_is_no_answer_is_an_error(make_client: MakeClient, answer: bytes, reason: str, over: str) -> None:
+    """The message says what was wrong, and the connection is closed."""
+    if over == "httpx" and answer.startswith(b"HTTP/1.1 101"):
+        pytest.skip("httpx hands the connection over")
+    async with say(answer) as (base_url, writers), make_over(make_client, over, base_url) as client:
+        with pytest.raises(TransportError, match=reason) as caught:
+            await client.get_record(call_id(1))
+        assert caught.value.retryable
+    assert len(writers) == 1
+
+
+@over_each
+async def test_a_connection_that_is_reset_is_an_error(make_client: MakeClient, over: str) -> None:
+    """A reset has no end of data before it."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    listener = await asyncio.start_server(connected, "127.0.0.1", 0)
+    base_url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    async with make_over(make_client, over, base_url) as client:
+        with pytest.raises(TransportError, match=r"the connection to 127\.0\.0\.1:\d+.* failed \(ReadError: "):
+            await client.get_record(call_id(1))
+    listener.close()
+    await asyncio.sleep(0.02)
+
+
+async def test_a_proxy_that_is_not_there_is_named(make_client: MakeClient) -> None:
+    """The message names the host and the proxy."""
+    async with make_client(region="china", proxy="http://127.0.0.1:1") as client:
+        with pytest.raises(TransportError, match=r"to console\.tim\.qq\.com:443 through http://127.0.0.1:1 "):
+            await client.get_record(call_id(1))
+
+
+async def test_an_address_may_be_of_version_6(make_client: MakeClient) -> None:
+    """It stands in brackets in the URL."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 here")
+    async with say(*WAYS["with a length"], host="::1") as (base_url, _), make_client(base_url=base_url) as client:
+        assert (await client.get_record(call_id(1))).call_id == call_id(1)
+
+
+@pytest.mark.parametrize("part", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\n" + LENGTH + BODY[:20]], ids=len)
+async def test_a_request_that_is_cancelled_closes_its_connection(make_client: MakeClient, part: bytes) -> None:
+    """Its answer would be taken for that of the next request."""
+    async with say(part, ends=False) as (base_url, writers), make_client(base_url=base_url) as client:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await client.get_record(call_id(1))
+        await asyncio.sleep(0.02)
+        assert client._requester._transport._idle == []
+        assert [writer.transport.is_closing() for writer in writers] == [True]
+
+
+@pytest.mark.parametrize("end", ["close", "cancel", "time out"])
+async def test_a_connection_that_is_being_opened_can_be_given_up(make_client: MakeClient, end: str) -> None:
+    """A server that never answers the TLS handshake keeps nobody waiting, and no socket stays open."""
+    ended = asyncio.Event()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(65536):
+                pass
+        ended.set()
+        writer.close()
+
+    listener = await asyncio.start_server(connected, "127.0.0.1", 0)
+    base_url = f"https://localhost:{listener.sockets[0].getsockname()[1]}"
+    async with make_client(base_url=base_url, timeout=0.2 if end == "time out" else 30) as client:
+        lookup = asyncio.create_task(client.get_record(call_id(1)))
+        await asyncio.sleep(0.1)
+        if end == "close":
+            await client.aclose()
+        if end == "cancel":
+            lookup.cancel()
+        with pytest.raises(
+            asyncio.CancelledError if end == "cancel" else TransportError,
+            match=None if end == "cancel" else "no connection",
+        ):
+            await lookup
+        await asyncio.wait_for(ended.wait(), 10)
+    listener.close()
+    await asyncio.sleep(0.02)
 
 
 # -- Answers to other requests -----------------------------------------------------------------------
@@ -225,7 +511,7 @@ async def test_an_answer_that_comes_twice_is_not_taken_for_the_next(
 ) -> None:
     """Each lookup gets its own record: the connection is given up, and a retry goes over a fresh one."""
     async with repeat_first(when) as (base_url, connections):
-        async with make_client(base_url=base_url, attempts=3, **stack(over)) as client:
+        async with make_over(make_client, over, base_url, attempts=3) as client:
             for number in range(3):
                 assert (await client.get_record(call_id(number))).call_id == call_id(number)
                 await asyncio.sleep(0.04 if when == "before the next" else 0)
@@ -242,7 +528,8 @@ async def test_an_answer_that_comes_twice_is_an_error_where_there_is_no_retry(ma
 
 
 @pytest.mark.parametrize("more", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", b"no HTTP\r\n\r\n"])
-async def test_what_follows_an_answer_costs_no_attempt(make_client: MakeClient, more: bytes) -> None:
+@pytest.mark.parametrize("over", ["lanes", "proxy"])
+async def test_what_follows_an_answer_costs_no_attempt(make_client: MakeClient, more: bytes, over: str) -> None:
     """Nothing was sent over such a connection, so the request goes over another one at once, however many there are."""
     connections = 0
 
@@ -260,7 +547,7 @@ async def test_what_follows_an_answer_costs_no_attempt(make_client: MakeClient, 
 
     listener = await asyncio.start_server(connected, "127.0.0.1", 0)
     base_url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    async with make_client(base_url=base_url) as client:
+    async with make_over(make_client, over, base_url) as client:
         for _ in range(2):
             found = await asyncio.gather(*(client.get_record(call_id(number)) for number in range(8)))
             assert [record.call_id for record in found] == [call_id(number) for number in range(8)]
@@ -331,7 +618,7 @@ async def test_gzip_may_have_several_members(make_client: MakeClient, over: str)
         members = gzip.compress(FOUND[:50]) + gzip.compress(FOUND[50:])
         return Reply(members + bytes(8), headers={"Content-Encoding": "gzip"})
 
-    async with serve(handle) as server, make_client(base_url=server.base_url, **stack(over)) as client:
+    async with serve(handle) as server, make_over(make_client, over, server.base_url) as client:
         assert (await client.get_record(call_id(1))).call_id == call_id(1)
 
 
@@ -343,7 +630,7 @@ async def test_every_coding_that_httpx_reads_is_read(make_client: MakeClient, co
     async def handle(_: Request) -> Reply:
         return Reply(CODINGS[coding](FOUND), headers={"Content-Encoding": coding})
 
-    async with serve(handle) as server, make_client(base_url=server.base_url, **stack(over)) as client:
+    async with serve(handle) as server, make_over(make_client, over, server.base_url) as client:
         assert (await client.get_record(call_id(1))).call_id == call_id(1)
 
 
@@ -365,7 +652,7 @@ async def test_a_body_that_cannot_be_decoded_is_an_error(
     async def handle(_: Request) -> Reply:
         return Reply(body, headers=headers)
 
-    async with serve(handle) as server, make_client(base_url=server.base_url, **stack(over)) as client:
+    async with serve(handle) as server, make_over(make_client, over, server.base_url) as client:
         with pytest.raises(TransportError, match="cannot be decoded") as caught:
             await client.get_page()
     assert caught.value.retryable
@@ -384,7 +671,8 @@ async def test_a_status_survives_its_body(
     make_client: MakeClient, body: str, over: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A 503 is one, with its Retry-After, whatever becomes of its body."""
-    monkeypatch.setattr("trtc_records._sending.lanes.ERROR_BODY_WAIT", 0.1)
+    monkeypatch.setattr("trtc_records._sending.direct.ERROR_BODY_WAIT", 0.1)
+    monkeypatch.setattr("trtc_records._sending.proxied.ERROR_BODY_WAIT", 0.1)
     monkeypatch.setattr("trtc_records._sending.transport.ERROR_BODY_WAIT", 0.1)
     head = b"HTTP/1.1 503 Busy\r\nRetry-After: 77\r\n"
     bodies = {
@@ -410,7 +698,7 @@ async def test_a_status_survives_its_body(
 
     listener = await asyncio.start_server(answer, "127.0.0.1", 0)
     base_url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    async with make_client(base_url=base_url, max_response_bytes=100_000, **stack(over)) as client:
+    async with make_over(make_client, over, base_url, max_response_bytes=100_000) as client:
         with pytest.raises(TransportError, match="HTTP status 503") as caught:
             await client.get_page()
     listener.close()
@@ -438,7 +726,7 @@ async def test_a_body_beyond_the_bound_is_an_error(make_client: MakeClient, codi
 
     async with (
         serve(handle) as server,
-        make_client(base_url=server.base_url, attempts=3, max_response_bytes=1_000_000, **stack(over)) as client,
+        make_over(make_client, over, server.base_url, attempts=3, max_response_bytes=1_000_000) as client,
     ):
         with pytest.raises(TransportError, match="more than max_response_bytes=1,000,000"):
             await client.get_page()
@@ -478,7 +766,7 @@ async def test_a_body_without_end_is_an_error(make_client: MakeClient, over: str
 
     listener = await asyncio.start_server(answer, "127.0.0.1", 0)
     base_url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    async with make_client(base_url=base_url, max_response_bytes=500_000, **stack(over)) as client:
+    async with make_over(make_client, over, base_url, max_response_bytes=500_000) as client:
         with pytest.raises(TransportError, match="more than max_response_bytes=500,000"):
             await client.get_page()
     listener.close()

@@ -14,7 +14,7 @@ from trtc_records._api.protocol import read_record, record_request
 from trtc_records._secret import Secret
 from trtc_records._sending.clock import ServiceClock
 from trtc_records._sending.credentials import Credential
-from trtc_records._sending.lanes import Exchange
+from trtc_records._sending.lane import Exchange
 from trtc_records._sending.requester import Requester
 
 REFUSED = envelope(code=60011, info="too frequent")

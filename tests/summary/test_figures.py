@@ -112,6 +112,18 @@ def test_all_forms_show_the_same_comparison(width: int) -> None:
     }
 
 
+def test_lower_bound_is_shown_as_one() -> None:
+    """With more callers than are counted exactly, text and page say so, and no change of them is made up."""
+    few = sum_up(call(caller="a"))
+    many = sum_up(*[call(number, caller=f"caller {number}") for number in range(2_001)])
+    for now, before, shown in ((many, few, ["2,001+", "1", "n/a"]), (few, many, ["1", "2,001+", "n/a"])):
+        assert read_page(now.to_html(before=before))["callers"] == shown
+        assert read_text(now.to_text(before=before))["callers"] == f"{shown[0]} (before {shown[1]})"
+        compared = now.to_dict(before=before)["comparison"]["figures"]["callers"]
+        assert (compared["change"], compared["change_share"]) == (None, None)
+    assert read_text(few.to_text(before=few))["callers"] == "1 (before 1, no change)"
+
+
 def test_comparison_with_nothing_has_no_percent() -> None:
     """Where the earlier window has no call, counts change by a number, and medians not at all."""
     page = read_page(make_summary().to_html(before=Summary()))
@@ -219,6 +231,15 @@ def test_incomplete_comparison_is_marked_in_every_form() -> None:
     assert plain["comparison"]["missing"] == ["records have expired"]
 
 
+def test_window_of_a_comparison_is_in_its_own_zone() -> None:
+    """A comparison with a summary of another zone names that zone."""
+    before = Summary(zone=ZoneInfo("Asia/Singapore"), scope=SCOPE)
+    shown = read_text(sum_up(call(), scope=SCOPE).to_text(width=200, before=before))["compared with"]
+    start = START.astimezone(ZoneInfo("Asia/Singapore"))
+    assert shown.startswith(f"{start:%Y-%m-%d %H:%M:%S} to ")
+    assert shown.endswith(", Asia/Singapore")
+
+
 @pytest.mark.parametrize("reason", ["", None, 3])
 def test_reason_must_be_a_text(reason: object) -> None:
     """A report cannot be marked without a reason."""
@@ -228,7 +249,8 @@ def test_reason_must_be_a_text(reason: object) -> None:
 
 def test_scope_is_safe_for_a_terminal_and_a_page() -> None:
     """A path with a line feed, an escape or a tag in it stays text."""
-    scope = ReportScope(source="file \x1b[2J\n<script>\ud800")
+    nasty = "file \x1b[2J\n<script>\ud800"
+    scope = ReportScope(source=nasty, region=nasty, host=nasty, filters={nasty: nasty})
     summary = sum_up(call(), scope=scope)
     assert "\x1b" not in summary.to_text()
     assert "<script>" not in summary.to_html()
@@ -240,6 +262,9 @@ def test_scope_is_safe_for_a_terminal_and_a_page() -> None:
     [
         ({"source": ""}, "source must be a text, got ''"),
         ({"source": None}, "source must be a text, got None"),
+        ({"region": 5}, "region must be a text, got 5: write 'singapore', or leave it out"),
+        ({"host": b"x"}, "host must be a text, got b'x': write 'adminapisgp"),
+        ({"sdk_app_id": "1400000000"}, "sdk_app_id must be an integer, got '1400000000': write 1400000000"),
         ({"since": START.replace(tzinfo=None)}, "since must be an aware datetime, got .*: write datetime.now"),
         ({"until": 1_739_960_242}, "until must be an aware datetime, got 1739960242"),
         ({"made_at": "now"}, "made_at must be an aware datetime, got 'now'"),

@@ -236,11 +236,28 @@ def test_lines_go_on_behind_their_labels() -> None:
     assert lines[place + 1] == "                        (66.7%), group 1"
 
 
+def test_long_path_is_whole() -> None:
+    """A path that is longer than a line is broken, not cut: the report says what it is about."""
+    path = f"/archives/{'calls-of-a-customer/' * 9}漢字\x1b[2J.parquet"
+    lines = sum_up(call(), scope=ReportScope(source=f"file {path}")).to_text(width=60).splitlines()
+    start = lines.index("source                  file")
+    end = next(number for number, line in enumerate(lines) if line.startswith("window"))
+    assert "".join(line[24:] for line in lines[start + 1 : end]) == path.replace("\x1b", "\ufffd")
+
+
 def test_kind_and_media_are_safe_for_a_terminal() -> None:
     """A value that Tencent adds later can neither move the cursor nor break a line, and is cut."""
     text = sum_up(call(call_type="\x1b[31mEvil\nanswered 0", media_type="m" * 300)).to_text()
     assert f"{'kind':<24}\ufffd[31mEvil\ufffdanswered 0 1 (100%)\n" in text
     assert f"{'media':<24}{'m' * 23}… 1 (100%)\n" in text
+
+
+def test_empty_id_has_a_name() -> None:
+    """An empty user id, or an empty result, is no empty row of a chart."""
+    summary = sum_up(call(caller="", call_result=""))
+    assert [line[:11] for line in summary.to_text().splitlines()].count("  (empty)  ") == 2
+    assert summary.to_html().count('<th scope="row">(empty)</th>') == 2
+    assert summary.to_dict()["top_callers"] == [{"user_id": "", "calls": 1}]
 
 
 def test_text_is_safe_for_a_terminal() -> None:
@@ -299,6 +316,16 @@ def test_whole_seconds_are_exact() -> None:
     for each in seconds:
         histogram.add(each)
     assert histogram.quantile(0.5) == median_low(seconds)
+
+
+def test_equal_durations_above_a_day_are_exact() -> None:
+    """The median of one call of days is its length; of more, it lies between the shortest and the longest."""
+    histogram = DurationHistogram()
+    for _ in range(3):
+        histogram.add(153_753)
+    assert histogram.quantile(0.5) == histogram.quantile(0.95) == 153_753
+    histogram.add(153_760)
+    assert 153_753 <= histogram.quantile(0.5) <= 153_760
 
 
 def test_memory_of_a_histogram_is_bounded() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncGenerator, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, assert_type
 from zoneinfo import ZoneInfo
@@ -28,6 +28,7 @@ from trtc_records import (
     Region,
     ResponseDecodeError,
     RoomIdType,
+    Service,
     TransportError,
     Webhook,
     WebhookEvent,
@@ -38,6 +39,17 @@ from trtc_records import (
 from trtc_records.archive import ArchiveCheck, ArchivedPartition, ArchiveReport, archive_call_records, verify_archive
 from trtc_records.export import FileFormat, JsonLinesWriter, Pseudonyms, read_records, record_from_row, record_to_row
 from trtc_records.sandbox import Behaviour, Drift, Faults, Sandbox, Webhooks
+from trtc_records.summary import (
+    NO_CALLS,
+    Caller,
+    Durations,
+    HourTraffic,
+    Peak,
+    ReportScope,
+    Summary,
+    SummaryResult,
+    show_length,
+)
 
 
 class SharedLimiter:
@@ -78,7 +90,11 @@ def make_clients(limiter: RateLimiter, transport: httpx.AsyncBaseTransport) -> l
             verify=True,
         ),
         CallRecordsClient(
-            sdk_app_id=1_400_000_000, identifier="administrator", user_sig=fetch_user_sig, region="seoul"
+            sdk_app_id=1_400_000_000,
+            identifier="administrator",
+            user_sig=fetch_user_sig,
+            region="seoul",
+            service="legacy",
         ),
         CallRecordsClient(
             sdk_app_id=1_400_000_000,
@@ -93,6 +109,7 @@ def make_clients(limiter: RateLimiter, transport: httpx.AsyncBaseTransport) -> l
             identifier="administrator",
             user_sig="signature",
             region=Region.SEOUL,
+            service=Service.LEGACY,
             proxy=httpx.Proxy("http://127.0.0.1:3128"),
             verify=ssl.create_default_context(),
         ),
@@ -200,6 +217,40 @@ def read_files() -> None:
         row = record_to_row(record)
         assert_type(row, dict[str, Any])
         assert_type(record_from_row(row), CallRecord)
+
+
+async def sum_up(client: CallRecordsClient, earlier: Summary) -> None:
+    """Sum up the records of a walk, and read every figure."""
+    scope = ReportScope(
+        source="the service",
+        sdk_app_id=client.sdk_app_id,
+        region=Region.SINGAPORE,
+        since=datetime.now(UTC),
+        filters={"result": CallResult.NOT_ANSWER},
+    )
+    summary = Summary(zone=ZoneInfo("Asia/Singapore"), top=5, traffic=True, scope=scope)
+    async for record in client.iter_records(on_incomplete=lambda walk: summary.add_missing(walk.reason)):
+        summary.add(record)
+    assert_type(summary.scope, ReportScope | None)
+    assert_type(summary.to_text(width=60, before=earlier), str)
+    assert_type(summary.to_html(title=NO_CALLS, before=None), str)
+    assert_type(summary.to_dict(), dict[str, Any])
+    read_figures(summary.result)
+
+
+def read_figures(result: SummaryResult) -> None:
+    """Read figures, each of its type."""
+    assert_type(result.complete, bool)
+    assert_type(result.missing, tuple[str, ...])
+    assert_type((result.asr, result.ner), tuple[float | None, float | None])
+    assert_type(show_length(result.acd), str)
+    assert_type(result.answer_time, Durations)
+    assert_type(result.answer_time.median, timedelta | None)
+    assert_type(result.busy_hour, HourTraffic | None)
+    assert_type(result.peak, Peak | None)
+    assert_type(result.redials, int | None)
+    assert_type(result.days, tuple[tuple[date, int], ...])
+    assert_type(result.top_callers, tuple[Caller, ...])
 
 
 def read_error(error: CallRecordsError) -> object:

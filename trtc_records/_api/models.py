@@ -1,9 +1,10 @@
-"""Call records, pages of them, and regions, as values.
+"""Call records, pages of them, services and regions, as values.
 
 Every name and value here comes from Tencent's page "Retrieve Records by Conditions"
 (https://trtc.io/document/68931). Values that Tencent adds later are kept as plain ``str`` or ``int``.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any, Final
@@ -21,6 +22,7 @@ __all__ = [
     "MediaType",
     "Region",
     "RoomIdType",
+    "Service",
 ]
 
 
@@ -66,6 +68,16 @@ class RoomIdType(IntEnum):
     STRING = 2
 
 
+class Service(StrEnum):
+    """A service that keeps call records. Each call is kept by one of them."""
+
+    CURRENT = "current"
+    """The service of all calls but those of :attr:`LEGACY`."""
+    LEGACY = "legacy"
+    """The older service of the calls that were started through the deprecated ``TUICallKit.call()`` and
+    ``TUICallKit.groupCall()``: https://trtc.io/document/60136."""
+
+
 class Region(StrEnum):
     """The region in which an SDKAppID lives; each has a host of its own."""
 
@@ -80,11 +92,11 @@ class Region(StrEnum):
 
     @property
     def host(self) -> str:
-        """Return the host name that serves this region."""
-        return _HOSTS[self]
+        """Return the host name that serves this region; the older service has others."""
+        return HOSTS[self]
 
 
-_HOSTS = {
+HOSTS: Final = {
     Region.CHINA: "console.tim.qq.com",
     Region.SINGAPORE: "adminapisgp.im.qcloud.com",
     Region.SEOUL: "adminapikr.im.qcloud.com",
@@ -93,9 +105,12 @@ _HOSTS = {
     Region.JAKARTA: "adminapiidn.im.qcloud.com",
     Region.TOKYO: "adminapijpn.im.qcloud.com",
 }
+"""The hosts of the service that keeps today's calls."""
 
-REGION_HOSTS: Final = ", ".join(f"{region} ({region.host})" for region in Region)
-"""All regions with their hosts, for messages."""
+
+def list_hosts(hosts: Mapping[Region, str]) -> str:
+    """Return all regions with their *hosts*, for messages."""
+    return ", ".join(f"{region} ({hosts[region]})" for region in Region)
 
 
 @attrs.frozen(kw_only=True)

@@ -1,7 +1,7 @@
 """The API without I/O: a query becomes a request, a response becomes a page, a record or an error.
 
-Tencent's pages: https://trtc.io/document/68931 (by conditions), https://trtc.io/document/68930 (by call id) and those
-in :mod:`trtc_records._api.webhook`.
+Two services keep records: each has a dialect, which :func:`choose_dialect` picks. Tencent's pages are named there, and
+in :mod:`trtc_records._api.webhook` for webhooks.
 """
 
 from __future__ import annotations
@@ -16,18 +16,33 @@ from urllib.parse import quote
 
 import attrs
 
-from trtc_records._api.error_codes import NO_RECORDS, NO_WEBHOOK, error_from_code
-from trtc_records._api.models import CallRecord, CallRecordPage
-from trtc_records._api.query import Query
+from trtc_records._api.current import CURRENT
+from trtc_records._api.dialect import Dialect
+from trtc_records._api.error_codes import NO_RECORDS, NO_WEBHOOK
+from trtc_records._api.legacy import LEGACY
+from trtc_records._api.models import CallRecord, CallRecordPage, Service
+from trtc_records._api.query import RETENTION, Query
 from trtc_records._api.webhook import Webhook, read_event
-from trtc_records._api.wire import read_integer, record_from_json, records_from_json
-from trtc_records._errors import APIError, CallRecordNotFoundError, ResponseDecodeError, TransportError, shorten
+from trtc_records._api.wire import read_integer
+from trtc_records._checks import trim
+from trtc_records._errors import (
+    APIError,
+    CallRecordNotFoundError,
+    ConfigurationError,
+    ResponseDecodeError,
+    TransportError,
+    shorten,
+)
 
 __all__ = [
-    "SERVICE_PATH",
+    "FIELD_NAMES",
+    "TIME_NAMES",
     "Request",
     "Response",
     "build_target",
+    "check_has_webhooks",
+    "choose_dialect",
+    "complete_query",
     "delete_webhook_request",
     "get_webhook_request",
     "page_request",
@@ -36,14 +51,17 @@ __all__ = [
     "read_page",
     "read_record",
     "read_retry_after",
+    "read_total",
     "read_webhook",
     "record_request",
     "set_webhook_request",
 ]
 
-SERVICE_PATH: Final = "/v4/call_record_http_srv"
-"""The path of the call-record service, before the name of a command."""
-
+_DIALECTS: Final = {dialect.service: dialect for dialect in (CURRENT, LEGACY)}
+FIELD_NAMES: Final = frozenset().union(*(dialect.records.field_names for dialect in _DIALECTS.values()))
+"""The names of a record's fields that this version knows, in any dialect."""
+TIME_NAMES: Final = tuple(name for dialect in _DIALECTS.values() for name in dialect.records.time_names)
+"""Those of its times, the start first; a record has those of one dialect."""
 _WEBHOOK_PATH: Final = "/v4/call_config"
 _RETRYABLE_STATUSES: Final = frozenset({408, 425, 429})
 _SHOWN_BODY: Final = 200  # characters of a body that is not JSON
@@ -78,21 +96,59 @@ class Response:
     """The connection that it came over; only the transport knows its type."""
 
 
-def page_request(query: Query, page: int) -> Request:
+def choose_dialect(service: object) -> Dialect:
+    """Return the dialect of a service, a :class:`Service` or its name.
+
+    Raises:
+        ConfigurationError: There is no such service.
+    """
+    name = str(trim(service)).lower() if isinstance(service, str) else ""
+    if name not in set(Service):
+        raise ConfigurationError(f"service={shorten(service)}: pass one of {', '.join(Service)}")
+    return _DIALECTS[Service(name)]
+
+
+def complete_query(query: Query, now: float, dialect: Dialect = CURRENT) -> Query:
+    """Return *query* with the start that the service needs: by default that of the records that it keeps.
+
+    Args:
+        query: The conditions.
+        now: Unix seconds at the service.
+        dialect: The service's.
+    """
+    if query.start_time is None and dialect.needs_start:
+        return attrs.evolve(query, start_time=int(now) - RETENTION)
+    return query
+
+
+def page_request(query: Query, page: int, dialect: Dialect = CURRENT) -> Request:
     """Return the request for one page of *query*; pages are numbered from 1."""
+    spell = dialect.spellings.get
     conditions = {
-        "StartTime": query.start_time,
-        "EndTime": query.end_time,
-        "CallResult": query.call_result,
-        "CallType": query.call_type,
+        dialect.start_time: query.start_time,
+        dialect.end_time: query.end_time,
+        dialect.call_result: query.call_result and spell(query.call_result, query.call_result),
+        dialect.call_type: query.call_type and spell(query.call_type, query.call_type),
     }
     body: dict[str, Any] = {name: value for name, value in conditions.items() if value is not None}
-    return Request(f"{SERVICE_PATH}/get_record_by_filter", {**body, "NumberPerPage": query.page_size, "Page": page})
+    return Request(dialect.filter_path, {**body, dialect.page_size: query.page_size, dialect.query_page: page})
 
 
-def record_request(call_id: str) -> Request:
+def record_request(call_id: str, dialect: Dialect = CURRENT) -> Request:
     """Return the request for one record."""
-    return Request(f"{SERVICE_PATH}/get_record_by_callid", {"CallId": call_id})
+    return Request(dialect.lookup_path, {dialect.call_id: call_id})
+
+
+def check_has_webhooks(dialect: Dialect) -> None:
+    """Check that the library knows the callbacks of the service.
+
+    Raises:
+        ConfigurationError: It does not.
+    """
+    if not dialect.has_webhooks:
+        raise ConfigurationError(
+            f"service={dialect.service.value!r}: webhooks are those of the current service; pass '{Service.CURRENT}'"
+        )
 
 
 def get_webhook_request() -> Request:
@@ -121,7 +177,9 @@ def build_target(path: str, *, sdk_app_id: int, identifier: str, user_sig: str) 
     )
 
 
-def read_page(response: Response, requested: int, *, keep_invalid: bool = False) -> CallRecordPage:
+def read_page(
+    response: Response, requested: int, dialect: Dialect = CURRENT, *, keep_invalid: bool = False
+) -> CallRecordPage:
     """Read the response to :func:`page_request`; a page without records ends a walk.
 
     Tencent documents ``Page`` 0 as the end. An empty or absent list and the error 101050 mean the same. An empty map
@@ -133,35 +191,48 @@ def read_page(response: Response, requested: int, *, keep_invalid: bool = False)
         ResponseDecodeError: The response breaks the contract.
     """
     try:
-        result, request_id = _read_result(response)
+        result, request_id = _read_result(response, dialect)
     except CallRecordNotFoundError as error:
         return CallRecordPage(records=(), page=0, request_id=error.request_id)
-    raw_records = result.get("CallRecordList")
+    parent = f"$.{dialect.result}"
+    path = f"{parent}.{dialect.record_list}"
+    raw_records = result.get(dialect.record_list)
     if raw_records is None or raw_records == {}:
         raw_records = []
     if not isinstance(raw_records, list):
-        raise ResponseDecodeError("expected an array", "$.Response.CallRecordList", raw_records, request_id)
-    number = _read_count(result, "Page", request_id)
+        raise ResponseDecodeError("expected an array", path, raw_records, request_id)
+    number = _read_count(result, dialect.page, parent, request_id)
     if number is None:
         number = requested if raw_records else 0
-    records, invalid = records_from_json(
-        raw_records, "$.Response.CallRecordList", request_id, keep_invalid=keep_invalid
-    )
+    records, invalid = dialect.records.read_all(raw_records, path, request_id, keep_invalid=keep_invalid)
     return CallRecordPage(
         records=records,
         invalid=invalid,
         page=number,
-        total_num=_read_count(result, "TotalNum", request_id),
+        total_num=_read_count(result, dialect.total_num, parent, request_id),
         request_id=request_id,
     )
 
 
-def read_record(response: Response, requested: str | None = None) -> CallRecord:
+def read_total(page: CallRecordPage, dialect: Dialect = CURRENT) -> int:
+    """Return the number of records that match a query, by its first page.
+
+    Raises:
+        ResponseDecodeError: The page does not say it.
+    """
+    if page.total_num is None and page.size:
+        path = f"$.{dialect.result}.{dialect.total_num}"
+        raise ResponseDecodeError("is missing", path, None, page.request_id)
+    return page.total_num or 0
+
+
+def read_record(response: Response, requested: str | None = None, dialect: Dialect = CURRENT) -> CallRecord:
     """Read the response to :func:`record_request`.
 
     Args:
         response: The response.
         requested: The call id that the record must have, in whatever case; by default any.
+        dialect: The service's.
 
     Raises:
         CallRecordNotFoundError: The record does not exist, or has expired.
@@ -169,15 +240,18 @@ def read_record(response: Response, requested: str | None = None) -> CallRecord:
         TransportError: The status is not 200.
         ResponseDecodeError: The response breaks the contract.
     """
-    result, request_id = _read_result(response)
-    raw = result.get("CallRecord")
+    result, request_id = _read_result(response, dialect)
+    path = f"$.{dialect.result}.{dialect.record}"
+    raw = result.get(dialect.record)
+    if raw is None and dialect.may_be_bare and dialect.call_id in result:
+        path, raw = f"$.{dialect.result}", result
     if raw is None or raw in ({}, []):
-        raise error_from_code(NO_RECORDS, "the answer holds no record", request_id)
-    record = record_from_json(raw, path="$.Response.CallRecord", request_id=request_id)
+        raise dialect.errors.make_error(NO_RECORDS, "the answer holds no record", request_id)
+    record = dialect.records.read(raw, path=path, request_id=request_id)
     if requested is not None and record.call_id.casefold() != requested.casefold():
         # A connection that is one response behind gives that to an earlier request; another connection may do better.
         reason = f"expected {shorten(requested)}, so this answers another request"
-        raise ResponseDecodeError(reason, "$.Response.CallRecord.CallId", record.call_id, request_id, retryable=True)
+        raise ResponseDecodeError(reason, f"{path}.{dialect.call_id}", record.call_id, request_id, retryable=True)
     return record
 
 
@@ -254,18 +328,20 @@ def read_nothing(response: Response) -> None:
             raise
 
 
-def _read_result(response: Response) -> tuple[dict[str, Any], str]:
-    """Return the ``Response`` object of a response, empty if it is left out, and the RequestId; raise its error."""
+def _read_result(response: Response, dialect: Dialect = CURRENT) -> tuple[dict[str, Any], str]:
+    """Return the result in a response, empty if it is left out, and the id of the response; raise its error."""
     envelope = _read_envelope(response)
-    request_id = _read_request_id(envelope)
-    code = _read_code(envelope, request_id)
+    request_id = _read_request_id(envelope, dialect)
+    code = _read_number(envelope, dialect.code, "$", request_id)
+    if code is None:
+        raise ResponseDecodeError("is missing", f"$.{dialect.code}", None, request_id)
     if code:
-        raise error_from_code(code, _read_info(envelope), request_id)
-    result = envelope.get("Response")
+        raise dialect.errors.make_error(code, _read_info(envelope, dialect), request_id)
+    result = envelope.get(dialect.result)
     if result is None or result == []:
         return {}, request_id
     if not isinstance(result, dict):
-        raise ResponseDecodeError("expected an object", "$.Response", result, request_id)
+        raise ResponseDecodeError("expected an object", f"$.{dialect.result}", result, request_id)
     return result, request_id
 
 
@@ -317,18 +393,11 @@ def _error_from_status(response: Response) -> TransportError:
     return TransportError(f"HTTP status {status}: {remedy}", status, retryable=retryable)
 
 
-def _read_code(envelope: dict[str, Any], request_id: str) -> int:
-    code = _read_number(envelope, "ErrorCode", "$", request_id)
-    if code is None:
-        raise ResponseDecodeError("is missing", "$.ErrorCode", None, request_id)
-    return code
-
-
-def _read_count(result: dict[str, Any], name: str, request_id: str) -> int | None:
-    count = _read_number(result, name, "$.Response", request_id)
+def _read_count(result: dict[str, Any], name: str, parent_path: str, request_id: str) -> int | None:
+    count = _read_number(result, name, parent_path, request_id)
     if count is not None and not 0 <= count <= _LARGEST_COUNT:
         reason = f"expected an integer from 0 to {_LARGEST_COUNT}"
-        raise ResponseDecodeError(reason, f"$.Response.{name}", result[name], request_id)
+        raise ResponseDecodeError(reason, f"{parent_path}.{name}", result[name], request_id)
     return count
 
 
@@ -342,11 +411,11 @@ def _read_number(parent: dict[str, Any], name: str, parent_path: str, request_id
         raise ResponseDecodeError(str(error), f"{parent_path}.{name}", value, request_id) from None
 
 
-def _read_request_id(envelope: dict[str, Any]) -> str:
-    value = envelope.get("RequestId")
-    return value if isinstance(value, str) else ""
+def _read_request_id(envelope: dict[str, Any], dialect: Dialect) -> str:
+    value = envelope.get(dialect.request_id)
+    return str(value) if type(value) in {str, int} else ""
 
 
-def _read_info(envelope: dict[str, Any]) -> str:
-    value = envelope.get("ErrorInfo")
+def _read_info(envelope: dict[str, Any], dialect: Dialect) -> str:
+    value = envelope.get(dialect.info)
     return value if isinstance(value, str) else ""

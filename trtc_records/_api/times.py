@@ -24,4 +24,4 @@ def since_epoch(moment: datetime) -> timedelta:
 
 def to_utc(moment: datetime) -> datetime:
     """Return *moment*, an aware datetime, as a plain one in UTC."""
-    return _EPOCH + since_epoch(moment)
+    return moment if type(moment) is datetime and moment.tzinfo is UTC else _EPOCH + since_epoch(moment)

@@ -8,12 +8,13 @@ import os
 import re
 import ssl
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import httpx
 
-from trtc_records._api.models import REGION_HOSTS, Region
+from trtc_records._api.models import HOSTS, Region, list_hosts
 from trtc_records._checks import clean_text, is_loopback, trim
 from trtc_records._errors import ConfigurationError, shorten
 from trtc_records._secret import Secret, hide
@@ -24,12 +25,13 @@ _HTTPS_PORT: Final = 443
 _LAST_PORT: Final = 65_535
 
 
-def check_base_url(region: Region | str | None, base_url: object) -> httpx.URL:
+def check_base_url(region: Region | str | None, base_url: object, hosts: Mapping[Region, str] = HOSTS) -> httpx.URL:
     """Return the URL to send to: that of a region's host, or the caller's.
 
     Args:
         region: The region.
         base_url: The caller's URL, hidden, because a faulty one may hold a password.
+        hosts: The service's host in each region.
 
     Raises:
         ConfigurationError: Neither or both are given, or the one given cannot be used.
@@ -37,10 +39,10 @@ def check_base_url(region: Region | str | None, base_url: object) -> httpx.URL:
     if (region is None) == (base_url is None):
         given = "neither" if region is None else "both"
         raise ConfigurationError(
-            f"region and base_url: {given} given; pass one of them, region= (one of {REGION_HOSTS}) or base_url="
+            f"region and base_url: {given} given; pass one of them, region= (one of {list_hosts(hosts)}) or base_url="
         )
     if base_url is None:
-        return httpx.URL(f"https://{_check_region(region).host}")
+        return httpx.URL(f"https://{hosts[_check_region(region, hosts)]}")
     url = _read_base_url(base_url)
     if url is None:
         raise ConfigurationError(
@@ -65,12 +67,12 @@ def _read_base_url(base_url: object) -> httpx.URL | None:
     return url if _names_a_host(url) and not (url.userinfo or url.query or url.fragment) else None
 
 
-def _check_region(region: object) -> Region:
+def _check_region(region: object, hosts: Mapping[Region, str]) -> Region:
     if isinstance(region, str):
         name = str(trim(region)).lower().replace("_", "-").replace(" ", "-")
         if name in set(Region):
             return Region(name)
-    raise ConfigurationError(f"region={shorten(region)}: pass one of {REGION_HOSTS}")
+    raise ConfigurationError(f"region={shorten(region)}: pass one of {list_hosts(hosts)}")
 
 
 def choose_proxy(url: httpx.URL, proxy: object) -> httpx.Proxy | None:

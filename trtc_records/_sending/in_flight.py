@@ -79,7 +79,8 @@ class QueueWatch:
 
     def _judge(self, latency: float, depth: float, rate: float, now: float) -> None:
         """Set the limit by a round's latency, requests under way and responses per second."""
-        assert self._base is not None
+        if self._base is None or depth <= _LEAST:  # no queue is that short
+            self._base = latency
         factor, slack = _LONGEST_QUEUE
         longest = factor * self._base + slack
         if latency <= longest:

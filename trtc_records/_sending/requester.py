@@ -8,13 +8,14 @@ below, whose local variables hold the request line.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 import httpcore
 import httpx
 
-from trtc_records._api.error_codes import CHECK_FAILED_CODES, RENEWAL_CODES, explain_identifier
+from trtc_records._api.error_codes import CALL_CODES, ErrorCodes, explain_identifier
 from trtc_records._api.protocol import Request, Response, build_target, read_retry_after
 from trtc_records._errors import (
     AuthenticationError,
@@ -73,6 +74,7 @@ class Requester:
         max_in_flight: The most requests under way at once; further ones wait in line.
         clock: Follows the ``Date`` of the responses.
         most_bytes: The most bytes of a response's body, as it came and decoded.
+        errors: The error codes of the service.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Requester:
         max_in_flight: int,
         clock: ServiceClock,
         most_bytes: int = MOST_BYTES,
+        errors: ErrorCodes = CALL_CODES,
     ) -> None:
         self._base_url = base_url
         self._prefix = base_url.path.rstrip("/")
@@ -100,9 +103,10 @@ class Requester:
         self._transport = transport
         self._timeout = timeout
         self._retries = Retries(attempts=attempts, total_timeout=total_timeout)
-        self._refusals = Refusals()
+        self._refusals: defaultdict[int, Refusals] = defaultdict(Refusals)  # by the id of their limiter
         self._clock = clock
         self._most_bytes = most_bytes
+        self._errors = errors
         self._gate = Gate(max_in_flight, rate=QUOTA, timeout=timeout)
         self._headers = [
             (b"Host", base_url.netloc),
@@ -120,7 +124,12 @@ class Requester:
         return min(self._gate.limit, self.latency.requests_in_flight(rate)) + self._retries.waiting
 
     async def request(
-        self, request: Request, read: Callable[[Response], Result], *, pace: RateLimiter | None = None
+        self,
+        request: Request,
+        read: Callable[[Response], Result],
+        *,
+        pace: RateLimiter | None = None,
+        limiter: AdaptiveRateLimiter | None = None,
     ) -> Result:
         """Send *request*, retry if that may help, and return *read*'s result for the response.
 
@@ -128,12 +137,13 @@ class Requester:
             request: The request.
             read: Reads its response.
             pace: A further limiter, whose permit each attempt awaits first.
+            limiter: Gives the permits of this request; by default that of all requests.
 
         Raises:
             ClientClosedError: The requester was stopped.
             CallRecordsError: The last attempt failed, or *read* refused its response.
         """
-        return await self._retries.run(lambda: self._attempt(request, read, pace))
+        return await self._retries.run(lambda: self._attempt(request, read, pace, limiter or self._limiter))
 
     def check_open(self) -> None:
         """Check that requests may be sent; from the first time on in this event loop only, and it is to be closed.
@@ -176,26 +186,34 @@ class Requester:
         """Close every connection; requests under way fail."""
         await self._transport.aclose()
 
-    async def _attempt(self, request: Request, read: Callable[[Response], Result], pace: RateLimiter | None) -> Result:
+    async def _attempt(
+        self,
+        request: Request,
+        read: Callable[[Response], Result],
+        pace: RateLimiter | None,
+        limiter: AdaptiveRateLimiter,
+    ) -> Result:
         """Send *request* once, and once more with a new UserSig, or where a check of the account failed by itself."""
         self.check_open()
         if pace is not None:
             await pace.acquire()
         user_sig = await self._credential.get()
         try:
-            return await self._send_signed(request, user_sig, read)
+            return await self._send_signed(request, user_sig, read, limiter)
         except AuthenticationError as error:
-            if error.code in CHECK_FAILED_CODES:
+            if error.code in self._errors.check_failed:
                 await asyncio.sleep(_CHECK_PAUSE)
-            elif error.code not in RENEWAL_CODES or not self._credential.renew(user_sig):
+            elif error.code not in self._errors.renewal or not self._credential.renew(user_sig):
                 raise
-        return await self._send_signed(request, await self._credential.get(), read)
+        return await self._send_signed(request, await self._credential.get(), read, limiter)
 
-    async def _send_signed(self, request: Request, user_sig: Secret, read: Callable[[Response], Result]) -> Result:
+    async def _send_signed(
+        self, request: Request, user_sig: Secret, read: Callable[[Response], Result], limiter: AdaptiveRateLimiter
+    ) -> Result:
         """Send *request* with *user_sig*, and slow down if the service refuses it for quota."""
         await self._gate.enter()
         try:
-            outcome = await self._exchange(request, user_sig)
+            outcome = await self._exchange(request, user_sig, limiter)
         finally:
             self._gate.leave()
         if isinstance(outcome, TransportError):
@@ -211,10 +229,13 @@ class Requester:
                 await self.drop(outcome)
             raise
         finally:
-            if self._refusals.add(refused=refused, sent_at=outcome.sent_at, now=asyncio.get_running_loop().time()):
-                self._limiter.slow_down()
+            refusals, now = self._refusals[id(limiter)], asyncio.get_running_loop().time()
+            if refusals.add(refused=refused, sent_at=outcome.sent_at, now=now):
+                limiter.slow_down()
 
-    async def _exchange(self, request: Request, user_sig: Secret) -> Response | TransportError:
+    async def _exchange(
+        self, request: Request, user_sig: Secret, limiter: AdaptiveRateLimiter
+    ) -> Response | TransportError:
         """Return the response, or the error: raised here, it would keep the frames of the layers below."""
         loop = asyncio.get_running_loop()
         sent_at = 0.0
@@ -231,7 +252,7 @@ class Requester:
                         clock.reschedule(None)
                         asked_at = loop.time()
                         try:
-                            await self._limiter.acquire()
+                            await limiter.acquire()
                         except Exception as error:
                             refusal = error
                             raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import httpx
@@ -12,7 +11,8 @@ import httpx
 from trtc_records._errors import ConfigurationError, TransportError, shorten
 from trtc_records._sending.decoding import too_long
 from trtc_records._sending.endpoint import choose_proxy, load_environment_trust
-from trtc_records._sending.lanes import ERROR_BODY_WAIT, Exchange, LaneTransport
+from trtc_records._sending.lane import ERROR_BODY_WAIT, Exchange, Headers, TakePermit
+from trtc_records._sending.lanes import LaneTransport
 
 __all__ = ["HttpxTransport", "Transport", "make_transport"]
 
@@ -27,9 +27,9 @@ class Transport(Protocol):
         self,
         url: httpx.URL,
         target: bytes,
-        headers: list[tuple[bytes, bytes]],
+        headers: Headers,
         content: bytes,
-        take_permit: Callable[[], Awaitable[None]],
+        take_permit: TakePermit,
     ) -> Exchange:
         """Post *content* to *target* at the host of *url*, and return the response.
 
@@ -64,9 +64,9 @@ class HttpxTransport:
         self,
         url: httpx.URL,
         target: bytes,
-        headers: list[tuple[bytes, bytes]],
+        headers: Headers,
         content: bytes,
-        take_permit: Callable[[], Awaitable[None]],
+        take_permit: TakePermit,
     ) -> Exchange:
         """Take a permit, send the request, and return the response."""
         await take_permit()

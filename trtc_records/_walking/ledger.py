@@ -26,6 +26,8 @@ __all__ = ["Ledger", "flatten_json", "hold_the_same", "key_of", "total_fell"]
 _GENERATION: Final = 20_000
 """Keys in each of two generations that are remembered: pages drift by some records, not by 20,000."""
 
+_CONTAINERS: Final = frozenset({dict, list})
+
 _MOST_DIGESTS: Final = 200_000
 """Keys of yielded records that are kept, 8 bytes each, for the case that the window must be divided."""
 
@@ -133,14 +135,14 @@ class Ledger:
         """Enter *page*, and return it with the records that nobody has yielded."""
         self._note_total(page)
         self.pages += page.size > 0
-        unique = _entries(page)
+        unique, rough_keys = _find_keys(page)
         if not all(known.isdisjoint(unique) for known in self._memory):
             unique = {key: entry for key, entry in unique.items() if not self._knows(key)}
         if len(unique) != page.size:
             self._repeated += sum(key_of(entry) in unique for entry in _on_page(page)) - len(unique)
         if unique:
             self.stale_pages = 0
-        self._remember(page, unique)
+        self._remember(page, unique, rough_keys)
         if self._elsewhere is not None:
             found = len(unique)
             unique = {key: entry for key, entry in unique.items() if key not in self._elsewhere}
@@ -191,7 +193,9 @@ class Ledger:
         self.greatest_total = max(self.greatest_total, total)
         self._last_total = total
 
-    def _remember(self, page: CallRecordPage, unique: dict[int, CallRecord | InvalidRecord]) -> None:
+    def _remember(
+        self, page: CallRecordPage, unique: dict[int, CallRecord | InvalidRecord], rough_keys: list[int]
+    ) -> None:
         if self.found < _MOST_DIGESTS:
             self.digests.extend(unique)
         page_1, _, recent = self._memory
@@ -201,12 +205,22 @@ class Ledger:
         elif len(recent) >= _GENERATION:
             self._memory = [page_1, recent, recent := set()]
         recent.update(unique)
-        recent.update([hash(record) for record in page.records if record.extra])
+        recent.update(rough_keys)
 
 
-def _entries(page: CallRecordPage) -> dict[int, CallRecord | InvalidRecord]:
-    """Return the records on *page*, each under its key."""
-    return {key_of(entry): entry for entry in _on_page(page)}
+def _find_keys(page: CallRecordPage) -> tuple[dict[int, CallRecord | InvalidRecord], list[int]]:
+    """Return the records on *page*, each under its key, and the rough keys of those that have another than that."""
+    entries: dict[int, CallRecord | InvalidRecord] = {}
+    rough_keys = []
+    for record in page.records:  # as key_of() has it, without a call for each
+        key = hash(record)
+        if record.extra:
+            rough_keys.append(key)
+            key = hash((key, _hash_json(record.extra)))
+        entries[key] = record
+    for entry in page.invalid:
+        entries[key_of(entry)] = entry
+    return entries, rough_keys
 
 
 def _ids_on(pages: Iterable[CallRecordPage]) -> list[str | int]:
@@ -242,11 +256,16 @@ def flatten_json(value: Any) -> list[str]:
     rest, parts = [value], []
     while rest:
         value = rest.pop()
-        if isinstance(value, dict):
+        if type(value) is dict:
             parts.append(f"object of {len(value)}")
             for name in sorted(value):
-                rest += (value[name], name)
-        elif isinstance(value, list):
+                parts.append(repr(name))
+                if type(item := value[name]) in _CONTAINERS:
+                    parts.append("container")
+                    rest.append(item)
+                else:
+                    parts.append(repr(item))
+        elif type(value) is list:
             parts.append(f"array of {len(value)}")
             rest += value
         else:

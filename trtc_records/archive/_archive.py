@@ -62,9 +62,9 @@ async def archive_call_records(
     Args:
         client: The client to read with.
         directory: The archive, which is made if it does not exist: a path, or a URL such as ``s3://bucket/calls``,
-            which needs the extra ``archive`` and a package for the store, such as s3fs. It belongs to one app, and to
-            one choice of *partition*, *zone*, *file_format* and the key of *pseudonyms*. Not on a network file system:
-            its locks may not hold.
+            which needs the extra ``archive`` and a package for the store, such as s3fs. It belongs to one app and
+            service, and to one choice of *partition*, *zone*, *file_format* and the key of *pseudonyms*. Not on a
+            network file system: its locks may not hold.
         since: Only days that end after this time; by default all that the service still has.
         until: Only days that start at this time or earlier; by default now.
         partition: ``"day"``, or ``"hour"`` for ``start_date=2026-11-24/start_hour=08/calls.parquet``.
@@ -110,6 +110,7 @@ async def archive_call_records(
     make_writer(DATA_FILE, file_format)  # the extra may be missing
     layout = Layout(
         sdk_app_id=client.sdk_app_id,
+        service=client.service.value,
         partition=partition,
         zone=str(zone),
         file_format=file_format.value,

@@ -34,6 +34,7 @@ class Layout:
     """The arguments that all runs into one archive share."""
 
     sdk_app_id: int = attrs.field(validator=instance_of(int))
+    service: str = attrs.field(default="current", validator=instance_of(str))
     partition: str = attrs.field(validator=instance_of(str))
     zone: str = attrs.field(validator=instance_of(str))
     file_format: str = attrs.field(validator=instance_of(str))

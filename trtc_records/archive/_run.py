@@ -14,6 +14,7 @@ import attrs
 from anyio.to_thread import run_sync
 
 from trtc_records._api.models import CallRecord
+from trtc_records._api.protocol import TIME_NAMES
 from trtc_records._api.query import READABLE_AFTER, RETENTION
 from trtc_records._api.times import to_utc
 from trtc_records._api.wire import read_integer
@@ -149,9 +150,9 @@ class Run:
                 )
             if not manifest.has_layout(self._layout):
                 raise ConfigurationError(
-                    f"directory={self._store.locate()}: the archive is of SDKAppID {manifest.sdk_app_id}, by "
-                    f"{manifest.partition}, in {manifest.zone}, as {manifest.file_format}: pass the same, or another "
-                    "directory"
+                    f"directory={self._store.locate()}: the archive is of SDKAppID {manifest.sdk_app_id} and the "
+                    f"{manifest.service} service, by {manifest.partition}, in {manifest.zone}, as "
+                    f"{manifest.file_format}: pass the same, or another directory"
                 )
             if manifest.schema_version > SCHEMA_VERSION:
                 raise ConfigurationError(
@@ -441,7 +442,7 @@ async def _iterate_in_thread(records: Iterator[CallRecord]) -> AsyncGenerator[Ca
 def _find_start(raw: Any) -> datetime | None:
     """Return the time by which a record that cannot be read belongs to a day, if it has one."""
     if isinstance(raw, dict):
-        for name in ("StartTime", "AcceptTime", "EndTime"):
+        for name in TIME_NAMES:
             with suppress(ValueError, OverflowError, OSError):
                 seconds = read_integer(raw.get(name))
                 if seconds > 0:

@@ -35,6 +35,7 @@ _ENVIRONMENT: Final = """\
 The account comes from the environment: TRTC_SDK_APP_ID, TRTC_IDENTIFIER (an app administrator), TRTC_SECRET_KEY or
 TRTC_USER_SIG, and TRTC_REGION (china, singapore, seoul, frankfurt, silicon-valley, jakarta, tokyo) or TRTC_BASE_URL.
 TRTC_SECRET_KEY_FILE or TRTC_USER_SIG_FILE may name a file that holds the credential.
+TRTC_SERVICE=legacy, like --service legacy, reads the older service of TUICallKit.call() and groupCall().
 TRTC_PSEUDONYM_KEY, or the file that TRTC_PSEUDONYM_KEY_FILE names, holds the key of --pseudonymize.
 TRTC_REDIS_URL names a Redis server through which processes share the quota.
 """

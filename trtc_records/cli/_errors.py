@@ -71,6 +71,7 @@ _SHELL_NAMES: Final = {
     "region": "TRTC_REGION",
     "sdk_app_id": "TRTC_SDK_APP_ID",
     "secret_key": "TRTC_SECRET_KEY",
+    "service": "TRTC_SERVICE",
     "since": "--since",
     "start_time": "--since",
     "to": "--to or TRTC_SYNC_TO",

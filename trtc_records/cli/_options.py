@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import attrs
 import typer
 
-from trtc_records import CallResult, CallType
+from trtc_records import CallResult, CallType, Service
 from trtc_records._api.query import RETENTION
 from trtc_records.cli._errors import CommandError
 from trtc_records.cli._output import LogLevel
@@ -24,6 +24,7 @@ __all__ = [
     "Quiet",
     "Result",
     "SandboxFlag",
+    "ServiceOption",
     "Since",
     "Type",
     "Until",
@@ -173,6 +174,16 @@ Pseudonymize = Annotated[
 ]
 SandboxFlag = Annotated[
     bool, typer.Option("--sandbox", help="Read made-up calls from a local sandbox; needs no account.")
+]
+ServiceOption = Annotated[
+    Service | None,
+    make_choice_option(
+        Service,
+        "--service",
+        metavar="SERVICE",
+        help_text="Service to read, by default that of TRTC_SERVICE. Calls that TUICallKit.call() or groupCall() "
+        "started are kept by legacy, the older one. One of",
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings and errors.")]
 Log = Annotated[

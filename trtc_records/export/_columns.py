@@ -11,10 +11,24 @@ from typing import Final
 
 import attrs
 
-__all__ = ["COLUMNS", "SCHEMA_VERSION", "Column", "Kind", "names_of"]
+__all__ = ["COLUMNS", "SCHEMA_VERSION", "Column", "Kind", "NewerSchemaError", "check_schema_version", "names_of"]
 
 SCHEMA_VERSION: Final = 1
 """The version of the columns. It grows with every change of them."""
+
+
+class NewerSchemaError(ValueError):
+    """A newer version of this library wrote a file."""
+
+
+def check_schema_version(version: int) -> None:
+    """Check that this version knows the columns of a file.
+
+    Raises:
+        NewerSchemaError: It does not.
+    """
+    if version > SCHEMA_VERSION:
+        raise NewerSchemaError("it was written by a newer version of trtc-records: install that one")
 
 
 class Kind(Enum):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
 from trtc_records._api.models import CallRecord
+from trtc_records.export._columns import NewerSchemaError
 from trtc_records.export._formats import FileFormat
 from trtc_records.export._rows import record_from_row
 from trtc_records.export._spreadsheets import has_header, restore_row
@@ -40,7 +41,8 @@ def read_records(path: Path | str, file_format: FileFormat | str | None = None) 
 
     Raises:
         OSError: The file cannot be read; also in the iteration.
-        ValueError: The path belongs to no format, or, in the iteration, the file is damaged.
+        ValueError: The path belongs to no format, or, in the iteration, the file is damaged, or a newer version of this
+            library wrote it.
         ImportError: The format or the URL needs a package that is not installed; the message names it.
     """
     store = open_store("path", path)
@@ -69,6 +71,8 @@ def _read_file(store: Store, name: str, file_format: FileFormat) -> Iterator[Cal
             try:
                 row = next(rows, None)
                 record = None if row is None else record_from_row(row)
+            except NewerSchemaError as error:
+                raise ValueError(f"{store.locate(name)} cannot be read: {error}") from error
             except _DAMAGES as error:
                 raise ValueError(f"{store.locate(name)} is damaged after {number:,} records: {error}") from error
             if record is None:
@@ -82,11 +86,19 @@ def _read_rows(file: BinaryIO, file_format: FileFormat) -> Iterator[Any]:
 
         yield from read_rows(file)
         return
-    content = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if file_format in _COMPRESSED else file
+    content = _decompress(file) if file_format in _COMPRESSED else file
     if file_format in {FileFormat.CSV, FileFormat.CSV_GZIP}:
         yield from _read_csv(content)
     else:
         yield from map(json.loads, content)
+
+
+def _decompress(file: BinaryIO) -> BinaryIO:
+    """Return the content of a file; an empty one, which gzip takes for no content, is damaged."""
+    if not file.read(1):
+        raise EOFError("it is empty")
+    file.seek(0)
+    return cast("BinaryIO", gzip.GzipFile(fileobj=file))
 
 
 def _read_csv(content: BinaryIO) -> Iterator[dict[str, str]]:

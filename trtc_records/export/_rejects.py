@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 from typing import Any, Final
 
-from trtc_records._api.wire import FIELD_NAMES
+from trtc_records._api.protocol import FIELD_NAMES
 from trtc_records._errors import ResponseDecodeError
 from trtc_records.export._json import clean, dump_json
 from trtc_records.export._pseudonyms import Pseudonyms

@@ -31,6 +31,7 @@ __all__ = [
     "make_typed_row",
     "record_from_row",
     "record_to_row",
+    "show_time",
 ]
 
 TEXT_COLUMNS: Final = names_of(Kind.TEXT)
@@ -67,7 +68,7 @@ def record_to_row(record: CallRecord) -> dict[str, Any]:
     for name in LIST_COLUMNS:
         row[name] = list(row[name])
     for name in _TIME_COLUMNS:
-        row[name] = row[name] and _show_time(row[name])
+        row[name] = row[name] and show_time(row[name])
     return row
 
 
@@ -176,7 +177,7 @@ def make_typed_columns(records: Sequence[CallRecord]) -> list[Sequence[Any]]:
         return list(zip(*(make_typed_row(record).values() for record in records), strict=True))
     for name in _SECONDS_COLUMNS:
         columns[name] = tuple(None if value is None else int(value.total_seconds()) for value in columns[name])
-    columns["extra"] = ("{}",) * len(records)
+    columns["extra"] = tuple(dump_json(extra) if extra else "{}" for extra in columns["extra"])
     return [*columns.values()]
 
 
@@ -190,7 +191,7 @@ def _all_fit(columns: Mapping[str, tuple[Any, ...]]) -> bool:
     except (TypeError, UnicodeEncodeError):
         return False
     return (
-        not any(columns["extra"])
+        all(map(_extra_fits, filter(None, columns["extra"])))
         and {type(value) for name in _TIME_COLUMNS for value in columns[name]} <= _TIMES
         and all(_is_integer(value) for name in _INTEGER_COLUMNS for value in columns[name])
     )
@@ -207,7 +208,8 @@ class _Exact(dict[str, str]):
     """Exact values that this library made; an equal object may also come from the service."""
 
 
-def _show_time(time: datetime) -> str:
+def show_time(time: datetime) -> str:
+    """Return a time in ISO 8601 and UTC."""
     return to_utc(time).isoformat().replace("+00:00", "Z")
 
 
@@ -217,17 +219,19 @@ def _fits(row: Mapping[str, Any]) -> bool:
         "".join(_get_texts(row)).encode()
         for name in LIST_COLUMNS:
             "".join(row[name]).encode()
-        if row["extra"]:
-            extra = dump_json(row["extra"], ensure_ascii=False)
-            extra.encode()
-            if _LONG_NUMBER.search(extra) or _NUL.search(extra) or _is_ambiguous(row["extra"]):
-                return False
     except (TypeError, UnicodeEncodeError):
+        return False
+    if row["extra"] and not _extra_fits(row["extra"]):
         return False
     for name in _INTEGER_COLUMNS:  # noqa: SIM110  (a generator for all() costs more than the checks)
         if not _is_integer(row[name]):
             return False
     return True
+
+
+def _extra_fits(extra: Mapping[str, Any]) -> bool:
+    text = dump_json(extra, ensure_ascii=False)
+    return not (UNFIT.search(text) or _NUL.search(text) or _LONG_NUMBER.search(text) or _is_ambiguous(extra))
 
 
 def _is_ambiguous(extra: Mapping[str, Any]) -> bool:

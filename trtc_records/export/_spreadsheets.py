@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from trtc_records.export._columns import COLUMNS, Kind, names_of
+from trtc_records.export._spreadsheet_words import CURRENCY, MONTHS, TRUTH_VALUES
 
 __all__ = ["HEADER", "has_header", "restore_row", "show_row"]
 
@@ -40,16 +41,15 @@ _SAFE_START: Final = re.compile(
     r"|[0-9]+[A-Za-z_]+[0-9]+[A-Za-z_]\w*",  # letters twice, as in hexadecimal: no number, unit or date has them
     re.ASCII,
 )
-_MONTHS: Final = (
-    "jan gen ene feb fév fev fevr mar mär mrz maa apr avr abr may mai mag mei maj jun jui giu jul lug aug aoû aou ago "
-    "agu sep set oct okt ott out nov dec dez déc dic des"
-)
-"""The starts of the names of months in English, German, French, Spanish, Italian, Portuguese, Dutch and Indonesian."""
-_MONTH_AND_NUMBER: Final = re.compile(
-    rf"(?:{'|'.join(_MONTHS.split())})[^\W\d_]{{0,9}}[\s.,/'-]*\d[\d\s.,:/'apm-]*", re.IGNORECASE
-)
-_TRUTH_VALUE: Final = re.compile(
-    r"true|false|wahr|falsch|vrai|faux|verdadero|falso|verdadeiro|vero|waar|onwaar|prawda|fałsz|истина|ложь",
+_LONGEST_WORDS: Final = 60
+"""Characters of the longest text with words that is taken for a date or an amount of money."""
+_BETWEEN_WORDS: Final = re.compile(r"[\d\s,:/'-]+")
+_DIGIT: Final = re.compile(r"\d")
+_NOON: Final = frozenset({"a", "p", "am", "pm"})
+"""Marks of times before and after noon."""
+_DATE_OR_TIME: Final = re.compile(
+    r"(?:[mtshr]|明治|大正|昭和|平成|令和)\d{1,2}[./年-]\d{1,2}[./月-]\d{1,2}日?"  # the year of an emperor: H30.4.1
+    r"|[^\W\d_]{1,2}\s*\d{1,2}(?::\d\d){1,2}",  # half of the day, then the time: 下午3:00
     re.IGNORECASE,
 )
 _MARK: Final = "… [cut: {:,} characters]"
@@ -108,7 +108,19 @@ def _is_converted(text: str) -> bool:
     stripped = text.strip()
     if _NUMBER_START.match(stripped):
         return not _SAFE_START.fullmatch(text)
-    return bool(_MONTH_AND_NUMBER.fullmatch(stripped) or _TRUTH_VALUE.fullmatch(stripped))
+    if len(stripped) > _LONGEST_WORDS:
+        return False
+    if not _DIGIT.search(stripped):
+        return stripped.casefold() in TRUTH_VALUES
+    return bool(_has_month(stripped) or CURRENCY.fullmatch(stripped) or _DATE_OR_TIME.fullmatch(stripped))
+
+
+def _has_month(text: str) -> bool:
+    """Return whether *text* names a month and, where it has spaces, at most one other word, such as a weekday."""
+    words = [word.strip(".") for word in _BETWEEN_WORDS.split(text.casefold())]
+    others = [word for word in words if word and word not in MONTHS and word not in _NOON]
+    most = 1 if " " in text else 0
+    return len(others) <= most and any(word in MONTHS for word in words)
 
 
 def _measure(text: str) -> int:

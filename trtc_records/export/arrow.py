@@ -16,7 +16,7 @@ try:
 except ModuleNotFoundError as _error:
     raise ImportError('Arrow and Parquet need pyarrow, which is not installed: pip install ".[parquet]"') from _error
 
-__all__ = ["ARROW_SCHEMA", "gather_arrow", "to_arrow", "to_batch"]
+__all__ = ["ARROW_SCHEMA", "VERSION_KEY", "gather_arrow", "to_arrow", "to_batch"]
 
 _TYPES: Final = {
     Kind.TEXT: pa.string(),
@@ -27,10 +27,12 @@ _TYPES: Final = {
     Kind.OBJECT: pa.string(),
 }
 _RECORDS_PER_BATCH: Final = 5_000
+VERSION_KEY: Final = "trtc_records.schema_version"
+"""The name of the schema version in the schema's metadata."""
 
 ARROW_SCHEMA: Final = pa.schema(
     [pa.field(column.name, _TYPES[column.kind], metadata={"description": column.meaning}) for column in COLUMNS],
-    metadata={"trtc_records.schema_version": str(SCHEMA_VERSION)},
+    metadata={VERSION_KEY: str(SCHEMA_VERSION)},
 )
 """The columns of every table and Parquet file of this library; ``extra`` is a JSON object as text.
 

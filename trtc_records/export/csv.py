@@ -6,20 +6,21 @@ import csv
 import io
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from trtc_records._api.models import CallRecord
 from trtc_records._errors import CallRecordsWarning
 from trtc_records._warn import warn_caller
-from trtc_records.export._columns import COLUMNS
+from trtc_records.export._columns import COLUMNS, Kind
 from trtc_records.export._json import dump_json
-from trtc_records.export._rows import LIST_COLUMNS, make_row
+from trtc_records.export._rows import make_typed_columns, show_time
 from trtc_records.export._spreadsheets import HEADER, LONGEST, show_row
 from trtc_records.export._writer import Encoder, Gzip, RecordWriter
 
 __all__ = ["CsvWriter"]
 
 _BYTE_ORDER_MARK: Final = "\ufeff"
+_NAMES: Final = tuple(column.name for column in COLUMNS)
 
 
 class CsvWriter(RecordWriter):
@@ -33,11 +34,11 @@ class CsvWriter(RecordWriter):
             file, which is flushed and left open.
         compress: Whether to compress with gzip; no by default.
         for_spreadsheets: Whether a spreadsheet is to show each value as it is; no by default. A text that it would
-            compute as a formula, or convert to a number, a date or a truth value, then begins with an apostrophe. Times
-            are such as Excel reads (``2026-11-24 13:45:00``, in UTC, as the names of their columns say). A cell of more
-            than 32,767 characters is cut, and ends in ``… [cut: 40,000 characters]``; a :class:`CallRecordsWarning` has
-            the number of such cells. Every value is in quotes, and a byte order mark is at the start, without which
-            Excel does not recognize UTF-8.
+            compute as a formula, or convert to a number, a date, an amount of money or a truth value, then begins with
+            an apostrophe. Times are such as Excel reads (``2026-11-24 13:45:00``, in UTC, as the names of their columns
+            say). A cell of more than 32,767 characters is cut, and ends in ``… [cut: 40,000 characters]``; a
+            :class:`CallRecordsWarning` has the number of such cells. Every value is in quotes, and a byte order mark is
+            at the start, without which Excel does not recognize UTF-8.
     """
 
     def __init__(
@@ -66,6 +67,16 @@ class CsvWriter(RecordWriter):
         self._cut_cells += 1
 
 
+def _make_cells(kind: Kind, values: Sequence[Any]) -> Iterable[Any]:
+    match kind:
+        case Kind.TEXTS:
+            return (dump_json([*texts], ensure_ascii=False) for texts in values)
+        case Kind.TIME:
+            return (time and show_time(time) for time in values)
+        case _:
+            return values
+
+
 class _Csv:
     def __init__(self, *, for_spreadsheets: bool, on_cut: Callable[[], object]) -> None:
         self._for_spreadsheets = for_spreadsheets
@@ -74,16 +85,16 @@ class _Csv:
         if for_spreadsheets:
             self._text.write(_BYTE_ORDER_MARK)
         self._writer = csv.writer(self._text, quoting=csv.QUOTE_ALL if for_spreadsheets else csv.QUOTE_MINIMAL)
-        self._writer.writerow(HEADER if for_spreadsheets else [column.name for column in COLUMNS])
+        self._writer.writerow(HEADER if for_spreadsheets else _NAMES)
 
     def add(self, records: Sequence[CallRecord]) -> bytes:
-        for record in records:
-            row = make_row(record)
-            for name in LIST_COLUMNS:
-                row[name] = dump_json(row[name], ensure_ascii=False)
-            if self._for_spreadsheets:
-                row = show_row(row, self._on_cut)
-            self._writer.writerow(row.values())
+        columns = zip(COLUMNS, make_typed_columns(records), strict=True)
+        rows = zip(*(_make_cells(column.kind, values) for column, values in columns), strict=True)
+        if self._for_spreadsheets:
+            named = (dict(zip(_NAMES, row, strict=True)) for row in rows)
+            self._writer.writerows(show_row(row, self._on_cut).values() for row in named)
+        else:
+            self._writer.writerows(rows)
         return self._take()
 
     def finish(self) -> bytes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Final
 
 from trtc_records._api.models import CallRecord
-from trtc_records.export._json import dump_json
-from trtc_records.export._rows import make_row
+from trtc_records.export._columns import COLUMNS, Kind
+from trtc_records.export._rows import make_typed_columns, show_time
 from trtc_records.export._writer import Encoder, Gzip, RecordWriter
 
 __all__ = ["JsonLinesWriter"]
@@ -33,8 +34,25 @@ class JsonLinesWriter(RecordWriter):
 
 class _JsonLines:
     def add(self, records: Sequence[CallRecord]) -> bytes:
-        lines = [dump_json(make_row(record), separators=(",", ":")) for record in records]
-        return "".join(f"{line}\n" for line in lines).encode("ascii")
+        columns = zip(COLUMNS, make_typed_columns(records), strict=True)
+        values = (map(_ENCODERS[column.kind], cells) for column, cells in columns)
+        return "".join(map(_LINE.__mod__, zip(*values, strict=True))).encode("ascii")
 
     def finish(self) -> bytes:
         return b""
+
+
+def _or_null(encode: Callable[[Any], str]) -> Callable[[Any], str]:
+    return lambda value: "null" if value is None else encode(value)
+
+
+_LINE: Final = "{" + ",".join(f"{encode_basestring_ascii(column.name)}:%s" for column in COLUMNS) + "}\n"
+_ENCODERS: Final[dict[Kind, Callable[[Any], str]]] = {
+    Kind.TEXT: encode_basestring_ascii,
+    Kind.TEXTS: lambda texts: f"[{','.join(map(encode_basestring_ascii, texts))}]",
+    Kind.TIME: _or_null(lambda time: f'"{show_time(time)}"'),
+    Kind.SECONDS: _or_null(int.__repr__),
+    Kind.INTEGER: _or_null(int.__repr__),
+    Kind.OBJECT: encode_basestring_ascii,
+}
+"""The JSON of a cell. One template a line takes half as long as a JSON encoder that is given a dict."""

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, Final
 
 from trtc_records._api.models import CallRecord
+from trtc_records.export._columns import SCHEMA_VERSION, check_schema_version
 from trtc_records.export._writer import Encoder, RecordWriter
-from trtc_records.export.arrow import ARROW_SCHEMA, to_batch
+from trtc_records.export.arrow import ARROW_SCHEMA, VERSION_KEY, to_batch
 
 # After trtc_records.export.arrow, whose error names the package to install.
 import pyarrow as pa  # isort: skip
@@ -27,10 +28,14 @@ def read_rows(file: BinaryIO) -> Iterator[dict[str, Any]]:
     """Yield the rows of a Parquet file, a batch at a time.
 
     Raises:
+        NewerSchemaError: A newer version of this library wrote the file.
         ValueError: The file is damaged.
         OSError: It cannot be read.
     """
-    for batch in pq.ParquetFile(file).iter_batches(batch_size=_ROWS_PER_BATCH):
+    opened = pq.ParquetFile(file)
+    metadata = opened.schema_arrow.metadata or {}
+    check_schema_version(int(metadata.get(VERSION_KEY.encode(), SCHEMA_VERSION)))
+    for batch in opened.iter_batches(batch_size=_ROWS_PER_BATCH):
         yield from batch.to_pylist()
 
 

@@ -29,7 +29,15 @@ from aiolimiter import AsyncLimiter
 from trtc_records._errors import ConfigurationError, shorten
 from trtc_records.quota._brake import Brake
 
-__all__ = ["QUOTA", "AdaptiveRateLimiter", "LocalRateLimiter", "RateLimiter", "adapt", "shared_limiter"]
+__all__ = [
+    "QUOTA",
+    "AdaptiveRateLimiter",
+    "LocalRateLimiter",
+    "RateLimiter",
+    "StricterLimiter",
+    "adapt",
+    "shared_limiter",
+]
 
 QUOTA: Final = 200
 """Calls per second that the service allows to an app."""
@@ -147,6 +155,34 @@ class BrakedLimiter:
         self._brake.slow_down(asyncio.get_running_loop().time())
 
 
+class StricterLimiter:
+    """A stricter limit for some of the requests that *limiter* counts.
+
+    One request at a time takes both permits, the strict one first. So requests that wait long for the other permit do
+    not bunch up after it: at most one of them has a strict permit that is old.
+
+    Args:
+        limiter: The limit of all requests.
+        strict: The limit of these.
+    """
+
+    def __init__(self, limiter: AdaptiveRateLimiter, strict: AdaptiveRateLimiter) -> None:
+        self._limiter = limiter
+        self._strict = strict
+        self._turn = asyncio.Lock()
+
+    async def acquire(self) -> None:
+        """Wait for a permit of each and take them."""
+        async with self._turn:
+            await self._strict.acquire()
+            await self._limiter.acquire()
+
+    def slow_down(self) -> None:
+        """Slow both down: which of the limits was exceeded is not known."""
+        self._strict.slow_down()
+        self._limiter.slow_down()
+
+
 def adapt(limiter: object) -> AdaptiveRateLimiter:
     """Return *limiter* if it can slow down, and otherwise a :class:`BrakedLimiter` around it.
 
@@ -237,14 +273,14 @@ class _PermitLog:
             return 0.0
 
 
-_limiters: WeakValueDictionary[tuple[int, str], LocalRateLimiter] = WeakValueDictionary()
+_limiters: WeakValueDictionary[tuple[int, str, int], LocalRateLimiter] = WeakValueDictionary()
 _limiters_lock: Final = threading.Lock()
 
 
-def shared_limiter(sdk_app_id: int, origin: str) -> LocalRateLimiter:
-    """Return this process's limiter for an app at an endpoint: all clients of the app share it."""
+def shared_limiter(sdk_app_id: int, origin: str, rate: int = QUOTA) -> LocalRateLimiter:
+    """Return this process's limiter of *rate* for an app at an endpoint: all clients of the app share it."""
     with _limiters_lock:
-        limiter = _limiters.get((sdk_app_id, origin))
+        limiter = _limiters.get((sdk_app_id, origin, rate))
         if limiter is None:
-            limiter = _limiters[sdk_app_id, origin] = LocalRateLimiter()
+            limiter = _limiters[sdk_app_id, origin, rate] = LocalRateLimiter(rate)
         return limiter

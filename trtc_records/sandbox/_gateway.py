@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
 from typing import Final
 
 import attrs
 
-from trtc_records._api.protocol import SERVICE_PATH
 from trtc_records.sandbox._faults import FaultDraw
 from trtc_records.sandbox._http import HTML, Answer, Request
+from trtc_records.sandbox._legacy import LegacyService
 from trtc_records.sandbox._options import Faults
 from trtc_records.sandbox._quota import Quota
 from trtc_records.sandbox._requests import RefusedError
-from trtc_records.sandbox._service import Service
+from trtc_records.sandbox._service import Respond, Service
 
 __all__ = ["Gateway", "Stats"]
 
+_RECORDS_PATH: Final = "/v4/call_record_http_srv"
 _CONFIG_PATH: Final = "/v4/call_config"
+_LEGACY_PATH: Final = "/v1/records"
+_LEGACY_LOOKUPS: Final = 20  # per second: https://trtc.io/document/60137
 _PAGE: Final = b"<html><head><title>%b</title></head><body><center><h1>%b</h1></center></body></html>\r\n"
 _BAD_GATEWAY: Final = _PAGE % ((b"502 Bad Gateway",) * 2)
 _TOO_MANY_REQUESTS: Final = _PAGE % ((b"429 Too Many Requests",) * 2)
@@ -50,11 +52,12 @@ class Stats:
 
 
 class Gateway:
-    """The gateway, which passes requests to the service or refuses them.
+    """The gateway, which passes requests to the services or refuses them.
 
     Args:
         service: The service behind the gateway.
-        quota: Requests in any one second; ``None`` for no limit.
+        legacy: The older one beside it.
+        quota: Requests in any one second; ``None`` for no limit, also of the older service's look-ups.
         faults: The probability of each fault.
         latency: Seconds that every answer takes at least.
         jitter: The most seconds that an answer takes longer, drawn evenly.
@@ -65,6 +68,7 @@ class Gateway:
     def __init__(
         self,
         service: Service,
+        legacy: LegacyService,
         *,
         quota: int | None,
         faults: Faults,
@@ -74,7 +78,9 @@ class Gateway:
         seed: int,
     ) -> None:
         self._service = service
+        self._legacy = legacy
         self._quota = Quota(quota)
+        self._lookups = Quota(None if quota is None else _LEGACY_LOOKUPS)
         self._faults = faults
         self._draw = FaultDraw(faults, seed=seed)
         self._latency = latency
@@ -83,9 +89,12 @@ class Gateway:
         self._free_at = 0.0
         self._rng = random.Random(f"jitter:{seed}")
         self._clients: set[tuple[str, int]] = set()
-        self._calls: dict[str, Callable[[bytes], bytes | None]] = {
-            f"{SERVICE_PATH}/get_record_by_filter": service.get_record_by_filter,
-            f"{SERVICE_PATH}/get_record_by_callid": service.get_record_by_callid,
+        self._legacy_lookup = f"{_LEGACY_PATH}/get_record_by_callId"
+        self._calls: dict[str, Respond] = {
+            f"{_RECORDS_PATH}/get_record_by_filter": service.get_record_by_filter,
+            f"{_RECORDS_PATH}/get_record_by_callid": service.get_record_by_callid,
+            f"{_LEGACY_PATH}/get_records_by_filter": legacy.get_records_by_filter,
+            self._legacy_lookup: legacy.get_record_by_call_id,
             f"{_CONFIG_PATH}/set_callback": service.set_callback,
             f"{_CONFIG_PATH}/get_callback": service.get_callback,
             f"{_CONFIG_PATH}/delete_callback": service.delete_callback,
@@ -95,7 +104,7 @@ class Gateway:
         """Return the counts so far, with those of callbacks; safe from another thread."""
         return Stats(
             requests=self._quota.counted,
-            refused=self._quota.refused,
+            refused=self._quota.refused + self._lookups.refused,
             busiest_second=self._quota.busiest_second,
             connections=len(self._clients),
             pages=tuple(self._service.pages),
@@ -105,10 +114,11 @@ class Gateway:
 
     async def answer(self, request: Request) -> Answer:
         """Answer a request; the quota counts those to a call of the API."""
+        service = self._legacy if request.path.startswith(_LEGACY_PATH) else self._service
         respond = self._calls.get(request.path)
         if respond is None:
-            return Answer(self._service.refuse(RefusedError(60009, f"unknown resource {request.path}")))
-        admitted = self._quota.admit(time.monotonic())
+            return Answer(service.refuse(RefusedError(60009, f"unknown resource {request.path}")))
+        admitted = self._admit(request)
         self._clients.add(request.client)
         fault = self._draw.draw() if admitted else "rate_limited"
         delay = self._latency + self._jitter * self._rng.random() + self._take_place()
@@ -126,13 +136,13 @@ class Gateway:
                 answer = Answer(_MAINTENANCE, HTML)
             case "internal_error":
                 code = 100001 if request.path.startswith(_CONFIG_PATH) else 101001
-                answer = Answer(self._service.refuse(RefusedError(code, "internal error")))
+                answer = Answer(service.refuse(RefusedError(code, "internal error")))
             case "rate_limited":
-                answer = Answer(self._service.refuse_frequency())
+                answer = Answer(service.refuse_frequency())
             case "reset":
                 answer = Answer(b"", ending="reset")
             case _:
-                body = self._service.answer(respond, request.method, request.query, request.body)
+                body = service.answer(respond, request.method, request.query, request.body)
                 answer = Answer(body, ending="truncated" if fault == "truncated" else "whole")
         return answer
 
@@ -141,3 +151,9 @@ class Gateway:
         now = time.monotonic()
         self._free_at = max(now, self._free_at) + self._service_time
         return self._free_at - now
+
+    def _admit(self, request: Request) -> bool:
+        """Count a request, and return whether it is within the quotas."""
+        now = time.monotonic()
+        is_admitted = self._quota.admit(now)
+        return is_admitted and (request.path != self._legacy_lookup or self._lookups.admit(now))

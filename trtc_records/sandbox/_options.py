@@ -14,6 +14,7 @@ from trtc_records._api.query import RETENTION
 __all__ = [
     "Behaviour",
     "Beyond",
+    "CallsIn",
     "Drift",
     "End",
     "Faults",
@@ -24,6 +25,7 @@ __all__ = [
     "Window",
     "read_lengths",
     "read_rate",
+    "require_choice",
     "require_kind",
     "require_number",
     "require_text",
@@ -34,6 +36,8 @@ End = Literal["page_zero", "empty_list", "error", "absent", "null"]
 Order = Literal["ascending", "descending", "random"]
 Window = Literal["start", "end", "within", "overlap"]
 Unanswered = Literal["zero", "null", "absent"]
+CallsIn = Literal["both", "current", "legacy"]
+"""The services that keep the calls."""
 Lengths = tuple[float, float]
 """The least and the greatest length of a call, in seconds."""
 
@@ -85,6 +89,16 @@ def require_kind(name: str, value: object, kind: type, *, remedy: str) -> None:
     """
     if not isinstance(value, kind):
         raise ValueError(f"{name} cannot be {value!r}: {remedy}")  # noqa: TRY004  (as any argument that is refused)
+
+
+def require_choice(name: str, value: object, choices: Sequence[object]) -> None:
+    """Refuse a *value* that is not one of *choices*.
+
+    Raises:
+        ValueError: It is not; the message names the argument, the value and the remedy.
+    """
+    if value not in choices:
+        raise ValueError(f"{name} cannot be {value!r}: write one of {', '.join(map(repr, choices))}")
 
 
 def require_text(name: str, value: object) -> None:
@@ -151,9 +165,7 @@ def _is_probability(instance: object, attribute: attrs.Attribute[float], value: 
 
 def _is_one_of(*choices: object) -> Any:
     def validate(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if value not in choices:
-            allowed = ", ".join(map(repr, choices))
-            raise ValueError(f"{_name(instance, attribute)} cannot be {value!r}: write one of {allowed}")
+        require_choice(_name(instance, attribute), value, choices)
 
     return validate
 
@@ -202,6 +214,12 @@ class Behaviour:
     """AcceptTime of a call that was never answered."""
     room_id_type_as_text: bool = False
     """Whether RoomIdType is a string, as in Tencent's table, and not an integer, as in the samples."""
+    error_code_as_text: bool = False
+    """Whether errorCode of the older service is a string, as in Tencent's table, and not an integer, as in the
+    samples."""
+    bare_record: bool = False
+    """Whether a look-up of the older service answers with the record as its data, as in one of Tencent's samples, and
+    not with the record in its data, as in another."""
     extra_fields: bool = False
     """Whether records, responses and envelopes have fields that no page documents."""
     new_enum_values: bool = False

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trtc_records.sandbox import SandboxFixture
 
 _MARKER: Final = "trtc_sandbox"
-_RIVALS: Final = ("TRTC_USER_SIG", "TRTC_REGION", "TRTC_SECRET_KEY_FILE", "TRTC_USER_SIG_FILE")
+_RIVALS: Final = ("TRTC_USER_SIG", "TRTC_REGION", "TRTC_SERVICE", "TRTC_SECRET_KEY_FILE", "TRTC_USER_SIG_FILE")
 
 
 def pytest_configure(config: pytest.Config) -> None:

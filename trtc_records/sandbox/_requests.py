@@ -26,8 +26,13 @@ __all__ = [
     "check_request",
     "read_call_id",
     "read_nothing",
+    "read_object",
     "read_query",
     "read_webhook_settings",
+    "refuse_rest",
+    "take_choice",
+    "take_integer",
+    "take_text",
 ]
 
 _PARAMETERS: Final = frozenset({"sdkappid", "identifier", "usersig", "random", "contenttype"})
@@ -144,16 +149,16 @@ def read_query(body: bytes, now: int, *, more_results: Collection[str] = (), mor
     Raises:
         RefusedError: It is not JSON, or a field is wrong; the error names the field.
     """
-    fields = _read_object(body)
+    fields = read_object(body)
     query = Query(
-        start_time=_take_integer(fields, "StartTime", 0, minimum=0),
-        end_time=_take_integer(fields, "EndTime", now, minimum=0),
-        call_result=_take_choice(fields, "CallResult", {*CallResult, *more_results}),
-        call_type=_take_choice(fields, "CallType", {*CallType, *more_types}),
-        page_size=_take_integer(fields, "NumberPerPage", _DEFAULT_PAGE_SIZE, minimum=1),
-        page=_take_integer(fields, "Page", 1, minimum=1),
+        start_time=take_integer(fields, "StartTime", 0, minimum=0),
+        end_time=take_integer(fields, "EndTime", now, minimum=0),
+        call_result=take_choice(fields, "CallResult", {*CallResult, *more_results}),
+        call_type=take_choice(fields, "CallType", {*CallType, *more_types}),
+        page_size=take_integer(fields, "NumberPerPage", _DEFAULT_PAGE_SIZE, minimum=1),
+        page=take_integer(fields, "Page", 1, minimum=1),
     )
-    _refuse_rest(fields)
+    refuse_rest(fields)
     if query.start_time > query.end_time:
         raise RefusedError(101002, "invalid parameter: StartTime is after EndTime")
     return query
@@ -165,11 +170,9 @@ def read_call_id(body: bytes) -> str:
     Raises:
         RefusedError: It is not JSON, or CallId is wrong.
     """
-    fields = _read_object(body)
-    call_id = fields.pop("CallId", None)
-    if not isinstance(call_id, str) or not call_id:
-        raise RefusedError(101002, "invalid parameter: CallId is not a string with text")
-    _refuse_rest(fields)
+    fields = read_object(body)
+    call_id = take_text(fields, "CallId")
+    refuse_rest(fields)
     return call_id
 
 
@@ -179,13 +182,13 @@ def read_webhook_settings(body: bytes) -> WebhookSettings:
     Raises:
         RefusedError: It is not JSON, or a field is wrong; the error names the field.
     """
-    fields = _read_object(body)
+    fields = read_object(body)
     url, commands = fields.pop("Url", None), fields.pop("CallbackCommandList", None)
     if not isinstance(url, str) or not _is_web_url(url):
         raise RefusedError(100002, "invalid parameter: Url is not the URL of a web server")
     if not isinstance(commands, list) or not commands or any(command not in COMMANDS for command in commands):
         raise RefusedError(100002, f"invalid parameter: CallbackCommandList is not a list of {', '.join(COMMANDS)}")
-    _refuse_rest(fields, code=100002)
+    refuse_rest(fields, code=100002)
     return WebhookSettings(url, tuple(commands))
 
 
@@ -203,10 +206,15 @@ def read_nothing(body: bytes) -> None:
     Raises:
         RefusedError: It is not JSON, or has a field.
     """
-    _refuse_rest(_read_object(body), code=100002)
+    refuse_rest(read_object(body), code=100002)
 
 
-def _read_object(body: bytes) -> dict[str, Any]:
+def read_object(body: bytes) -> dict[str, Any]:
+    """Return the fields of a body.
+
+    Raises:
+        RefusedError: It is not a JSON object.
+    """
     try:
         fields: dict[str, Any] | None = json.loads(body.decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
@@ -220,14 +228,36 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _take_integer(fields: dict[str, Any], name: str, default: int, *, minimum: int) -> int:
+def take_text(fields: dict[str, Any], name: str) -> str:
+    """Remove a field, and return its text.
+
+    Raises:
+        RefusedError: It is left out, or is not a text.
+    """
+    value = fields.pop(name, None)
+    if not isinstance(value, str) or not value:
+        raise RefusedError(101002, f"invalid parameter: {name} is not a string with text")
+    return value
+
+
+def take_integer(fields: dict[str, Any], name: str, default: int | None, *, minimum: int) -> int:
+    """Remove a field, and return its integer; *default* if it is left out, unless that is ``None``.
+
+    Raises:
+        RefusedError: It is not one of at least *minimum*.
+    """
     value = fields.pop(name, default)
     if type(value) is not int or value < minimum:
         raise RefusedError(101002, f"invalid parameter: {name} is not an integer of at least {minimum}")
     return value
 
 
-def _take_choice(fields: dict[str, Any], name: str, choices: Collection[str]) -> str | None:
+def take_choice(fields: dict[str, Any], name: str, choices: Collection[str]) -> str | None:
+    """Remove a field, and return its value; ``None`` if it is left out.
+
+    Raises:
+        RefusedError: It is not one of *choices*.
+    """
     if name not in fields:
         return None
     value = fields.pop(name)
@@ -236,6 +266,11 @@ def _take_choice(fields: dict[str, Any], name: str, choices: Collection[str]) ->
     return value
 
 
-def _refuse_rest(fields: dict[str, Any], *, code: int = 101002) -> None:
+def refuse_rest(fields: dict[str, Any], *, code: int = 101002) -> None:
+    """Refuse fields that are left.
+
+    Raises:
+        RefusedError: There is one.
+    """
     if fields:
         raise RefusedError(code, f"invalid parameter: {min(fields)} is unknown")

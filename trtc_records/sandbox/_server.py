@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, get_args
 
 from trtc_records._api.models import CallRecord
 from trtc_records._api.wire import record_to_json
@@ -20,14 +20,17 @@ from trtc_records.sandbox._data import make_calls
 from trtc_records.sandbox._drift import Mover
 from trtc_records.sandbox._gateway import Gateway, Stats
 from trtc_records.sandbox._http import Server
+from trtc_records.sandbox._legacy import LegacyService
 from trtc_records.sandbox._live import LiveCalls
 from trtc_records.sandbox._options import (
     Behaviour,
+    CallsIn,
     Drift,
     Faults,
     Webhooks,
     read_lengths,
     read_rate,
+    require_choice,
     require_kind,
     require_number,
     require_text,
@@ -45,13 +48,15 @@ _LARGEST_SKEW: Final = 1_000_000_000  # seconds, some 32 years
 
 
 class Sandbox:
-    """The call-record service on a local port, for as long as the ``with`` block lasts.
+    """The call-record service and the older one on a local port, for as long as the ``with`` block lasts.
 
     It runs in a thread with an event loop of its own, so plain and async code use it alike. After the block the port is
     closed, and ``records`` and ``stats`` keep their last values.
 
     Args:
         records: The number of records to make, or the records themselves. Those older than 7 days are never served.
+        calls_in: The service that keeps the calls: ``"current"``, or ``"legacy"`` for the older one. The other one
+            answers that it has none. By default both keep all calls.
         live: Calls that start per second on average while the sandbox runs, or text such as ``30/min``, ``2/s``,
             ``1000/h``; none by default. Each can be read 5 seconds after its end, as Tencent promises
             (https://trtc.io/document/68940). Some are under way from the beginning on.
@@ -61,7 +66,8 @@ class Sandbox:
             ``set_callback`` replaces it. A sandbox posts to this machine only, whatever the URL.
         webhooks: The faults of callbacks; none by default.
         seed: The same seed makes the same records, order, faults, drift and live calls; 0 by default.
-        quota: Requests in any one second, over all calls; Tencent's 200 by default, ``None`` for no limit.
+        quota: Requests in any one second, over all calls; Tencent's 200 by default, ``None`` for no limit. With a
+            limit, the older service allows 20 look-ups per second.
         behaviour: The service's answers where Tencent's page leaves them open.
         faults: The probability of each fault; none by default.
         drift: The changes of the records between queries; none by default.
@@ -85,6 +91,7 @@ class Sandbox:
         self,
         *,
         records: int | Iterable[CallRecord] = 2_000,
+        calls_in: CallsIn = "both",
         live: float | str | None = None,
         call_seconds: float | tuple[float, float] | None = None,
         webhook_url: str | None = None,
@@ -124,6 +131,7 @@ class Sandbox:
         if key is None:
             raise ValueError(f"secret_key must be text that is not empty, got {kind}: leave it out for the default")
         require_text("host", host)
+        require_choice("calls_in", calls_in, get_args(CallsIn))
         rate, lengths = read_rate(live), read_lengths(call_seconds)
         webhook = None if webhook_url is None else _make_settings(webhook_url)
         webhooks = Webhooks() if webhooks is None else webhooks
@@ -143,13 +151,23 @@ class Sandbox:
         mover = Mover(self._store, drift, seed=seed)
         live_calls = LiveCalls(self._store, rate, lengths, now=now, seed=seed)
         self._service = Service(
-            self._app, self._store, mover, live_calls, behaviour, webhook=webhook, clock=self._clock, seed=seed
+            self._app,
+            self._store,
+            mover,
+            live_calls,
+            behaviour,
+            has_calls=calls_in != "legacy",
+            webhook=webhook,
+            clock=self._clock,
+            seed=seed,
         )
+        legacy = LegacyService(self._service, sdk_app_id, has_calls=calls_in != "current")
         callbacks = Callbacks(sdk_app_id, webhooks, self._store.dress, seed=seed)
         self._poster = Poster(self._service, callbacks, self._clock)
-        self._is_live = rate > 0
+        self._has_callbacks = rate > 0 and calls_in != "legacy"  # those of the older service have another form
         self._gateway = Gateway(
             self._service,
+            legacy,
             quota=quota,
             faults=faults,
             latency=latency,
@@ -181,7 +199,7 @@ class Sandbox:
         server = Server(self._gateway.answer, self._clock, runner.get_loop())
         thread = threading.Thread(
             target=_run,
-            args=(runner, server, listener, self._poster if self._is_live else None),
+            args=(runner, server, listener, self._poster if self._has_callbacks else None),
             name="trtc-records-sandbox",
             daemon=True,
         )

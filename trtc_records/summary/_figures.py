@@ -43,6 +43,8 @@ class Figure:
     """Its place in a :class:`SummaryResult`."""
     leads: bool = False
     """Whether it stands at the head of a page."""
+    error: str = ""
+    """The attribute of a :class:`SummaryResult` that is not 0 where the value is a lower bound; none by default."""
 
     def read(self, result: SummaryResult) -> Value:
         """Return its value in *result*."""
@@ -50,6 +52,17 @@ class Figure:
         for name in self.attribute.split("."):
             value = None if value is None else getattr(value, name)
         return cast("Value", value)
+
+    def is_bound(self, result: SummaryResult) -> bool:
+        """Return whether its value in *result* is a lower bound only."""
+        return bool(self.error) and getattr(result, self.error) != 0
+
+    def read_pair(self, now: SummaryResult, before: SummaryResult) -> tuple[int | float, int | float] | None:
+        """Return its two values as numbers; ``None`` where their difference cannot be known."""
+        new, old = to_number(self.read(now)), to_number(self.read(before))
+        if new is None or old is None or self.is_bound(now) or self.is_bound(before):
+            return None
+        return new, old
 
 
 _COUNT, _SHARE, _LENGTH, _ERLANGS, _MOMENT = Kind
@@ -72,7 +85,7 @@ FIGURES: Final = (
     Figure("peak.calls", "concurrent calls, peak", "most that talked at once", _COUNT, "peak.calls", leads=True),
     Figure("peak.at", "peak reached at", "for the first time", _MOMENT, "peak.at"),
     Figure("redials", "redials", "within 10 min of an unanswered call", _COUNT, "redials"),
-    Figure("callers", "callers", "different callers", _COUNT, "callers"),
+    Figure("callers", "callers", "different callers", _COUNT, "callers", error="callers_error"),
 )
 
 

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from trtc_records._api.models import CallResult, CallType, MediaType
 from trtc_records._version import __version__
-from trtc_records.summary._figures import Figure, Kind, Value, to_number
+from trtc_records.summary._figures import Figure, Kind, Value
 from trtc_records.summary._redials import MOST_CALLS
 from trtc_records.summary._result import SummaryResult
 from trtc_records.summary._scope import ReportScope
@@ -16,10 +16,12 @@ from trtc_records.summary._scope import ReportScope
 __all__ = [
     "NOT_KNOWN",
     "NO_CALLS",
+    "NO_NAME",
     "WEEKDAYS",
     "group_days",
     "list_missing",
     "make_notes",
+    "make_printable",
     "make_scope_rows",
     "make_title",
     "name_value",
@@ -32,12 +34,15 @@ __all__ = [
 
 NO_CALLS: Final = (
     "No calls. Those that were started through the deprecated TUICallKit.call() and groupCall() are kept by an older "
-    "service and do not appear here."
+    "service, all others by the current one: service= or --service chooses, and trtc-records doctor asks both."
 )
 """The text of a report without calls."""
 
 NOT_KNOWN: Final = "n/a"
 """The text of a figure that cannot be known."""
+
+NO_NAME: Final = "(empty)"
+"""The text of an empty user id, or of an empty value of Tencent's."""
 
 WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -61,7 +66,7 @@ _NAMES: Final[Mapping[str, str]] = {
 
 def name_value(value: str) -> str:
     """Return a value of Tencent's in plain words; a value that this version does not know stays unchanged."""
-    return _NAMES.get(value, value)
+    return _NAMES.get(value, value) or NO_NAME
 
 
 def show_length(length: timedelta | None) -> str:
@@ -99,8 +104,12 @@ def show_erlangs(erlangs: float) -> str:
     return f"{max(erlangs, 0.01) if erlangs else 0:,.2f}"
 
 
-def show_value(figure: Figure, value: Value) -> str:
-    """Return the value of a figure."""
+def show_value(figure: Figure, result: SummaryResult) -> str:
+    """Return the value of a figure; a lower bound ends in a plus sign."""
+    return f"{_show(figure, figure.read(result))}{'+' if figure.is_bound(result) else ''}"
+
+
+def _show(figure: Figure, value: Value) -> str:
     if value is None:
         return NOT_KNOWN
     match figure.kind:
@@ -116,13 +125,12 @@ def show_value(figure: Figure, value: Value) -> str:
             return f"{value:,}"
 
 
-def show_change(figure: Figure, now: Value, before: Value) -> str:
+def show_change(figure: Figure, now: SummaryResult, before: SummaryResult) -> str:
     """Return the change of a figure: in points for a share, as a duration for one, in percent for others."""
-    new, old = to_number(now), to_number(before)
-    if new is None or old is None:
+    pair = figure.read_pair(now, before)
+    if pair is None:
         return NOT_KNOWN
-    if figure.kind is Kind.LENGTH:
-        new, old = round(new), round(old)  # as they are shown
+    new, old = map(round, pair) if figure.kind is Kind.LENGTH else pair  # as they are shown
     change = new - old
     if not change:
         return "no change"
@@ -160,7 +168,7 @@ def make_scope_rows(result: SummaryResult, before: SummaryResult | None) -> Iter
         yield "window", _show_window(scope, result)
         yield "filters", ", ".join(f"{name} {value}" for name, value in scope.filters.items()) or "none"
     if before is not None and before.scope is not None:
-        yield "compared with", _show_window(before.scope, result)
+        yield "compared with", _show_window(before.scope, before)
     if scope is not None:
         made_at = scope.made_at.astimezone(UTC)
         yield "made", f"{made_at:%Y-%m-%d %H:%M:%S} UTC by trtc-records {__version__}"
@@ -181,6 +189,11 @@ def group_days(result: SummaryResult) -> tuple[str, list[tuple[str, int]]]:
         month = f"{day:%Y-%m}"
         months[month] = months.get(month, 0) + calls
     return "month", list(months.items())
+
+
+def make_printable(text: str) -> str:
+    """Return *text* with U+FFFD for characters that do not print, or that change the writing direction."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def make_notes(result: SummaryResult) -> Iterator[str]:

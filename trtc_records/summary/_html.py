@@ -9,10 +9,12 @@ from typing import Final
 
 from trtc_records.summary._figures import FIGURES
 from trtc_records.summary._format import (
+    NO_NAME,
     WEEKDAYS,
     group_days,
     list_missing,
     make_notes,
+    make_printable,
     make_scope_rows,
     make_title,
     name_value,
@@ -64,7 +66,7 @@ def _make_body(result: SummaryResult, before: SummaryResult | None) -> Iterator[
         rows = "".join(f"<dt>{_text(name)}</dt><dd>{_text(text)}</dd>" for name, text in scope)
         yield f'<dl class="scope">{rows}</dl>'
     if result.calls:
-        tiles = "".join(_make_tile(each.label, show_value(each, each.read(result))) for each in FIGURES if each.leads)
+        tiles = "".join(_make_tile(each.label, show_value(each, result)) for each in FIGURES if each.leads)
         yield f'<div class="tiles">{tiles}</div>'
     if result.calls or before is not None:
         yield _make_section("Figures", _make_figures(result, before))
@@ -78,11 +80,9 @@ def _make_figures(result: SummaryResult, before: SummaryResult | None) -> Iterat
     heads = "".join(f'<th scope="col">{name}</th>' for name in [*names, "meaning"])
     yield f'<div class="scroll" tabindex="0" role="region" aria-label="Figures"><table class="figures"><tr>{heads}</tr>'
     for figure in FIGURES:
-        now = figure.read(result)
-        cells = [show_value(figure, now)]
+        cells = [show_value(figure, result)]
         if before is not None:
-            then = figure.read(before)
-            cells += [show_value(figure, then), show_change(figure, now, then)]
+            cells += [show_value(figure, before), show_change(figure, result, before)]
         row = "".join(f"<td>{_text(cell)}</td>" for cell in cells)
         yield f'<tr><th scope="row">{_text(figure.label)}</th>{row}<td class="quiet">{_text(figure.meaning)}</td></tr>'
     yield "</table></div>"
@@ -111,7 +111,7 @@ def _make_charts(result: SummaryResult) -> Iterator[str]:
     yield _make_section("Talk time of answered calls", _make_spread(result.talk_time))
     yield _make_section("Ring time of all calls", _make_spread(result.ring_time))
     yield "</div>"
-    callers = [(caller.user_id, caller.calls) for caller in result.top_callers]
+    callers = [(caller.user_id or NO_NAME, caller.calls) for caller in result.top_callers]
     more = "+" if result.callers_error else ""
     yield _make_section(f"Top callers, of {result.callers:,}{more}", _make_bars(callers, result.calls))
 
@@ -196,4 +196,4 @@ def _percent(count: float, largest: float) -> str:
 
 def _text(text: str) -> str:
     """Return *text* escaped, with U+FFFD for characters that do not print or change the writing direction."""
-    return escape("".join(character if character.isprintable() else "\ufffd" for character in text))
+    return escape(make_printable(text))

@@ -73,11 +73,11 @@ def _make_scope(scope: ReportScope | None) -> dict[str, Any] | None:
     return {
         "source": _clean(scope.source),
         "sdk_app_id": scope.sdk_app_id,
-        "region": scope.region,
-        "host": scope.host,
+        "region": scope.region and _clean(scope.region),
+        "host": scope.host and _clean(scope.host),
         "since": scope.since and scope.since.isoformat(timespec="seconds"),
         "until": scope.until and scope.until.isoformat(timespec="seconds"),
-        "filters": {name: _clean(value) for name, value in scope.filters.items()},
+        "filters": {_clean(name): _clean(value) for name, value in scope.filters.items()},
         "made_at": scope.made_at.isoformat(timespec="seconds"),
         "version": __version__,
     }
@@ -91,14 +91,13 @@ def _compare(result: SummaryResult, before: SummaryResult) -> dict[str, Any]:
     """Return the state of the earlier report, and each figure now, before, and its change."""
     figures: dict[str, Any] = {}
     for figure in FIGURES:
-        now, then = figure.read(result), figure.read(before)
-        number, earlier = to_number(now), to_number(then)
-        change = None if number is None or earlier is None else number - earlier
+        pair = figure.read_pair(result, before)
+        change = None if pair is None else pair[0] - pair[1]
         figures[figure.path] = {
-            "now": _round(now),
-            "before": _round(then),
+            "now": _round(figure.read(result)),
+            "before": _round(figure.read(before)),
             "change": _round(change),
-            "change_share": _round(change / earlier) if change is not None and earlier else None,
+            "change_share": None if pair is None or not pair[1] else _round((pair[0] - pair[1]) / pair[1]),
         }
     return {"report": _make_scope(before.scope), **_make_state(before), "figures": figures}
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_right
-from collections import Counter
 from typing import Final
 
 __all__ = ["DurationHistogram"]
@@ -19,6 +18,22 @@ _DAY: Final = 86_400
 _LOG_WIDTH: Final = math.log(1.01)
 _LAST: Final = int(math.log(10 * 365) / _LOG_WIDTH)
 """The bucket of all durations of ten years and more."""
+
+
+class _Bucket:
+    """The number of durations in a bucket, and the shortest and the longest of them: of a single one it is exact."""
+
+    __slots__ = ("count", "longest", "shortest")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.shortest = math.inf
+        self.longest = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.count += 1
+        self.shortest = min(self.shortest, seconds)
+        self.longest = max(self.longest, seconds)
 
 
 class DurationHistogram:
@@ -38,7 +53,7 @@ class DurationHistogram:
         self.longest = 0.0
         self._seconds = array("Q")
         """The number of durations of 0, 1, 2, … whole seconds, up to the longest one under a day."""
-        self._buckets: Counter[int] = Counter()
+        self._buckets: dict[int, _Bucket] = {}
 
     def add(self, seconds: float) -> None:
         """Count one duration."""
@@ -48,7 +63,8 @@ class DurationHistogram:
                 self._seconds.extend([0] * (second + 1 - len(self._seconds)))
             self._seconds[second] += 1
         else:
-            self._buckets[min(int(math.log(seconds / _DAY) / _LOG_WIDTH), _LAST)] += 1
+            number = min(int(math.log(seconds / _DAY) / _LOG_WIDTH), _LAST)
+            self._buckets.setdefault(number, _Bucket()).add(seconds)
         self.spread[bisect_right(self._edges, seconds) - 1] += 1
         self.count += 1
         self.total += seconds
@@ -66,8 +82,9 @@ class DurationHistogram:
             seen += count
             if seen >= wanted:
                 return float(second)
-        for bucket in sorted(self._buckets):
-            seen += self._buckets[bucket]
+        for number, bucket in sorted(self._buckets.items()):
+            seen += bucket.count
             if seen >= wanted:
-                return min(_DAY * math.exp((bucket + 0.5) * _LOG_WIDTH), self.longest)
+                middle = _DAY * math.exp((number + 0.5) * _LOG_WIDTH)
+                return min(max(middle, bucket.shortest), bucket.longest)
         return 0.0

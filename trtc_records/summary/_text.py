@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Final
 
 from trtc_records.summary._figures import FIGURES
 from trtc_records.summary._format import (
+    NO_NAME,
     NOT_KNOWN,
     group_days,
     list_missing,
     make_notes,
+    make_printable,
     make_scope_rows,
     make_title,
     name_value,
@@ -60,12 +63,10 @@ def _make_lines(result: SummaryResult, before: SummaryResult | None, width: int)
 
 def _make_figures(result: SummaryResult, before: SummaryResult | None) -> Iterator[tuple[str, str]]:
     for figure in FIGURES:
-        now = figure.read(result)
-        text = show_value(figure, now)
+        text = show_value(figure, result)
         if before is not None:
-            then = figure.read(before)
-            change = show_change(figure, now, then)
-            text += f" (before {show_value(figure, then)}{'' if change == NOT_KNOWN else f', {change}'})"
+            change = show_change(figure, result, before)
+            text += f" (before {show_value(figure, before)}{'' if change == NOT_KNOWN else f', {change}'})"
         yield figure.label, text
 
 
@@ -93,7 +94,9 @@ def _make_details(result: SummaryResult, width: int) -> Iterator[str]:
     yield from _make_bars(hours, result.calls, width, more=erlangs)
     yield ""
     yield f"Top callers, of {result.callers:,}{'+' if result.callers_error else ''}"
-    yield from _make_bars([(caller.user_id, caller.calls) for caller in result.top_callers], result.calls, width)
+    yield from _make_bars(
+        [(caller.user_id or NO_NAME, caller.calls) for caller in result.top_callers], result.calls, width
+    )
     yield ""
     for note in make_notes(result):
         yield from _wrap(note, width)
@@ -105,16 +108,28 @@ def _make_rows(rows: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
 
 
 def _wrap(text: str, width: int, label: str = "") -> Iterator[str]:
-    """Yield *text* as lines after *label*, broken between words; a word longer than a line is cut."""
+    """Yield *text* as lines after *label*, broken between words, and within a word that is longer than a line."""
     room = width - len(label)
     line = ""
-    for word in text.split():
-        shown = _cut(word, room)
+    for shown in chain.from_iterable(_break(word, room) for word in text.split()):
         if line and _measure(f"{line} {shown}") > room:
             yield f"{label}{line}"
             label, line = " " * len(label), ""
         line = f"{line} {shown}" if line else shown
     yield f"{label}{line}"
+
+
+def _break(word: str, room: int) -> Iterator[str]:
+    """Yield *word*, such as a long path, in parts of at most *room* columns, without terminal escapes."""
+    part, taken = "", 0
+    for character in make_printable(word):
+        columns = _measure(character)
+        if taken + columns > room:
+            yield part
+            part, taken = "", 0
+        part += character
+        taken += columns
+    yield part
 
 
 def _show_counts(counts: Mapping[str, int], whole: int) -> str:
@@ -147,7 +162,7 @@ def _make_bar(share: float, room: int) -> str:
 
 def _cut(name: str, width: int) -> str:
     """Return *name* cut to one line of *width* columns, without the terminal escapes that a user id may hold."""
-    shown = "".join(character if character.isprintable() else "\ufffd" for character in name)
+    shown = make_printable(name)
     while _measure(shown) > width:
         shown = f"{shown.removesuffix('…')[:-1]}…"
     return shown

@@ -32,7 +32,7 @@ NAME: Final = "trtc_records"
 """The name of the source and of the pipeline, under which the destination stores its state."""
 TABLE: Final = "call_records"
 _MARKS: Final = "read_until"
-"""The key in dlt's state of the resource: per SDKAppID, the Unix seconds until which everything was read."""
+"""The key in dlt's state of the resource: per app and service, the Unix seconds until which everything was read."""
 _FINGERPRINT: Final = "pseudonyms"
 """The key there of the fingerprint of the pseudonyms' key; ``None`` for the service's ids."""
 _RECORDS_PER_TABLE: Final = 5_000
@@ -108,7 +108,7 @@ class Walk:
         """Yield the tables, and store the end of the window if it continues from the mark and no record is missing."""
         self.warnings, self.read = [], 0  # dlt may run a source more than once
         client = self.make_client()
-        app = str(client.sdk_app_id)
+        app = f"{client.sdk_app_id}/{client.service}"
         state = dlt.current.resource_state(TABLE)
         self._keep_to_key(state)
         marks: dict[str, int] = state.setdefault(_MARKS, {}) if self.window.until is None else {}

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from trtc_records._api.protocol import check_has_webhooks, choose_dialect
 from trtc_records._checks import check_count
 from trtc_records._errors import ConfigurationError, shorten
 from trtc_records.webhooks._events import WebhookError, parse_webhook
@@ -46,7 +47,8 @@ class WebhookApp:
 
     Args:
         handle: An async function that gets each event. An exception is logged, and the event is not given again.
-        client: Looks the records up; its SDKAppID is the one that is served. Close it after this app.
+        client: Looks the records up; its SDKAppID is the one that is served. Close it after this app. A client of the
+            older service, whose callbacks have another form, is refused.
         verify: Whether to hand over verified ends of calls and nothing else. With ``False`` every callback is handed
             over at once as it came, other events and unknown commands too, and may be forged.
         queue_size: The most calls to look up, and the most events that wait for *handle*. Beyond it callbacks get 503.
@@ -67,6 +69,7 @@ class WebhookApp:
     ) -> None:
         if not callable(handle):
             raise ConfigurationError(f"handle={shorten(handle)}: pass an async function that takes an event")
+        check_has_webhooks(choose_dialect(client.service))
         self._handle = handle
         self._client = client
         self._verify = verify

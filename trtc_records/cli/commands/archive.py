@@ -20,6 +20,7 @@ from trtc_records.cli._options import (
     Pseudonymize,
     Quiet,
     SandboxFlag,
+    ServiceOption,
     Since,
     Until,
     make_choice_option,
@@ -75,6 +76,7 @@ def archive(
     ] = False,
     pseudonymize: Pseudonymize = False,
     page_size: PageSize = 100,
+    service: ServiceOption = None,
     sandbox: SandboxFlag = False,
     quiet: Quiet = False,
     log_level: Log = None,
@@ -105,7 +107,7 @@ def archive(
     with ExitStack() as stack:
         pseudonyms = stack.enter_context(open_pseudonyms(wanted=pseudonymize))
         options["pseudonyms"] = pseudonyms
-        make_client = stack.enter_context(choose_client(sandbox=sandbox))
+        make_client = stack.enter_context(choose_client(service, sandbox=sandbox))
         incomplete = stack.enter_context(show_warnings())
         with explain_writing(directory, "DIR"):
             report = asyncio.run(_archive(make_client, directory, options))

@@ -11,26 +11,29 @@ import warnings
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import httpx
 
 from trtc_records import (
+    AccountError,
     APIError,
     AuthenticationError,
+    CallRecordPage,
     CallRecordsClient,
     CallRecordsError,
     ClockSkewWarning,
     ConfigurationError,
     Region,
+    Service,
     __version__,
 )
 from trtc_records._environment import read_network
 from trtc_records.cli._errors import ExitCode, explain_configuration
-from trtc_records.cli._options import Log, Quiet
+from trtc_records.cli._options import Log, Quiet, ServiceOption
 from trtc_records.cli._output import Colour, configure_output, fit_encoding, flatten, paint
-from trtc_records.summary import NO_CALLS
+from trtc_records.cli._source import make_client
 
 __all__ = ["EXAMPLES", "Finding", "doctor", "find_region", "judge_clock"]
 
@@ -41,8 +44,13 @@ EXAMPLES: Final = (
 
 _OTHER_REGION: Final = 60026
 _TIMEOUT: Final = 10.0
+_PATIENCE: Final[dict[str, Any]] = {"attempts": 2, "timeout": _TIMEOUT}
 _NOTICEABLE_SKEW: Final = 5.0  # seconds: a Date header and a slow network explain less
 _HARMFUL_SKEW: Final = 60.0
+_KEPT: Final = {
+    Service.CURRENT: "calls that no deprecated interface started",
+    Service.LEGACY: "calls that TUICallKit.call() or groupCall() started",
+}
 _COLOURS: Final = {"ok": Colour.GREEN, "note": Colour.YELLOW, "FAIL": Colour.RED}
 
 
@@ -65,21 +73,21 @@ class Finding:
         return "note" if self.hint else "ok"
 
 
-def doctor(*, quiet: Quiet = False, log_level: Log = None) -> ExitCode:
+def doctor(*, service: ServiceOption = None, quiet: Quiet = False, log_level: Log = None) -> ExitCode:
     """Check configuration, network, clock and account, and suggest fixes.
 
-    Sends two requests, one of them without the credential; if the app belongs to another region, also one to each
-    region. Shows no secret.
+    Sends three requests, one of them without the credential, and one to the service that is not read: it says which of
+    the two has calls. If the app belongs to another region, it also sends one to each region. Shows no secret.
     """
     configure_output(quiet=quiet, log_level=log_level)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ClockSkewWarning)  # a finding of its own
-        return asyncio.run(_report())
+        return asyncio.run(_report(service))
 
 
-async def _report() -> ExitCode:
+async def _report(service: Service | None) -> ExitCode:
     code = ExitCode.DONE
-    async with aclosing(_examine()) as findings:
+    async with aclosing(_examine(service)) as findings:
         async for finding in findings:
             mark = paint(f"{finding.mark:<5}", _COLOURS[finding.mark], sys.stdout)
             print(f"{mark} {finding.subject:<14} {fit_encoding(flatten(finding.text))}")
@@ -89,12 +97,12 @@ async def _report() -> ExitCode:
     return code
 
 
-async def _examine() -> AsyncGenerator[Finding, None]:
+async def _examine(service: Service | None) -> AsyncGenerator[Finding, None]:
     yield Finding(
         "versions", f"trtc-records {__version__}, Python {platform.python_version()}, httpx {httpx.__version__}"
     )
     try:
-        client = CallRecordsClient.from_env(attempts=2, timeout=_TIMEOUT)
+        client = make_client(service, **_PATIENCE)
     except ConfigurationError as error:
         for problem, remedy in explain_configuration(error):
             yield Finding("configuration", problem, remedy, ExitCode.USAGE)
@@ -102,18 +110,21 @@ async def _examine() -> AsyncGenerator[Finding, None]:
     url = httpx.URL(client.base_url)
     key = os.environ.get("TRTC_SECRET_KEY", "").strip() or os.environ.get("TRTC_SECRET_KEY_FILE", "").strip()
     secret = "a secret key" if key else "a UserSig"
+    identifier = os.environ["TRTC_IDENTIFIER"].strip()
     yield Finding(
-        "configuration",
-        f"app {client.sdk_app_id}, {os.environ['TRTC_IDENTIFIER'].strip()}, {secret}, at {url}",
+        "configuration", f"app {client.sdk_app_id}, {identifier}, {secret}, {client.service} service at {url}"
     )
-    async with client:
+    other = make_client(Service.LEGACY if client.service is Service.CURRENT else Service.CURRENT, **_PATIENCE)
+    async with client, other:
         reached = False
         async with aclosing(_probe(url)) as findings:
             async for finding in findings:
                 reached = reached or (finding.subject == "network" and finding.code == ExitCode.DONE)
                 yield finding
         if reached:
-            yield await _check_account(client)
+            answer, other_answer = await asyncio.gather(_ask(client), _ask(other))
+            yield await _judge_account(answer, other.service, _count(other_answer))
+            yield _judge_other(other_answer, other.service)
 
 
 async def _probe(url: httpx.URL) -> AsyncGenerator[Finding, None]:
@@ -172,27 +183,62 @@ def judge_clock(date: str, now: float) -> Finding:
     )
 
 
-async def _check_account(client: CallRecordsClient) -> Finding:
+async def _ask(client: CallRecordsClient) -> CallRecordPage | CallRecordsError:
     """Request one record, which needs the right key, identifier, package and region."""
     try:
-        page = await client.get_page(page_size=1)
-    except APIError as error:
-        if error.code == _OTHER_REGION:
-            return await _look_for_region(error)
-        subject, code = "service", ExitCode.SERVICE
-        if isinstance(error, AuthenticationError):
-            subject, code = "credentials", ExitCode.CREDENTIALS
-        return Finding(subject, f"error {error.code}: {error.info}", error.hint, code)
+        return await client.get_page(page_size=1)
     except CallRecordsError as error:
-        return Finding("service", str(error), "try again; if it persists, ask Tencent's support", ExitCode.SERVICE)
-    if not page.records:
-        return Finding("credentials", "accepted, but the app has no records of the last 7 days", NO_CALLS)
-    count = "records" if page.total_num is None else f"{page.total_num:,} records"
-    return Finding("credentials", f"accepted; {count} of the last 7 days")
+        return error
+
+
+def _count(answer: CallRecordPage | CallRecordsError) -> str:
+    """Return the number of records by an answer, as text; empty if there are none."""
+    if isinstance(answer, CallRecordsError) or not answer.records:
+        return ""
+    return "records" if answer.total_num is None else f"{answer.total_num:,} records"
+
+
+async def _judge_account(answer: CallRecordPage | CallRecordsError, other: Service, other_count: str) -> Finding:
+    """Judge the answer of the service that is read.
+
+    Args:
+        answer: The answer.
+        other: The other service.
+        other_count: Its records; empty if it has none, or cannot be asked.
+    """
+    match answer:
+        case AccountError(code=code) if code == _OTHER_REGION:
+            return await _look_for_region(answer)
+        case APIError():
+            subject, exit_code = "service", ExitCode.SERVICE
+            if isinstance(answer, AuthenticationError):
+                subject, exit_code = "credentials", ExitCode.CREDENTIALS
+            return Finding(subject, f"error {answer.code}: {answer.info}", answer.hint, exit_code)
+        case CallRecordsError():
+            hint = "try again; if it persists, ask Tencent's support"
+            return Finding("service", str(answer), hint, ExitCode.SERVICE)
+    if count := _count(answer):
+        return Finding("credentials", f"accepted; {count} of the last 7 days")
+    hint = f"a record can be read 5 s after its call ended; check the app, and what the {other} service answers"
+    if other_count:
+        hint = f"the {other} service has {other_count}: set TRTC_SERVICE={other}, or pass --service {other}"
+    return Finding("credentials", "accepted, but the app has no records of the last 7 days", hint)
+
+
+def _judge_other(answer: CallRecordPage | CallRecordsError, service: Service) -> Finding:
+    """Judge the answer of the service that is not read, whose failure does no harm."""
+    subject = f"{service} calls"
+    if isinstance(answer, APIError):
+        return Finding(subject, f"error {answer.code}: {answer.info}", answer.hint or "the app may not use it")
+    if isinstance(answer, CallRecordsError):
+        return Finding(subject, str(answer), f"only {_KEPT[service]} are kept there")
+    return Finding(subject, f"{_count(answer) or 'no records'} of the last 7 days")
 
 
 async def _look_for_region(error: APIError) -> Finding:
-    region = await find_region(lambda each: CallRecordsClient.from_env(region=each, attempts=1, timeout=_TIMEOUT))
+    region = await find_region(
+        lambda each: CallRecordsClient.from_env(region=each, service=Service.CURRENT, attempts=1, timeout=_TIMEOUT)
+    )
     text = f"error {error.code}: the app lives in another region"
     if region is None:
         return Finding("region", text, f"and none of {', '.join(Region)} answers; {error.hint}", ExitCode.USAGE)

@@ -22,6 +22,7 @@ from trtc_records.cli._options import (
     Quiet,
     Result,
     SandboxFlag,
+    ServiceOption,
     Since,
     Type,
     Until,
@@ -93,6 +94,7 @@ def export(
     ] = "service",
     pseudonymize: Pseudonymize = False,
     page_size: PageSize = 100,
+    service: ServiceOption = None,
     sandbox: SandboxFlag = False,
     quiet: Quiet = False,
     log_level: Log = None,
@@ -121,7 +123,7 @@ def export(
         pseudonyms = stack.enter_context(open_pseudonyms(wanted=pseudonymize))
         target = stack.enter_context(_open_output(output, on_terminal=on_terminal))
         writer = _make_writer(target, file_format, for_spreadsheets=for_spreadsheets)
-        make_client = stack.enter_context(choose_client(sandbox=sandbox))
+        make_client = stack.enter_context(choose_client(service, sandbox=sandbox))
         incomplete = stack.enter_context(show_warnings())
         rejects = stack.enter_context(Rejects(_name_rejects(output), pseudonyms))
         advance = stack.enter_context(show_progress(hidden=on_terminal))

@@ -20,7 +20,17 @@ from trtc_records import (
 )
 from trtc_records.cli._errors import CommandError, ExitCode, explain_writing, show_warnings
 from trtc_records.cli._lines import Ending, Lines, open_lines, pour
-from trtc_records.cli._options import Log, PageSize, Quiet, Result, SandboxFlag, Type, read_duration, read_start
+from trtc_records.cli._options import (
+    Log,
+    PageSize,
+    Quiet,
+    Result,
+    SandboxFlag,
+    ServiceOption,
+    Type,
+    read_duration,
+    read_start,
+)
 from trtc_records.cli._output import Colour, configure_output, say
 from trtc_records.cli._signals import Stop, stop_at_signals
 from trtc_records.cli._source import choose_client
@@ -77,6 +87,7 @@ def follow(
     call_type: Type = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="End after N calls; by default never.")] = None,
     page_size: PageSize = 100,
+    service: ServiceOption = None,
     sandbox: SandboxFlag = False,
     quiet: Quiet = False,
     log_level: Log = None,
@@ -107,7 +118,7 @@ def follow(
             options["checkpoint"] = FileCheckpoint(state)
             stack.enter_context(_explain_state(options["checkpoint"]))
         lines = stack.enter_context(open_lines(output))
-        make_client = stack.enter_context(choose_client(sandbox=sandbox, live=True))
+        make_client = stack.enter_context(choose_client(service, sandbox=sandbox, live=True))
         incomplete = stack.enter_context(show_warnings())
         stack.enter_context(show_troubles())
         rejects = _Rejects(None if is_stdout(output) or not Path(output).is_file() else f"{output}.rejects.jsonl")

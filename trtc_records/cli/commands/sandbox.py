@@ -22,6 +22,7 @@ EXAMPLES: Final = (
     ("trtc-records sandbox --port 8080 --records 50000", "a busy week"),
     ("trtc-records sandbox --fault http_502=0.02 --fault reset=0.01", "two kinds of failures"),
     ("trtc-records sandbox --deepest 10000 --beyond empty --total-cap 10000", "no page beyond a depth"),
+    ("trtc-records sandbox --calls-in legacy", "calls of the older service"),
     ("trtc-records sandbox --live 30/min --call-seconds 1-12", "calls that start and end meanwhile"),
     ("trtc-records sandbox --live 2/s --webhook-url http://127.0.0.1:8000/callback", "callbacks, too"),
 )
@@ -57,6 +58,10 @@ def sandbox(
     log_level: Log = None,
     port: Annotated[int, typer.Option(min=0, max=65_535, metavar="N", help="Port; 0 takes a free one.")] = 0,
     records: Annotated[int, _count("Number of call records to make up.", minimum=0)] = 2_000,
+    calls_in: Annotated[
+        Literal["both", "current", "legacy"],
+        typer.Option(help="Service that keeps the calls: the current one, the older one, or both; another has none."),
+    ] = "both",
     live: Annotated[
         str | None,
         typer.Option(
@@ -147,6 +152,12 @@ def sandbox(
         Literal["zero", "null", "absent"], typer.Option(help="AcceptTime of a call that was never answered.")
     ] = "zero",
     room_id_type_as_text: Annotated[bool, _flag("--room-id-type-as-text", "Sends RoomIdType as a string.")] = False,
+    error_code_as_text: Annotated[
+        bool, _flag("--error-code-as-text", "Sends errorCode of the older service as a string.")
+    ] = False,
+    bare_record: Annotated[
+        bool, _flag("--bare-record", "Answers a look-up of the older service with the record itself as its data.")
+    ] = False,
     extra_fields: Annotated[bool, _flag("--extra-fields", "Adds fields that no page documents.")] = False,
     new_enum_values: Annotated[
         bool, _flag("--new-enum-values", "Gives a quarter of the records values that no page documents.")
@@ -167,6 +178,7 @@ def sandbox(
         service = Sandbox(
             port=port,
             records=records,
+            calls_in=calls_in,
             live=live,
             call_seconds=call_seconds,
             webhook_url=webhook_url,
@@ -200,6 +212,8 @@ def sandbox(
                 half_open=half_open,
                 unanswered=unanswered,
                 room_id_type_as_text=room_id_type_as_text,
+                error_code_as_text=error_code_as_text,
+                bare_record=bare_record,
                 extra_fields=extra_fields,
                 new_enum_values=new_enum_values,
                 quota_code=quota_code,

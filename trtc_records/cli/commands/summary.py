@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import attrs
 import typer
 
-from trtc_records import CallRecordPage, CallRecordsClient, Region
+from trtc_records import CallRecordPage, CallRecordsClient, Region, Service
 from trtc_records.cli._errors import CommandError, ExitCode, explain_writing, show_warnings
 from trtc_records.cli._input import RecordInput
 from trtc_records.cli._options import (
@@ -25,9 +25,11 @@ from trtc_records.cli._options import (
     Quiet,
     Result,
     SandboxFlag,
+    ServiceOption,
     Since,
     Type,
     Until,
+    Window,
     go_back,
     make_earlier_window,
     make_window,
@@ -38,6 +40,7 @@ from trtc_records.cli._output import configure_output, fit_encoding, note
 from trtc_records.cli._progress import show_progress
 from trtc_records.cli._rejects import Rejects, describe_rejects
 from trtc_records.cli._source import Selection, choose_client
+from trtc_records.cli._times import show_time
 from trtc_records.export import replace_file
 from trtc_records.summary import ReportScope, Summary
 
@@ -53,6 +56,7 @@ EXAMPLES: Final = (
 )
 
 _LINE: Final = 100  # columns; longer bars add nothing
+_SOURCES: Final = {Service.CURRENT: "the service", Service.LEGACY: "the older service"}
 
 
 @attrs.frozen
@@ -99,6 +103,7 @@ def summary(
         typer.Option("--html", metavar="FILE", help="Also write a page with charts, which needs no network."),
     ] = None,
     page_size: PageSize = 100,
+    service: ServiceOption = None,
     sandbox: SandboxFlag = False,
     quiet: Quiet = False,
     log_level: Log = None,
@@ -112,22 +117,21 @@ def summary(
     configure_output(quiet=quiet, log_level=log_level)
     if source is not None and sandbox:
         raise CommandError("--input and --sandbox are two sources", "keep one of them")
+    if source is not None and service is not None:
+        raise CommandError("--input and --service are two sources", "keep one of them")
     if compare == timedelta():
         raise CommandError("--compare 0 leaves no time between the windows", "write 1d or 7d")
     opened = None if source is None else RecordInput.open(source)
-    expires = opened is None
-    if compare is not None and since is None:
-        since = go_back(until or datetime.now(UTC), compare - timedelta(seconds=1))  # both ends belong to the window
-    windows = [make_window(since, until, expires=expires)]
-    if compare is not None:
-        windows.append(make_earlier_window(windows[0], compare, expires=expires))
+    if opened is not None and html is not None and opened.holds(html):
+        raise CommandError(f"--html {html} is a file of --input, which it would replace", "choose another --html")
+    windows = _make_windows(opened, since, until, compare)
     parts = [_Part(Selection(window, result, call_type, page_size), Summary(zone=zone, top=top)) for window in windows]
     with ExitStack() as page:
         file = None
         if html is not None:  # opened before the walk, which would be in vain if it cannot be written
             with explain_writing(html, "--html"):
                 file = page.enter_context(replace_file(html))
-        code = _walk(parts, sandbox=sandbox) if opened is None else _read(opened, parts)
+        code = _walk(parts, service, sandbox=sandbox) if opened is None else _read(opened, parts)
         account, *earlier = [part.summary for part in parts]
         before = earlier[0] if earlier else None
         if as_json:
@@ -143,7 +147,41 @@ def summary(
         return code
 
 
-def _walk(parts: Sequence[_Part], *, sandbox: bool) -> ExitCode:
+def _make_windows(
+    source: RecordInput | None, since: datetime | None, until: datetime | None, compare: timedelta | None
+) -> list[Window]:
+    """Return the window of the report, and that which it is compared with.
+
+    Raises:
+        CommandError: A window cannot contain a record.
+    """
+    expires = source is None
+    if source is not None and until is None and (since is not None or compare is not None):
+        until = _find_end(source, since)
+    if compare is None:
+        return [make_window(since, until, expires=expires)]
+    if since is None:
+        since = go_back(until or datetime.now(UTC), compare - timedelta(seconds=1))  # both ends belong to the window
+    window = make_window(since, until, expires=expires)
+    return [window, make_earlier_window(window, compare, expires=expires)]
+
+
+def _find_end(source: RecordInput, since: datetime | None) -> datetime | None:
+    """Return the end of a window that ends now: the time up to which an archive was read; ``None`` for a file.
+
+    Raises:
+        CommandError: The archive ends before the window starts.
+    """
+    end = source.end
+    if end is not None and since is not None and since >= end:
+        raise CommandError(
+            f"--since {show_time(since)} is not before {show_time(end)}, when the archive was last read",
+            "bring it up to date by trtc-records archive, or write an earlier --since",
+        )
+    return end
+
+
+def _walk(parts: Sequence[_Part], service: Service | None, *, sandbox: bool) -> ExitCode:
     """Add the service's calls in each window to its summary."""
     reading = parts[0].summary
 
@@ -160,7 +198,7 @@ def _walk(parts: Sequence[_Part], *, sandbox: bool) -> ExitCode:
 
     with (
         show_warnings(add_missing) as incomplete,
-        choose_client(sandbox=sandbox) as make_client,
+        choose_client(service, sandbox=sandbox) as make_client,
         Rejects(None) as rejects,
         show_progress() as advance,
     ):
@@ -197,7 +235,7 @@ def _read(source: RecordInput, parts: Sequence[_Part]) -> ExitCode:
             code = ExitCode.INCOMPLETE
     for record in source.read([part.selection.window for part in parts]):
         for part in parts:
-            if part.selection.keep(record) and part.selection.matches(record):
+            if part.selection.matches(record):
                 part.summary.add(record)
     return code
 
@@ -207,7 +245,7 @@ def _describe(client: CallRecordsClient, selection: Selection, *, is_sandbox: bo
     host = urlsplit(client.base_url).netloc
     return _make_scope(
         selection,
-        source="embedded sandbox, made-up calls" if is_sandbox else "the service",
+        source="embedded sandbox, made-up calls" if is_sandbox else _SOURCES[client.service],
         sdk_app_id=client.sdk_app_id,
         region=next((region.value for region in Region if region.host == host), None),
         host=host,

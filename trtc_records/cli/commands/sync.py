@@ -17,6 +17,7 @@ from trtc_records.cli._options import (
     Pseudonymize,
     Quiet,
     SandboxFlag,
+    ServiceOption,
     Since,
     make_window,
     read_end,
@@ -93,6 +94,7 @@ def sync(
     ] = None,
     pseudonymize: Pseudonymize = False,
     page_size: PageSize = 100,
+    service: ServiceOption = None,
     sandbox: SandboxFlag = False,
     quiet: Quiet = False,
     log_level: Log = None,
@@ -118,7 +120,7 @@ def sync(
     with ExitStack() as stack:
         pseudonyms = stack.enter_context(open_pseudonyms(wanted=pseudonymize))
         options["pseudonyms"] = pseudonyms
-        make_client = stack.enter_context(choose_client(sandbox=sandbox))
+        make_client = stack.enter_context(choose_client(service, sandbox=sandbox))
         incomplete = stack.enter_context(show_warnings())
         with show_progress() as advance:
             report = sync_call_records(to, make_client, on_page=advance, **options)

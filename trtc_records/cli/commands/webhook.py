@@ -124,6 +124,8 @@ async def _set(url: str, events: list[WebhookEvent], *, replace: bool) -> None:
         try:
             await client.set_webhook(url, events, replace=replace)
         except ConfigurationError as error:
+            if not str(error).startswith("url"):
+                raise
             if "replace=True" not in str(error):
                 raise CommandError(str(error).replace("url", "URL", 1)) from error
             raise CommandError(
