@@ -462,14 +462,15 @@ async def test_lookups_in_parallel_keep_their_limit() -> None:
 
 
 @pytest.mark.slow
-async def test_waiting_lookups_do_not_keep_a_walk_out() -> None:
-    """A walk goes on at its own pace while hundreds of look-ups wait for theirs."""
+@pytest.mark.parametrize("max_in_flight", [256, 8])
+async def test_waiting_lookups_do_not_keep_a_walk_out(max_in_flight: int) -> None:
+    """A walk goes on at its own pace while hundreds of look-ups wait for theirs, however few requests go at once."""
     with Sandbox(records=100) as sandbox:
         call_id = sandbox.records[0].call_id
-        async with legacy(sandbox) as client:
+        async with legacy(sandbox, max_in_flight=max_in_flight) as client:
             lookups = [asyncio.create_task(client.get_record(call_id)) for _ in range(400)]
             await lookups[0]
-            assert len([record async for record in client.iter_records(page_size=10)]) == 100
+            assert len([record async for record in client.iter_records(page_size=2)]) == 100
             assert sum(lookup.done() for lookup in lookups) < 100
             for lookup in lookups:
                 lookup.cancel()

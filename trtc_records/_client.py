@@ -179,9 +179,10 @@ class CallRecordsClient:
         adapted = adapt(shared_limiter(sdk_app_id, origin) if limiter is None else limiter)
         rate = self._dialect.lookups_per_second
         self._lookup_limiter = StricterLimiter(adapted, shared_limiter(sdk_app_id, origin, rate)) if rate else adapted
-        # Look-ups that wait long for a permit do not keep the requests of a walk out.
+        most_in_flight = check_count("max_in_flight", max_in_flight)
+        # Look-ups that wait long for a permit do not keep the requests of a walk out: these have half of the places.
         self._lookup_slots: AbstractAsyncContextManager[None] = (
-            asyncio.Semaphore(rate * _LOOKUP_SECONDS) if rate else nullcontext()
+            asyncio.Semaphore(min(rate * _LOOKUP_SECONDS, max(most_in_flight // 2, 1))) if rate else nullcontext()
         )
         most_bytes = check_count("max_response_bytes", max_response_bytes)
         self._requester = Requester(
@@ -196,7 +197,7 @@ class CallRecordsClient:
             timeout=check_seconds("timeout", timeout),
             attempts=check_count("attempts", attempts),
             total_timeout=None if total_timeout is None else check_seconds("total_timeout", total_timeout),
-            max_in_flight=check_count("max_in_flight", max_in_flight),
+            max_in_flight=most_in_flight,
             clock=self._clock,
             most_bytes=most_bytes,
             errors=self._dialect.errors,

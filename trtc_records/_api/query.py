@@ -35,7 +35,7 @@ READABLE_AFTER: Final = 5
 """Seconds from the end of a call until its record can be read: https://trtc.io/document/68940."""
 
 MARK_MARGIN: Final = 2 * READABLE_AFTER
-"""Seconds before now at which whatever is read for good ends, since later calls may have no record yet."""
+"""Seconds before now up to which a sync or an archive takes calls for read: later ones may have no record yet."""
 
 _LARGEST_TIME: Final = 253_402_300_799  # the last second of the year 9999
 
