@@ -1,7 +1,8 @@
 """Tencent's error codes, each with its exception and a hint to the caller.
 
-Whether a code is worth another try follows from its exception (``retryable``). A service has a table of its own: the
-codes of the older one, in :mod:`trtc_records._api.legacy`, have other meanings. Tencent's pages for those here:
+Whether a code is worth another try follows from its exception (``retryable``); a few more are tried once more, as their
+table says. A service has a table of its own: the codes of the older one, in :mod:`trtc_records._api.legacy`, have other
+meanings. Tencent's pages for those here:
 https://trtc.io/document/34348 for the codes from 60000, the two call-record pages for those from 101000, the pages of
 :mod:`trtc_records._api.webhook` for those from 100000.
 """
@@ -67,10 +68,10 @@ class ErrorCodes:
     invalid_parameter: int
     """The code of a parameter that the message names."""
     renewal: frozenset[int]
-    """A UserSig that is no longer valid: the request may succeed with a new one."""
+    """The codes of a UserSig that is no longer valid: the request may succeed with a new one."""
     check_failed: frozenset[int] = frozenset()
-    """A failed check of the account, which may be the fault of the check: Tencent's Chat page says to try again
-    later."""
+    """The codes of a failed check of the account, which may be the fault of the check: Tencent's Chat page says to try
+    again later."""
     others: tuple[type[APIError], str] = (APIError, "")
     """The exception and the hint of a code without a row."""
 
@@ -87,8 +88,8 @@ _ROWS: Final[Rows] = {
     100002: (InvalidRequestError, "Fix the URL or the event that the message names"),
     100301: (APIError, "The app has no webhook. Call set_webhook to make one"),
     101001: (ServerError, RETRY),
-    101004: (APIError, "The call does not exist or has ended"),
     101002: (InvalidRequestError, "Fix the parameter that the message names"),
+    101004: (APIError, "The call does not exist or has ended"),
     101050: (CallRecordNotFoundError, "The service keeps records for 7 days; check the call id and the region"),
     60002: (InvalidRequestError, f"The URL is malformed. {FIX_REQUEST}"),
     60003: (InvalidRequestError, f"The body is not JSON. {FIX_REQUEST}"),
