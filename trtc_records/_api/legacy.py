@@ -99,7 +99,7 @@ _RECORDS: Final = RecordForm(
 _ERRORS: Final = ErrorCodes(
     rows={
         50001: (AccountError, "The app needs a package with the Group Call version. Buy it in Tencent's console"),
-        70001: (InvalidRequestError, f"Fix the parameter that the message names. {FIX_REQUEST}"),
+        70001: (InvalidRequestError, "Fix the parameter that the message names"),
         70002: (AuthenticationError, f"The UserSig is invalid. {CHECK_KEY}"),
         70003: (
             AuthenticationError,
