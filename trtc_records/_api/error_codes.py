@@ -36,7 +36,6 @@ __all__ = [
     "NO_RECORDS",
     "NO_WEBHOOK",
     "RETRY",
-    "SLOW_DOWN",
     "ErrorCodes",
     "explain_identifier",
 ]
@@ -46,7 +45,7 @@ NO_WEBHOOK: Final = 100301
 
 FIX_REQUEST: Final = "Fix the request; if it came from this library unchanged, report the RequestId"
 RETRY: Final = "The service failed inside; try again, and give Tencent's support the RequestId if it stays"
-SLOW_DOWN: Final = (
+_SLOW_DOWN: Final = (
     "The app's 200 calls per second are used up, by all of its processes together: "
     "slow down, or let them share a limiter"
 )
@@ -96,19 +95,19 @@ _ROWS: Final[Rows] = {
     60004: (AuthenticationError, CHECK_KEY),
     60005: (AuthenticationError, CHECK_KEY),
     60006: (AccountError, f"The SDKAppID is disabled. {_CONSOLE}"),
-    60007: (RateLimitError, SLOW_DOWN),
+    60007: (RateLimitError, _SLOW_DOWN),
     60008: (ServerError, RETRY),
     60009: (InvalidRequestError, f"The service does not know this resource: check base_url. {FIX_REQUEST}"),
     60010: (PermissionDeniedError, ADMINISTRATOR),
-    60011: (RateLimitError, SLOW_DOWN),
+    60011: (RateLimitError, _SLOW_DOWN),
     60012: (InvalidRequestError, f"The SDKAppID is missing. {FIX_REQUEST}"),
     60013: (ServerError, RETRY),
     60014: (ServerError, RETRY),
     60015: (InvalidRequestError, f"An account is not a string. {FIX_REQUEST}"),
     60016: (AccountError, f"The SDKAppID is disabled. {_CONSOLE}"),
     60017: (AccountError, f"This request is disabled for the app. {_CONSOLE}"),
-    60018: (RateLimitError, SLOW_DOWN),
-    60019: (RateLimitError, SLOW_DOWN),
+    60018: (RateLimitError, _SLOW_DOWN),
+    60019: (RateLimitError, _SLOW_DOWN),
     60020: (AccountError, "The app's package is expired or unpaid. Renew it in Tencent's console"),
     60021: (AccountError, "The service refuses this machine's IP address. Add it to the app's allow list"),
     60025: (InvalidRequestError, "Check sdk_app_id, identifier and user_sig: one of them is malformed"),
