@@ -135,6 +135,7 @@ class CallRecordsClient:
         attempts: How often to try a request that may succeed later, the first time included.
         total_timeout: Seconds after which a request is not tried again; ``None`` for no such bound.
         max_in_flight: Requests under way at once. The default keeps the quota busy from a server a second away.
+            Look-ups of the older service, which wait longer for permits, are half of them at most.
         max_response_bytes: The most bytes of a response, as it came and decompressed. A page of 100 records has 40 kB.
         transport: A transport of httpx to send over, which the client closes; by default connections of its own.
             It decides on *proxy* and *verify* itself.

@@ -31,6 +31,7 @@ from trtc_records._errors import (
 __all__ = [
     "ADMINISTRATOR",
     "CALL_CODES",
+    "CHECK_CALL",
     "CHECK_KEY",
     "FIX_REQUEST",
     "NO_RECORDS",
@@ -49,6 +50,7 @@ _SLOW_DOWN: Final = (
     "The app's 200 calls per second are used up, by all of its processes together: "
     "slow down, or let them share a limiter"
 )
+CHECK_CALL: Final = "Records are kept for 7 days; check the call id, the region and service="
 CHECK_KEY: Final = "Check sdk_app_id, identifier and secret_key (or user_sig) against Tencent's console"
 ADMINISTRATOR: Final = (
     "Use the identifier of an app administrator; Tencent's console appoints them (usually 'administrator')"
@@ -89,7 +91,10 @@ _ROWS: Final[Rows] = {
     101001: (ServerError, RETRY),
     101002: (InvalidRequestError, "Fix the parameter that the message names"),
     101004: (APIError, "The call does not exist or has ended"),
-    101050: (CallRecordNotFoundError, "The service keeps records for 7 days; check the call id, the region and service="),
+    101050: (
+        CallRecordNotFoundError,
+        CHECK_CALL,
+    ),
     60002: (InvalidRequestError, f"The URL is malformed. {FIX_REQUEST}"),
     60003: (InvalidRequestError, f"The body is not JSON. {FIX_REQUEST}"),
     60004: (AuthenticationError, CHECK_KEY),

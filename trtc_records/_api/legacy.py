@@ -16,6 +16,7 @@ from typing import Final
 from trtc_records._api.dialect import Dialect
 from trtc_records._api.error_codes import (
     ADMINISTRATOR,
+    CHECK_CALL,
     CHECK_KEY,
     FIX_REQUEST,
     NO_RECORDS,
@@ -112,7 +113,10 @@ _ERRORS: Final = ErrorCodes(
         70005: (RateLimitError, _USED_UP),
         70009: (InvalidRequestError, f"The service cannot read the body. {FIX_REQUEST}"),
         # Not documented here: the other service's.
-        NO_RECORDS: (CallRecordNotFoundError, "The service keeps records for 7 days; check the call id and service="),
+        NO_RECORDS: (
+            CallRecordNotFoundError,
+            CHECK_CALL,
+        ),
     },
     invalid_parameter=70001,
     renewal=frozenset({70003}),
