@@ -181,7 +181,7 @@ class CallRecordsClient:
         rate = self._dialect.lookups_per_second
         self._lookup_limiter = StricterLimiter(adapted, shared_limiter(sdk_app_id, origin, rate)) if rate else adapted
         most_in_flight = check_count("max_in_flight", max_in_flight)
-        # Look-ups that wait long for a permit do not keep the requests of a walk out: these have half of the places.
+        # Look-ups wait long for a permit. With half of the places at most, they do not stop a walk.
         self._lookup_slots: AbstractAsyncContextManager[None] = (
             asyncio.Semaphore(min(rate * _LOOKUP_SECONDS, max(most_in_flight // 2, 1))) if rate else nullcontext()
         )

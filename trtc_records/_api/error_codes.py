@@ -91,10 +91,7 @@ _ROWS: Final[Rows] = {
     101001: (ServerError, RETRY),
     101002: (InvalidRequestError, "Fix the parameter that the message names"),
     101004: (APIError, "The call does not exist or has ended"),
-    101050: (
-        CallRecordNotFoundError,
-        CHECK_CALL,
-    ),
+    101050: (CallRecordNotFoundError, CHECK_CALL),
     60002: (InvalidRequestError, f"The URL is malformed. {FIX_REQUEST}"),
     60003: (InvalidRequestError, f"The body is not JSON. {FIX_REQUEST}"),
     60004: (AuthenticationError, CHECK_KEY),

@@ -113,10 +113,7 @@ _ERRORS: Final = ErrorCodes(
         70005: (RateLimitError, _USED_UP),
         70009: (InvalidRequestError, f"The service cannot read the body. {FIX_REQUEST}"),
         # Not documented here: the other service's.
-        NO_RECORDS: (
-            CallRecordNotFoundError,
-            CHECK_CALL,
-        ),
+        NO_RECORDS: (CallRecordNotFoundError, CHECK_CALL),
     },
     invalid_parameter=70001,
     renewal=frozenset({70003}),
