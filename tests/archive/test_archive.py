@@ -99,6 +99,16 @@ def test_final_days_are_skipped(tmp_path: Path) -> None:
     assert len(service.windows) == 4
 
 
+@pytest.mark.parametrize("settle", [timedelta(), timedelta(hours=1)])
+def test_day_is_not_final_before_its_last_call_can_be_read(tmp_path: Path, settle: timedelta) -> None:
+    """A call that ended in the last seconds of the margin has no record yet, so the day is read once more."""
+    service = Service([call("a", 1), call("last", 23, seconds=3_599 + settle.total_seconds())], readable_after=5)
+    for seconds, found in ((2, ["a"]), (9, ["a", "last"]), (10, ["a", "last"])):
+        service.now = MIDNIGHT + DAYS + settle + timedelta(seconds=seconds)
+        service.archive(tmp_path, since=MIDNIGHT, settle=settle)
+        assert (ids_of(tmp_path, TODAY), manifest_of(tmp_path, TODAY)["final"]) == (found, seconds >= 10)
+
+
 def test_long_call_gets_into_its_day(tmp_path: Path) -> None:
     """A call that ends two days after its start is in the file of its day once it has a record."""
     service = Service([call("long", 1, seconds=50 * 3600), call("short", 2)])

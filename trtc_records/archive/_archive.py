@@ -15,7 +15,7 @@ from anyio.to_thread import run_sync
 
 from trtc_records._api.models import CallRecord
 from trtc_records._api.protocol import TIME_NAMES
-from trtc_records._api.query import RETENTION, check_query
+from trtc_records._api.query import MARK_MARGIN, RETENTION, check_query
 from trtc_records._api.times import to_utc
 from trtc_records._api.wire import read_integer
 from trtc_records._client import PAGE_SIZE, CallRecordsClient
@@ -58,6 +58,7 @@ SETTLE: Final = timedelta(hours=72)
 
 LONGEST_SETTLE: Final = timedelta(days=5)
 """A day that settles later would begin to expire before it is final: 7 days, less its own length, and one to spare."""
+_MARGIN: Final = timedelta(seconds=MARK_MARGIN)
 _EXPIRY: Final = timedelta(seconds=RETENTION) - timedelta(minutes=2)
 """The age from which a record may expire under the walk, which begins a minute after the edge at the most."""
 _RECORDS_PER_READ: Final = 500
@@ -85,9 +86,10 @@ async def archive_call_records(
     """Bring an archive up to date: a file ``start_date=2026-11-24/calls.parquet`` for each day on which calls started.
 
     A file is sorted by start time, then call id, and is replaced as a whole, before its manifest in ``_manifest``. A
-    day that was read complete later than its end and *settle* is final, and no later run reads it. Every other day is
-    read again, to *settle* after its end, and its file written anew. Where the service no longer has all of a day, or
-    a walk may have missed records, new records are merged with those in the file, which never shrinks.
+    day that was read complete 10 seconds or more after its end and *settle* is final, since a record can be read 5
+    seconds after its call ended; no later run reads it. Every other day is read again, to *settle* after its end, and
+    its file written anew. Where the service no longer has all of a day, or a walk may have missed records, new records
+    are merged with those in the file, which never shrinks.
 
     A run that is killed costs the day that it was reading. Run it every day: then a day has three tries before its
     first records expire.
@@ -398,7 +400,7 @@ class _Run:
             records=count,
             rejects=rejects,
             complete=complete,
-            final=complete and reading.read_at >= period.end + self._settle,
+            final=complete and reading.read_at >= period.end + self._settle + _MARGIN,
             reason="; ".join(reasons) or None,
         )
         self._check_lock()
