@@ -14,6 +14,8 @@ from records import envelope
 from slow_service import DistantService, read_all
 from virtual_time import run
 
+from trtc_records import CallRecordsClient, LocalRateLimiter
+
 REFUSED = envelope(code=60011, info="call frequency exceeded")
 
 
