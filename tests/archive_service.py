@@ -30,10 +30,12 @@ def call(name: str, hours: float, seconds: float = 60) -> CallRecord:
 
 @attrs.define
 class Service:
-    """A service that selects calls by their start; a call is there once it has ended."""
+    """A service that selects calls by their start; a call is there once it has ended, and *readable_after* is over."""
 
     calls: list[CallRecord]
     now: datetime = MIDNIGHT + timedelta(hours=12)
+    readable_after: float = 0.0
+    """Seconds from the end of a call until it is there."""
     doubt: str | None = None
     """The reason why each walk is incomplete."""
     invalid: list[dict[str, Any]] = attrs.field(factory=list)
@@ -74,7 +76,7 @@ class Service:
         for raw in self.invalid:
             on_invalid(raw, ResponseDecodeError("unreadable", "$", raw, f"Id-{len(self.windows)}"))
         for record in sorted(self.calls, key=lambda each: (each.start_time, each.call_id)):
-            ended = (record.end_time or record.start_time) <= self.now
+            ended = (record.end_time or record.start_time) <= self.now - timedelta(seconds=self.readable_after)
             if ended and start <= record.start_time <= (end_time or self.now):
                 yield CallRecordPage(records=(record,), page=1, total_num=len(self.calls))
                 if error := self.failures.get(start + timedelta(seconds=1)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import re
 import subprocess
@@ -14,7 +15,8 @@ import pytest
 from cli_process import EXTRAS
 from docs_examples import RUN, SHOWN, Block, read_blocks
 
-from trtc_records._api.error_codes import CALL_CODES
+from trtc_records._api.error_codes import CALL_CODES, ErrorCodes
+from trtc_records._api.legacy import LEGACY
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -109,6 +111,26 @@ def test_every_error_code_has_a_page() -> None:
     ]
     assert [code for code in CALL_CODES.rows if sum(code in codes for codes in shown) != 1] == []
     assert sum("```{error-codes} legacy\n" in page for page in pages) == 1
+
+
+@pytest.mark.parametrize(
+    ("codes", "code", "words"),
+    [
+        (CALL_CODES, 101001, "retried by the client"),
+        (CALL_CODES, 70009, "not retried"),
+        (CALL_CODES, 60004, "tried once more"),
+        (CALL_CODES, 70052, "tried once more, with a new UserSig"),
+        (LEGACY.errors, 70003, "tried once more, with a new UserSig"),
+    ],
+)
+def test_a_page_says_how_often_a_code_is_tried(
+    monkeypatch: pytest.MonkeyPatch, codes: ErrorCodes, code: int, words: str
+) -> None:
+    """The line of a code agrees with the client, also where it tries a refusal once more."""
+    pytest.importorskip("sphinx", reason="needs the packages of the documentation")
+    monkeypatch.syspath_prepend(DOCS / "_ext")
+    tables = importlib.import_module("project_tables")
+    assert tables.describe_retries(codes, code) == words
 
 
 def test_every_page_can_be_reached() -> None:

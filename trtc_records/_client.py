@@ -135,6 +135,7 @@ class CallRecordsClient:
         attempts: How often to try a request that may succeed later, the first time included.
         total_timeout: Seconds after which a request is not tried again; ``None`` for no such bound.
         max_in_flight: Requests under way at once. The default keeps the quota busy from a server a second away.
+            Look-ups of the older service, which wait longer for permits, are half of them at most.
         max_response_bytes: The most bytes of a response, as it came and decompressed. A page of 100 records has 40 kB.
         transport: A transport of httpx to send over, which the client closes; by default connections of its own.
             It decides on *proxy* and *verify* itself.
@@ -179,9 +180,10 @@ class CallRecordsClient:
         adapted = adapt(shared_limiter(sdk_app_id, origin) if limiter is None else limiter)
         rate = self._dialect.lookups_per_second
         self._lookup_limiter = StricterLimiter(adapted, shared_limiter(sdk_app_id, origin, rate)) if rate else adapted
-        # Look-ups that wait long for a permit do not keep the requests of a walk out.
+        most_in_flight = check_count("max_in_flight", max_in_flight)
+        # Look-ups wait long for a permit. With half of the places at most, they do not stop a walk.
         self._lookup_slots: AbstractAsyncContextManager[None] = (
-            asyncio.Semaphore(rate * _LOOKUP_SECONDS) if rate else nullcontext()
+            asyncio.Semaphore(min(rate * _LOOKUP_SECONDS, max(most_in_flight // 2, 1))) if rate else nullcontext()
         )
         most_bytes = check_count("max_response_bytes", max_response_bytes)
         self._requester = Requester(
@@ -196,7 +198,7 @@ class CallRecordsClient:
             timeout=check_seconds("timeout", timeout),
             attempts=check_count("attempts", attempts),
             total_timeout=None if total_timeout is None else check_seconds("total_timeout", total_timeout),
-            max_in_flight=check_count("max_in_flight", max_in_flight),
+            max_in_flight=most_in_flight,
             clock=self._clock,
             most_bytes=most_bytes,
             errors=self._dialect.errors,

@@ -88,7 +88,7 @@ class ClientClosedError(CallRecordsError, RuntimeError):
 class APIError(CallRecordsError):
     """An error code from the service.
 
-    The codes are Tencent's: https://trtc.io/document/34348.
+    The codes are Tencent's: https://trtc.io/document/34348, and https://trtc.io/document/60136 for the older service.
     """
 
     def __init__(self, code: int, info: str = "", request_id: str = "", hint: str = "") -> None:

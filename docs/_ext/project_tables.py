@@ -18,6 +18,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from trtc_records._api.error_codes import CALL_CODES
+from trtc_records._api.error_codes import ErrorCodes as Codes
 from trtc_records._api.legacy import LEGACY
 from trtc_records.export._columns import COLUMNS, Kind
 
@@ -58,16 +59,17 @@ class ErrorCodes(_Directive):
     def run(self) -> list[nodes.Node]:
         """Return a definition for each code."""
         if self.arguments[0] == LEGACY.service:
-            rows, prefix, source = LEGACY.errors.rows, "legacy-error", "trtc_records/_api/legacy.py"
+            codes, prefix, source = LEGACY.errors, "legacy-error", "trtc_records/_api/legacy.py"
+            rows = codes.rows
         else:
             first, last = map(int, self.arguments[0].split("-"))
-            rows = {code: row for code, row in CALL_CODES.rows.items() if first <= code <= last}
-            prefix, source = "error", "trtc_records/_api/error_codes.py"
+            codes, prefix, source = CALL_CODES, "error", "trtc_records/_api/error_codes.py"
+            rows = {code: row for code, row in codes.rows.items() if first <= code <= last}
         if not rows:
             raise self.error(f"there is no code from {self.arguments[0]}")
         lines: list[str] = []
         for code, (error, hint) in sorted(rows.items()):
-            again = "retried by the client" if error.retryable else "not retried"
+            again = describe_retries(codes, code)
             lines += [
                 f"({prefix}-{code})=",
                 f"{code}",
@@ -75,6 +77,15 @@ class ErrorCodes(_Directive):
                 "",
             ]
         return self.parse(lines, source)
+
+
+def describe_retries(codes: Codes, code: int) -> str:
+    """Return how often the client tries a request again that failed with *code*."""
+    if code in codes.renewal:
+        return "tried once more, with a new UserSig"
+    if code in codes.check_failed:
+        return "tried once more"
+    return "retried by the client" if codes.rows[code][0].retryable else "not retried"
 
 
 class Columns(_Directive):

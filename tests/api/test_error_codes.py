@@ -105,6 +105,7 @@ def test_every_code_has_a_hint(code: int) -> None:
         (101001, "try again"),
         (101002, "the parameter that the message names"),
         (101050, "7 days"),
+        (101050, "the region and service="),
         *((60026, f"{region.value} ({region.host})") for region in Region),
     ],
 )

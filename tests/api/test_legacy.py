@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trtc_records._api.current import CURRENT
+from trtc_records._api.dialect import Dialect
 from trtc_records._api.error_codes import CALL_CODES
 from trtc_records._api.legacy import LEGACY
 from trtc_records._api.models import CallRecord, CallResult, CallType, MediaType, Region, RoomIdType, Service
@@ -399,7 +400,7 @@ def test_a_count_needs_a_total() -> None:
         (answer({"callRecordList": 1}), "$.data.callRecordList"),
         (answer({"page": "x"}), "$.data.page"),
         (answer({"totalNum": -1}), "$.data.totalNum"),
-        (Response(200, {}, b'{"ErrorCode": 0, "Response": {}}'), "$.errorCode"),
+        (Response(200, {}, b'{"ErrorCode": 0, "Response": {}}'), "$.ErrorCode"),
     ],
 )
 def test_an_answer_that_breaks_the_contract_is_named_by_its_path(response: Response, path: str) -> None:
@@ -407,3 +408,21 @@ def test_an_answer_that_breaks_the_contract_is_named_by_its_path(response: Respo
     with pytest.raises(ResponseDecodeError) as caught:
         read_page(response, 1, LEGACY)
     assert caught.value.path == path
+
+
+@pytest.mark.parametrize(("dialect", "other"), [(CURRENT, LEGACY), (LEGACY, CURRENT)], ids=["current", "legacy"])
+def test_an_answer_of_the_other_service_points_to_the_host(dialect: Dialect, other: Dialect) -> None:
+    """A base_url that leads to the other service's host is named as the cause, with the code that this answered."""
+    response = Response(200, {}, json.dumps({other.code: 60009, other.request_id: "Id-7"}).encode())
+    message = r"check service= and base_url, got 60009 \(RequestId Id-7\)$"
+    for read_answer in (lambda: read_page(response, 1, dialect), lambda: read_record(response, "c", dialect)):
+        with pytest.raises(ResponseDecodeError, match=message) as caught:
+            read_answer()
+        assert caught.value.path == f"$.{other.code}"
+
+
+def test_a_null_code_is_not_the_other_services() -> None:
+    """An answer with a code that is null has the path of its own code, as one without any has."""
+    for envelope in ({"errorCode": None}, {}):
+        with pytest.raises(ResponseDecodeError, match=r"^\$\.errorCode: is missing$"):
+            read_page(Response(200, {}, json.dumps(envelope).encode()), 1, LEGACY)

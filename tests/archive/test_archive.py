@@ -99,15 +99,14 @@ def test_final_days_are_skipped(tmp_path: Path) -> None:
     assert len(service.windows) == 4
 
 
-def test_day_is_final_once_its_last_records_are_there(tmp_path: Path) -> None:
-    """A record can be read 5 seconds after the end of its call, and *settle* is the time until which calls end."""
-    service = Service([], now=MIDNIGHT + DAYS + timedelta(hours=1, seconds=9))
-    settle = timedelta(hours=1)
-    service.archive(tmp_path, since=MIDNIGHT, settle=settle)
-    assert not manifest_of(tmp_path, TODAY)["final"]
-    service.now += timedelta(seconds=1)
-    service.archive(tmp_path, since=MIDNIGHT, settle=settle)
-    assert manifest_of(tmp_path, TODAY)["final"]
+@pytest.mark.parametrize("settle", [timedelta(), timedelta(hours=1)])
+def test_day_is_not_final_before_its_last_call_can_be_read(tmp_path: Path, settle: timedelta) -> None:
+    """A call that ended in the last seconds of the margin has no record yet, so the day is read once more."""
+    service = Service([call("a", 1), call("last", 23, seconds=3_599 + settle.total_seconds())], readable_after=5)
+    for seconds, found in ((2, ["a"]), (9, ["a", "last"]), (10, ["a", "last"])):
+        service.now = MIDNIGHT + DAYS + settle + timedelta(seconds=seconds)
+        service.archive(tmp_path, since=MIDNIGHT, settle=settle)
+        assert (ids_of(tmp_path, TODAY), manifest_of(tmp_path, TODAY)["final"]) == (found, seconds >= 10)
 
 
 def test_long_call_gets_into_its_day(tmp_path: Path) -> None:

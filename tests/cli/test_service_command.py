@@ -223,10 +223,12 @@ def test_doctor_takes_a_failure_of_the_other_service_for_a_note(run: Run) -> Non
 
 
 def test_doctor_shows_the_other_service_although_the_one_fails(run: Run) -> None:
-    """A failure of the service that is read is one, and does not hide the calls of the other."""
+    """A failure of the service that is read is one, and its remedy names the other, which has the calls."""
     with scripted_service(answer_for(current=envelope(code=60020, info="expired"), legacy=LEGACY_PAGE)) as environment:
         done = run("doctor", **environment)
     lines = lines_of(done.stdout)
     assert done.returncode == 5
     assert lines["service"].startswith("FAIL error 60020: expired")
+    assert "Renew it" in lines["service"]
+    assert "the legacy service has 7 records: set TRTC_SERVICE=legacy" in lines["service"]
     assert lines["legacy calls"].startswith("ok 7 records")

@@ -54,6 +54,18 @@ def test_few_permits_say_nothing_about_a_rate() -> None:
     assert permits(brake, 11.0, 1.0) >= 199
 
 
+def test_at_a_low_rate_half_of_it_says_enough() -> None:
+    """The limit of 20 look-ups, too, goes down to four fifths of what the service accepted."""
+    brake = Brake(20)
+    now, given = 9.0, 0
+    while now < 10.0:
+        given += brake.take(now) == 0
+        now += 1 / 20
+    brake.slow_down(10.0)
+    assert given == 20
+    assert 15 <= permits(brake, 10.1, 1.0) <= 17
+
+
 def test_refusals_within_a_second_are_the_same_refusal() -> None:
     """Requests that were in flight at the first refusal do not slow down a second time."""
     brake = Brake(200)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
+from contextlib import AsyncExitStack
 from random import Random
 
 import httpx
@@ -11,6 +13,8 @@ import pytest
 from records import envelope
 from slow_service import DistantService, read_all
 from virtual_time import run
+
+from trtc_records import CallRecordsClient, LocalRateLimiter
 
 REFUSED = envelope(code=60011, info="call frequency exceeded")
 
@@ -95,3 +99,75 @@ def test_refusals_by_chance_among_other_faults_leave_most_of_the_quota(refusing:
 def test_pages_that_are_tried_again_leave_the_others_their_pace() -> None:
     """With one request in six failing, a walk gets five sixths of the quota, less a little."""
     assert walk(FaultyService(2000, 0.1, failing=0.16)) >= 150
+
+
+class CrowdedLookups(FaultyService):
+    """The older service, which refuses look-ups beyond 20 in a second, refused ones included."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 0.05, quota=20, refused_count=True)
+        self.pages_read = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("by_filter"):
+            await asyncio.sleep(0.05)
+            self.pages_read += 1
+            return httpx.Response(200, json={"errorCode": 0, "data": {"totalNum": 0}})
+        self.requests += 1
+        await asyncio.sleep(0.05)
+        if not self._admit(asyncio.get_running_loop().time()):
+            self.refused += 1
+            return httpx.Response(200, json={"errorCode": 70005, "errorMessage": "too many requests"})
+        record = {
+            **json.loads(request.content),
+            "caller": "a",
+            "mediaType": "audio",
+            "callType": "single",
+            "callResult": "cancel",
+            "startCallTs": 1_740_000_000,
+            "endTs": 1_740_000_009,
+        }
+        return httpx.Response(200, json={"errorCode": 0, "data": {"record": record}})
+
+
+def test_two_processes_find_the_limit_of_lookups_together() -> None:
+    """Neither knows of the other's look-ups: few are refused, none fails, and pages keep their pace meanwhile."""
+
+    async def main() -> tuple[int, float]:
+        service = CrowdedLookups()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + 60
+
+        async def look_up(client: CallRecordsClient) -> int:
+            found = 0
+            while loop.time() < end:
+                await client.get_record(f"{found}")
+                found += 1
+            return found
+
+        async def read_pages(client: CallRecordsClient) -> None:
+            while loop.time() < end:
+                await client.get_page()
+
+        lookups = []
+        async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+            for region in ("china", "singapore"):  # each has a limiter of its own
+                client = CallRecordsClient(
+                    sdk_app_id=1,
+                    identifier="administrator",
+                    user_sig="signature",
+                    region=region,
+                    service="legacy",
+                    transport=service,
+                    limiter=LocalRateLimiter(),
+                )
+                await stack.enter_async_context(client)
+                lookups += [group.create_task(look_up(client)) for _ in range(25)]
+                for _ in range(20):
+                    group.create_task(read_pages(client))
+        assert service.refused <= 0.15 * service.requests
+        return sum(task.result() for task in lookups), service.pages_read / 60
+
+    found, pages_per_second = run(main())
+    assert found >= 60 * 12
+    assert pages_per_second >= 240

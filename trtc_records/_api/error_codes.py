@@ -1,7 +1,8 @@
 """Tencent's error codes, each with its exception and a hint to the caller.
 
-Whether a code is worth another try follows from its exception (``retryable``). A service has a table of its own: the
-codes of the older one, in :mod:`trtc_records._api.legacy`, have other meanings. Tencent's pages for those here:
+Whether a code is worth another try follows from its exception (``retryable``); a few more are tried once more, as their
+table says. A service has a table of its own: the codes of the older one, in :mod:`trtc_records._api.legacy`, have other
+meanings. Tencent's pages for those here:
 https://trtc.io/document/34348 for the codes from 60000, the two call-record pages for those from 101000, the pages of
 :mod:`trtc_records._api.webhook` for those from 100000.
 """
@@ -30,12 +31,12 @@ from trtc_records._errors import (
 __all__ = [
     "ADMINISTRATOR",
     "CALL_CODES",
+    "CHECK_CALL",
     "CHECK_KEY",
     "FIX_REQUEST",
     "NO_RECORDS",
     "NO_WEBHOOK",
     "RETRY",
-    "SLOW_DOWN",
     "ErrorCodes",
     "explain_identifier",
 ]
@@ -45,10 +46,11 @@ NO_WEBHOOK: Final = 100301
 
 FIX_REQUEST: Final = "Fix the request; if it came from this library unchanged, report the RequestId"
 RETRY: Final = "The service failed inside; try again, and give Tencent's support the RequestId if it stays"
-SLOW_DOWN: Final = (
+_SLOW_DOWN: Final = (
     "The app's 200 calls per second are used up, by all of its processes together: "
     "slow down, or let them share a limiter"
 )
+CHECK_CALL: Final = "Records are kept for 7 days; check the call id, the region and service="
 CHECK_KEY: Final = "Check sdk_app_id, identifier and secret_key (or user_sig) against Tencent's console"
 ADMINISTRATOR: Final = (
     "Use the identifier of an app administrator; Tencent's console appoints them (usually 'administrator')"
@@ -67,10 +69,10 @@ class ErrorCodes:
     invalid_parameter: int
     """The code of a parameter that the message names."""
     renewal: frozenset[int]
-    """A UserSig that is no longer valid: the request may succeed with a new one."""
+    """The codes of a UserSig that is no longer valid: the request may succeed with a new one."""
     check_failed: frozenset[int] = frozenset()
-    """A failed check of the account, which may be the fault of the check: Tencent's Chat page says to try again
-    later."""
+    """The codes of a failed check of the account, which may be the fault of the check: Tencent's Chat page says to try
+    again later."""
     others: tuple[type[APIError], str] = (APIError, "")
     """The exception and the hint of a code without a row."""
 
@@ -87,27 +89,27 @@ _ROWS: Final[Rows] = {
     100002: (InvalidRequestError, "Fix the URL or the event that the message names"),
     100301: (APIError, "The app has no webhook. Call set_webhook to make one"),
     101001: (ServerError, RETRY),
-    101004: (APIError, "The call does not exist or has ended"),
     101002: (InvalidRequestError, "Fix the parameter that the message names"),
-    101050: (CallRecordNotFoundError, "The service keeps records for 7 days; check the call id and the region"),
+    101004: (APIError, "The call does not exist or has ended"),
+    101050: (CallRecordNotFoundError, CHECK_CALL),
     60002: (InvalidRequestError, f"The URL is malformed. {FIX_REQUEST}"),
     60003: (InvalidRequestError, f"The body is not JSON. {FIX_REQUEST}"),
     60004: (AuthenticationError, CHECK_KEY),
     60005: (AuthenticationError, CHECK_KEY),
     60006: (AccountError, f"The SDKAppID is disabled. {_CONSOLE}"),
-    60007: (RateLimitError, SLOW_DOWN),
+    60007: (RateLimitError, _SLOW_DOWN),
     60008: (ServerError, RETRY),
     60009: (InvalidRequestError, f"The service does not know this resource: check base_url. {FIX_REQUEST}"),
     60010: (PermissionDeniedError, ADMINISTRATOR),
-    60011: (RateLimitError, SLOW_DOWN),
+    60011: (RateLimitError, _SLOW_DOWN),
     60012: (InvalidRequestError, f"The SDKAppID is missing. {FIX_REQUEST}"),
     60013: (ServerError, RETRY),
     60014: (ServerError, RETRY),
     60015: (InvalidRequestError, f"An account is not a string. {FIX_REQUEST}"),
     60016: (AccountError, f"The SDKAppID is disabled. {_CONSOLE}"),
     60017: (AccountError, f"This request is disabled for the app. {_CONSOLE}"),
-    60018: (RateLimitError, SLOW_DOWN),
-    60019: (RateLimitError, SLOW_DOWN),
+    60018: (RateLimitError, _SLOW_DOWN),
+    60019: (RateLimitError, _SLOW_DOWN),
     60020: (AccountError, "The app's package is expired or unpaid. Renew it in Tencent's console"),
     60021: (AccountError, "The service refuses this machine's IP address. Add it to the app's allow list"),
     60025: (InvalidRequestError, "Check sdk_app_id, identifier and user_sig: one of them is malformed"),

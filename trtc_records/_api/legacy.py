@@ -16,11 +16,11 @@ from typing import Final
 from trtc_records._api.dialect import Dialect
 from trtc_records._api.error_codes import (
     ADMINISTRATOR,
+    CHECK_CALL,
     CHECK_KEY,
     FIX_REQUEST,
     NO_RECORDS,
     RETRY,
-    SLOW_DOWN,
     ErrorCodes,
 )
 from trtc_records._api.models import CallResult, CallType, MediaType, Region, Service
@@ -96,20 +96,24 @@ _RECORDS: Final = RecordForm(
 )
 """The kind of a room id has no field. ``sdkAppId`` and ``totalUserNumber`` have no attribute: ``extra`` keeps them."""
 
+_USED_UP: Final = (
+    "The app's processes together have used up its 200 calls per second or, with look-ups by call id, its 20 per "
+    "second: slow down, or let them share a limiter"
+)
 _ERRORS: Final = ErrorCodes(
     rows={
         50001: (AccountError, "The app needs a package with the Group Call version. Buy it in Tencent's console"),
-        70001: (InvalidRequestError, f"Fix the parameter that the message names. {FIX_REQUEST}"),
+        70001: (InvalidRequestError, "Fix the parameter that the message names"),
         70002: (AuthenticationError, f"The UserSig is invalid. {CHECK_KEY}"),
         70003: (
             AuthenticationError,
             "The UserSig has expired. Pass a new user_sig, or secret_key= to have them signed",
         ),
         70004: (PermissionDeniedError, ADMINISTRATOR),
-        70005: (RateLimitError, f"{SLOW_DOWN}. Look-ups by call id have a limit of 20 per second"),
+        70005: (RateLimitError, _USED_UP),
         70009: (InvalidRequestError, f"The service cannot read the body. {FIX_REQUEST}"),
         # Not documented here: the other service's.
-        NO_RECORDS: (CallRecordNotFoundError, "The service keeps records for 7 days; check the call id and service="),
+        NO_RECORDS: (CallRecordNotFoundError, CHECK_CALL),
     },
     invalid_parameter=70001,
     renewal=frozenset({70003}),

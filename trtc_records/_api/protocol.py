@@ -334,7 +334,7 @@ def _read_result(response: Response, dialect: Dialect = CURRENT) -> tuple[dict[s
     request_id = _read_request_id(envelope, dialect)
     code = _read_number(envelope, dialect.code, "$", request_id)
     if code is None:
-        raise ResponseDecodeError("is missing", f"$.{dialect.code}", None, request_id)
+        raise _error_without_code(envelope, dialect)
     if code:
         raise dialect.errors.make_error(code, _read_info(envelope, dialect), request_id)
     result = envelope.get(dialect.result)
@@ -343,6 +343,20 @@ def _read_result(response: Response, dialect: Dialect = CURRENT) -> tuple[dict[s
     if not isinstance(result, dict):
         raise ResponseDecodeError("expected an object", f"$.{dialect.result}", result, request_id)
     return result, request_id
+
+
+def _error_without_code(envelope: dict[str, Any], dialect: Dialect) -> ResponseDecodeError:
+    """Return the error for an answer without a code; a wrong host may have answered it, as the other service does."""
+    for other in _DIALECTS.values():
+        if other is not dialect and other.code in envelope:
+            reason = (
+                f"is of the {other.service} service, expected {dialect.code} of the {dialect.service} one: "
+                "check service= and base_url"
+            )
+            return ResponseDecodeError(
+                reason, f"$.{other.code}", envelope[other.code], _read_request_id(envelope, other)
+            )
+    return ResponseDecodeError("is missing", f"$.{dialect.code}", None, _read_request_id(envelope, dialect))
 
 
 def _read_envelope(response: Response) -> dict[str, Any]:

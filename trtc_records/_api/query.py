@@ -13,7 +13,17 @@ from trtc_records._api.times import since_epoch
 from trtc_records._checks import check_count, check_text
 from trtc_records._errors import ConfigurationError, shorten
 
-__all__ = ["READABLE_AFTER", "RETENTION", "Order", "Query", "check_call_id", "check_order", "check_query", "check_time"]
+__all__ = [
+    "MARK_MARGIN",
+    "READABLE_AFTER",
+    "RETENTION",
+    "Order",
+    "Query",
+    "check_call_id",
+    "check_order",
+    "check_query",
+    "check_time",
+]
 
 Order = Literal["service", "time"]
 """The order in which a walk yields records."""
@@ -23,6 +33,9 @@ RETENTION: Final = 7 * 86_400
 
 READABLE_AFTER: Final = 5
 """Seconds from the end of a call until its record can be read: https://trtc.io/document/68940."""
+
+MARK_MARGIN: Final = 2 * READABLE_AFTER
+"""Seconds before now up to which a sync or an archive takes calls for read: later ones may have no record yet."""
 
 _LARGEST_TIME: Final = 253_402_300_799  # the last second of the year 9999
 

@@ -44,9 +44,9 @@ class Limits:
 
 
 def looks_capped(total: int) -> bool:
-    """Tell whether a count looks like a limit: a multiple of 500, a power of two or one less."""
+    """Tell whether a count looks like a limit: a multiple of 100, a power of two or one less."""
     power = total >= 63 and (total & (total + 1) == 0 or total & (total - 1) == 0)
-    return power or (total >= 500 and total % 500 == 0)
+    return power or (total >= 100 and total % 100 == 0)
 
 
 class ServiceFacts:

@@ -140,7 +140,8 @@ class Walk:
     def _is_suspicious(self, first: CallRecordPage) -> bool:
         """Tell whether the TotalNum of the window may be a cap."""
         total = first.total_num or 0
-        return total > first.size and not self._facts.ignores_window and self._facts.is_suspicious(total, self._window)
+        is_whole = total <= first.size < self._query.page_size  # there was room for more on the page
+        return not is_whole and not self._facts.ignores_window and self._facts.is_suspicious(total, self._window)
 
     async def _find_cap(self, listing: ListWalk, parts: Counts | None) -> Shortfall | None:
         """Return a shortfall if TotalNum turns out to be a cap.

@@ -52,9 +52,10 @@ async def archive_call_records(
     """Bring an archive up to date: a file ``start_date=2026-11-24/calls.parquet`` for each day on which calls started.
 
     A file is sorted by start time, then call id, and is replaced as a whole, before its manifest in ``_manifest``. A
-    day that was read complete later than its end and *settle* is final, and no later run reads it. Every other day is
-    read again, to *settle* after its end, and its file written anew. Where the service no longer has all of a day, or
-    a walk may have missed records, new records are merged with those in the file, which never shrinks.
+    day that was read complete 10 seconds or more after its end and *settle* is final, since a record can be read 5
+    seconds after its call ended; no later run reads it. Every other day is read again, to *settle* after its end, and
+    its file written anew. Where the service no longer has all of a day, or a walk may have missed records, new records
+    are merged with those in the file, which never shrinks.
 
     A run that is killed costs the day that it was reading. Run it every day: then a day has three tries before its
     first records expire.

@@ -15,7 +15,7 @@ from anyio.to_thread import run_sync
 
 from trtc_records._api.models import CallRecord
 from trtc_records._api.protocol import TIME_NAMES
-from trtc_records._api.query import READABLE_AFTER, RETENTION
+from trtc_records._api.query import MARK_MARGIN, RETENTION
 from trtc_records._api.times import to_utc
 from trtc_records._api.wire import read_integer
 from trtc_records._client import CallRecordsClient
@@ -46,8 +46,7 @@ __all__ = ["REJECTS", "Run"]
 
 _EXPIRY: Final = timedelta(seconds=RETENTION) - timedelta(minutes=2)
 """The age from which the service may have dropped a record; the walk begins a minute after the edge at the most."""
-_APPEARANCE: Final = timedelta(seconds=2 * READABLE_AFTER)
-"""The time from the end of a call until its record is there for certain."""
+_MARGIN: Final = timedelta(seconds=MARK_MARGIN)
 _RECORDS_PER_READ: Final = 500
 """Records of an earlier file to read at a time, in a thread."""
 _STAGED: Final = f".{DATA_FILE}.staged.part"
@@ -301,7 +300,7 @@ class Run:
             records=count,
             rejects=rejects,
             complete=complete,
-            final=complete and reading.read_at >= period.end + self._settle + _APPEARANCE,
+            final=complete and reading.read_at >= period.end + self._settle + _MARGIN,
             reason="; ".join(reasons) or None,
         )
         self._check_lock()

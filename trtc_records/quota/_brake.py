@@ -16,7 +16,7 @@ _WINDOW: Final = 1.0  # seconds: that in which the service counts
 _PAUSE: Final = 0.1
 """Seconds without permits, in which the service forgets those that it has refused, where it counts these as well."""
 _SHARE_KEPT: Final = 0.8  # of the rate of the last second
-_FEW: Final = 30  # permits in a second, from which no rate follows
+_FEW: Final = 30  # permits in a second: fewer do not show a rate; at a low rate, half of it
 _LEAST_SHARE: Final = 0.02
 _RISE: Final = 0.005
 """Share of the full rate by which it rises in the first second; from a half to the full rate in 15 seconds."""
@@ -32,6 +32,7 @@ class Brake:
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
+        self._few = min(_FEW, rate / 2)
         self._lock = threading.Lock()
         self._share = 1.0
         self._next_at = 0.0
@@ -47,7 +48,7 @@ class Brake:
             self._next_at = now + _PAUSE
             if self._permits:  # those of the second before may have used up the service's second
                 self._next_at = max(self._next_at, self._permits[0] + _WINDOW)
-            if len(self._permits) >= _FEW:
+            if len(self._permits) >= self._few:
                 rate = min(self._rate * self._share_at(now), len(self._permits) / _WINDOW)
                 self._share = max(rate / self._rate * _SHARE_KEPT, _LEAST_SHARE)
                 self._slowed_at = now

@@ -178,9 +178,8 @@ class StricterLimiter:
             await self._limiter.acquire()
 
     def slow_down(self) -> None:
-        """Slow both down: which of the limits was exceeded is not known."""
+        """Slow these requests down, and no others: where the limit of all is exceeded, others are refused as well."""
         self._strict.slow_down()
-        self._limiter.slow_down()
 
 
 def adapt(limiter: object) -> AdaptiveRateLimiter:

@@ -12,6 +12,7 @@ import attrs
 import dlt
 
 from trtc_records._api.models import CallRecord, CallRecordPage
+from trtc_records._api.query import MARK_MARGIN
 from trtc_records._checks import check_count
 from trtc_records._client import CallRecordsClient
 from trtc_records._errors import CallRecordsWarning, ConfigurationError, IncompleteWalkWarning, ResponseDecodeError
@@ -20,7 +21,7 @@ from trtc_records.export._pseudonyms import Pseudonyms, check_pseudonyms, descri
 from trtc_records.export._rejects import conceal
 from trtc_records.warehouse._bridge import iterate
 from trtc_records.warehouse._rows import KEY, drop_repeats, make_table
-from trtc_records.warehouse._window import MARGIN, Window
+from trtc_records.warehouse._window import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -126,7 +127,7 @@ class Walk:
             self.start, self.end = self.window.since, self.window.until
             return
         # The walk ended its window by the service's clock, which this machine's may be far from.
-        self.end = now + round(service_time - time.time()) - MARGIN
+        self.end = now + round(service_time - time.time()) - MARK_MARGIN
         if self.complete:
             marks[app] = self.end
 

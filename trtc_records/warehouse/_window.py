@@ -9,19 +9,16 @@ from typing import Final
 import attrs
 
 from trtc_records._api.models import CallRecord
-from trtc_records._api.query import READABLE_AFTER, RETENTION, check_time
+from trtc_records._api.query import MARK_MARGIN, READABLE_AFTER, RETENTION, check_time
 from trtc_records._errors import ConfigurationError, RetentionWarning, shorten
 from trtc_records._starts import widen
 
-__all__ = ["MARGIN", "OVERLAP", "Window", "to_datetime"]
+__all__ = ["OVERLAP", "Window", "to_datetime"]
 
 OVERLAP: Final = timedelta(hours=72)
 """The time that a sync looks back from the end of the last one. It would miss a longer call. A sample of Tencent's is
 a call of 54.5 hours (https://trtc.io/document/68930), whose record appears two days after the start of its call.
 Reading records again is cheap: three days of 100,000 calls each are 3,000 requests, 15 seconds of the quota."""
-
-MARGIN: Final = 2 * READABLE_AFTER
-"""Seconds before now at which a sync ends, since later calls may have no record yet."""
 
 
 @attrs.frozen
@@ -61,7 +58,7 @@ class Window:
     @property
     def readable_at(self) -> float:
         """Return the time from which each call that has ended in the window can be read, for certain."""
-        return -math.inf if self.until is None else self.until + MARGIN
+        return -math.inf if self.until is None else self.until + MARK_MARGIN
 
     def check_clock(self, service_time: float) -> None:
         """Check that the window had ended for the service, too, when it was read.

@@ -206,6 +206,9 @@ async def _judge_account(answer: CallRecordPage | CallRecordsError, other: Servi
         other: The other service.
         other_count: Its records; empty if it has none, or cannot be asked.
     """
+    elsewhere = other_count and (
+        f"the {other} service has {other_count}: set TRTC_SERVICE={other}, or pass --service {other}"
+    )
     match answer:
         case AccountError(code=code) if code == _OTHER_REGION:
             return await _look_for_region(answer)
@@ -213,16 +216,15 @@ async def _judge_account(answer: CallRecordPage | CallRecordsError, other: Servi
             subject, exit_code = "service", ExitCode.SERVICE
             if isinstance(answer, AuthenticationError):
                 subject, exit_code = "credentials", ExitCode.CREDENTIALS
-            return Finding(subject, f"error {answer.code}: {answer.info}", answer.hint, exit_code)
+            hint = "; ".join(filter(None, (answer.hint, elsewhere)))
+            return Finding(subject, f"error {answer.code}: {answer.info}", hint, exit_code)
         case CallRecordsError():
             hint = "try again; if it persists, ask Tencent's support"
             return Finding("service", str(answer), hint, ExitCode.SERVICE)
     if count := _count(answer):
         return Finding("credentials", f"accepted; {count} of the last 7 days")
     hint = f"a record can be read 5 s after its call ended; check the app, and what the {other} service answers"
-    if other_count:
-        hint = f"the {other} service has {other_count}: set TRTC_SERVICE={other}, or pass --service {other}"
-    return Finding("credentials", "accepted, but the app has no records of the last 7 days", hint)
+    return Finding("credentials", "accepted, but the app has no records of the last 7 days", elsewhere or hint)
 
 
 def _judge_other(answer: CallRecordPage | CallRecordsError, service: Service) -> Finding:
