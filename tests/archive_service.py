@@ -42,6 +42,8 @@ class Service:
     """Records that cannot be read; each walk meets all of them."""
     failures: dict[datetime, CallRecordsError] = attrs.field(factory=dict)
     """The error of the walk over each of these days, after its first call."""
+    walk_time: timedelta = timedelta()
+    """The time that passes between the beginning of a walk and its first page."""
     windows: list[tuple[int | None, datetime | None]] = attrs.field(factory=list)
     """The windows that were asked for."""
     sdk_app_id: int = 1
@@ -68,6 +70,7 @@ class Service:
     ) -> AsyncGenerator[CallRecordPage, None]:
         """Yield the calls of a window, one a page."""
         self.windows.append((start_time, end_time))
+        self.now += self.walk_time
         edge = self.now - WEEK
         start = edge if start_time is None else max(datetime.fromtimestamp(start_time, UTC), edge)
         for raw in self.invalid:

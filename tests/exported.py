@@ -73,9 +73,13 @@ def read_rows(content: bytes, file_format: str) -> list[dict[str, Any]]:
         content = gzip.decompress(content)
         file_format = file_format.removesuffix(".gz")
     if file_format == "jsonl":
-        return [_restore(json.loads(line)) for line in content.decode("ascii").splitlines()]
-    rows = _read_csv(content) if file_format == "csv" else _read_parquet(content)
-    return [_restore({**row, "extra": json.loads(row["extra"])}) for row in rows]
+        rows = [json.loads(line) for line in content.decode("ascii").splitlines()]
+    else:
+        rows = _read_csv(content) if file_format == "csv" else _read_parquet(content)
+    for row in rows:
+        if "extra" in row:  # rejects have none
+            row["extra"] = json.loads(row["extra"])
+    return [_restore(row) for row in rows]
 
 
 def show(moment: datetime) -> str:

@@ -20,7 +20,7 @@ PACKAGE: Final = "trtc_records"
 
 ROOMS: Final[dict[str, set[str]]] = {
     "cli": {"", "_environment", "_starts", "archive", "export", "sandbox", "summary", "warehouse", "webhooks"},
-    "archive": {"_api", "_client", "_errors", "_lock", "_secret", "_starts", "_walking", "_warn", "export"},
+    "archive": {"_api", "_checks", "_client", "_errors", "_lock", "_secret", "_starts", "_walking", "_warn", "export"},
     "warehouse": {"_api", "_checks", "_client", "_errors", "_lock", "_secret", "_starts", "_warn", "export"},
     "webhooks": {"_api", "_checks", "_client", "_errors", "quota"},
     "sandbox": {"_api", "_checks", "_secret"},
@@ -72,7 +72,14 @@ THIRD_PARTIES: Final = {
     "h11": {"_sending.direct", "sandbox._http"},
     "httpcore": {"_sending.direct", "_sending.proxied", "_sending.requester"},
     "httpx": {"_client", "_environment", "_sending", "cli.commands.doctor"},
-    "pyarrow": {"export.arrow", "export.parquet", "warehouse._rows", "warehouse._walk", "warehouse.dlt"},
+    "pyarrow": {
+        "export.arrow",
+        "export.parquet",
+        "warehouse._lake",
+        "warehouse._rows",
+        "warehouse._walk",
+        "warehouse.dlt",
+    },
     "pyrate_limiter": {"quota.redis"},
     "pytest": {"sandbox._pytest"},
     "redis": {"feed.redis", "quota._connection", "quota.redis"},

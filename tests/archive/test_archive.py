@@ -12,7 +12,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import pytest
-from archive_service import MIDNIGHT, Service, call
+from archive_service import MIDNIGHT, WEEK, Service, call
 from exported import PYARROW
 
 from trtc_records import (
@@ -136,6 +136,16 @@ def test_day_that_expires_under_the_job_never_shrinks(tmp_path: Path) -> None:
     assert TODAY not in actions_of(service.archive(tmp_path))
 
 
+def test_day_that_expires_within_its_walk_never_shrinks(tmp_path: Path) -> None:
+    """A record that expires while a long walk goes on is not taken for one that never was."""
+    service = Service([call("a", 0.05), call("b", 2)])
+    service.archive(tmp_path, since=MIDNIGHT)
+    service.now, service.walk_time = MIDNIGHT + WEEK - timedelta(minutes=4), timedelta(minutes=10)
+    report = service.archive(tmp_path, since=MIDNIGHT, until=MIDNIGHT, settle=5 * DAYS)
+    assert ids_of(tmp_path, TODAY) == ["a", "b"]
+    assert [(each.action, each.complete, each.final) for each in report.partitions] == [("merged", False, False)]
+
+
 def test_days_of_a_long_pause_are_reported_once(tmp_path: Path) -> None:
     """Days that expired unread are accounted for without a file."""
     service = Service([])
@@ -234,6 +244,22 @@ def test_records_that_cannot_be_read_are_kept_as_sent(tmp_path: Path) -> None:
     assert not [*(tmp_path / "_rejects").iterdir()]
 
 
+@pytest.mark.parametrize("damage", [b"[1]\n", b'{"raw": {"CallId": "b'])
+def test_line_of_the_rejects_that_was_changed_is_kept(damage: bytes, tmp_path: Path) -> None:
+    """It does not stop the run, and the line after it stays a line."""
+    bad = {"CallId": "bad", "StartTime": int(MIDNIGHT.timestamp()) + 5}
+    service = Service([call("a", 1)], invalid=[bad])
+    service.archive(tmp_path, since=MIDNIGHT)
+    path = tmp_path / "_rejects" / f"{TODAY}.jsonl"
+    path.write_bytes(path.read_bytes() + damage)
+    service.doubt = "a reason"
+    for _ in range(2):
+        assert service.archive(tmp_path, since=MIDNIGHT).rejects == 2
+    lines = path.read_bytes().splitlines()
+    assert json.loads(lines[0])["raw"] == bad
+    assert lines[1:] == damage.splitlines()
+
+
 def test_pseudonyms_are_merged_as_the_same_calls(tmp_path: Path) -> None:
     """A day that was read twice has each call once, with and without an id of its own, and each reject once."""
     pseudonyms = Pseudonyms("0123456789abcdef" * 2)
@@ -258,6 +284,21 @@ def test_pseudonyms_do_not_join_ids_that_no_manifest_knows(tmp_path: Path) -> No
         service.archive(tmp_path, since=MIDNIGHT, pseudonyms=Pseudonyms("0123456789abcdef" * 2))
     assert service.windows == []
     assert service.archive(tmp_path, since=MIDNIGHT).records == 1
+
+
+def test_ids_do_not_join_pseudonyms_that_no_manifest_knows(tmp_path: Path) -> None:
+    """The same, the other way round; files that cannot be read do not stop a run."""
+    service = Service([call("a", 1)], doubt="a reason")
+    service.archive(tmp_path, since=MIDNIGHT, pseudonyms=Pseudonyms("0123456789abcdef" * 2))
+    (tmp_path / MANIFESTS / f"{TODAY}.json").unlink()
+    path = tmp_path / f"start_date={TODAY}" / "calls.jsonl"
+    service.windows.clear()
+    with pytest.raises(ConfigurationError, match=r"calls\.jsonl, which look like pseudonyms: pass another directory"):
+        service.archive(tmp_path, since=MIDNIGHT)
+    assert service.windows == []
+    path.write_bytes(b"{")
+    with pytest.warns(CallRecordsWarning, match="set aside"):
+        assert service.archive(tmp_path, since=MIDNIGHT).records == 1
 
 
 def test_hours_have_files_of_their_own(tmp_path: Path) -> None:
@@ -296,6 +337,35 @@ def test_expired_day_with_a_damaged_manifest_keeps_its_file(tmp_path: Path) -> N
     assert actions_of(service.archive(tmp_path))[TODAY] == "expired"
     assert (manifest_of(tmp_path, TODAY)["records"], ids_of(tmp_path, TODAY)) == (1, ["a"])
     assert verify_archive(tmp_path).problems == ()
+
+
+@pytest.mark.parametrize("name", ["2026-13-45", "2026-02-30", "2026-11-23T08", "2026-11-23T99"])
+@pytest.mark.parametrize("partition", ["day", "hour"])
+def test_damaged_manifest_of_another_layout_stops_no_run(
+    name: str, partition: Literal["day", "hour"], tmp_path: Path
+) -> None:
+    """A manifest that cannot be read, and whose name is no day, is found by --verify only."""
+    (tmp_path / MANIFESTS).mkdir()
+    (tmp_path / MANIFESTS / f"{name}.json").write_bytes(b"{")
+    report = Service([call("a", 1)]).archive(tmp_path, partition=partition)
+    assert (report.records, report.complete) == (1, True)
+
+
+def test_file_that_a_killed_run_left_without_its_manifest_is_accounted_for(tmp_path: Path) -> None:
+    """Also once its day has expired; a damaged one goes on to differ from its manifest."""
+    service = Service([call("a", 1), call("b", 2), call("c", 25)])
+    service.archive(tmp_path, since=MIDNIGHT)
+    service.now += DAYS
+    service.archive(tmp_path, since=MIDNIGHT)
+    path = tmp_path / f"start_date={TODAY}" / "calls.jsonl"
+    path.write_bytes(path.read_bytes() + path.read_bytes().splitlines(keepends=True)[1])
+    damaged = tmp_path / "start_date=2026-11-25" / "calls.jsonl"
+    damaged.write_bytes(b"{")
+    service.now += 20 * DAYS
+    report = service.archive(tmp_path)
+    assert [each.records for each in report.partitions if each.name == TODAY] == [3]
+    assert manifest_of(tmp_path, TODAY)["bytes"] == path.stat().st_size
+    assert verify_archive(tmp_path).problems == (f"{damaged} differs from its manifest",)
 
 
 def test_damaged_file_is_set_aside(tmp_path: Path) -> None:
@@ -430,13 +500,24 @@ def test_newer_archive_is_refused(tmp_path: Path) -> None:
         {"file_format": "xlsx"},
         {"since": MIDNIGHT, "until": MIDNIGHT - DAYS},
         {"page_size": 0},
+        {"directory": ""},
+        {"directory": " "},
+        {"directory": None},
     ],
 )
 def test_bad_argument_is_refused(options: dict[str, Any], tmp_path: Path) -> None:
     """The message names the argument, and nothing is made."""
-    with pytest.raises(ConfigurationError, match="|".join([*options, "start_time"])):
-        Service([]).archive(tmp_path / "new", **options)
+    with pytest.raises(ConfigurationError, match=".*".join(options)):
+        Service([]).archive(**{"directory": tmp_path / "new", **options})
     assert not (tmp_path / "new").exists()
+
+
+def test_lock_that_is_no_lock_is_explained(tmp_path: Path) -> None:
+    """The message names the file to remove."""
+    (tmp_path / MANIFESTS).mkdir()
+    (tmp_path / MANIFESTS / "lock").write_bytes(b"x" * 1000)
+    with pytest.raises(ConfigurationError, match=r"lock cannot be locked: .*: remove that file"):
+        Service([]).archive(tmp_path)
 
 
 def test_no_archive_cannot_be_verified(tmp_path: Path) -> None:

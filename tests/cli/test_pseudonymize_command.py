@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,81 @@ def test_ids_of_two_kinds_are_not_mixed(run: Run, tmp_path: Path, command: str, 
     assert sent == []
     assert before is None or read_ids(tmp_path, command) == before
     assert run_once(first).returncode == 0
+
+
+@needs_dlt
+@pytest.mark.parametrize("to", ["duckdb:///calls.duckdb", "delta:///lake"])
+@pytest.mark.parametrize("makes_table", [True, False], ids=["window first", "window later"])
+@pytest.mark.parametrize(
+    ("first", "second"), [(KEY, OTHER_KEY), (KEY, ""), ("", KEY)], ids=["two keys", "then plain", "plain first"]
+)
+def test_window_keeps_to_the_kind_of_ids(
+    run: Run, tmp_path: Path, to: str, makes_table: bool, first: str, second: str
+) -> None:
+    """A run with ``--until`` makes a table that remembers its kind of ids, and adds no other one to a table."""
+    if to.startswith("delta"):
+        pytest.importorskip("deltalake", reason="needs the extra delta")
+    now = datetime.now(UTC)
+    window = ["--since", f"{now - timedelta(days=3)}", "--until", f"{now - timedelta(days=1)}"]
+
+    def run_once(key: str, *arguments: str, **account: str) -> Any:
+        flag = ["--pseudonymize"] if key else []
+        return run("sync", "--to", to, *flag, *arguments, TRTC_PSEUDONYM_KEY=key, **account)
+
+    assert run_once(first, *(window if makes_table else [])).returncode == 0
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")}
+    sent: list[Any] = []
+    with scripted_service(count_in(sent)) as account:
+        for arguments in (window, ["--since", "5d", "--until", "4d"], []):
+            done = run_once(second, *arguments, TRTC_BASE_URL=account["TRTC_BASE_URL"])
+            assert done.returncode == 2
+            assert "--pseudonymize: the table has" in done.stderr
+            assert "hint: pass the same, or another dataset" in done.stderr
+    assert sent == []
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")} == before
+    assert "0 new" in run_once(first, *window).stderr
+
+
+@needs_dlt
+def test_window_without_calls_leaves_the_kind_of_ids(run: Run) -> None:
+    """Also a run that loads no record makes the table one of its kind."""
+    with scripted_service(count_in([])) as account:
+        window = ["--since", "3d", "--until", "1d"]
+        assert run("sync", "--pseudonymize", *window, TRTC_PSEUDONYM_KEY=KEY, **account).returncode == 0
+    done = run("sync")
+    assert done.returncode == 2
+    assert f"the table has pseudonyms of the key {Pseudonyms(KEY).fingerprint}" in done.stderr
+
+
+@needs_dlt
+@pytest.mark.parametrize("first", [KEY, ""], ids=["pseudonyms", "plain"])
+@pytest.mark.parametrize("to", ["duckdb:///calls.duckdb", "delta:///lake"])
+def test_first_sync_that_was_killed_before_its_state_is_no_reason_to_mix(
+    run: Run, tmp_path: Path, to: str, first: str
+) -> None:
+    """Then the table's rows tell their kind of ids; a sync of the same kind goes on."""
+    if to.startswith("delta"):
+        pytest.importorskip("deltalake", reason="needs the extra delta")
+
+    def run_once(key: str, **account: str) -> Any:
+        return run("sync", "--to", to, *(["--pseudonymize"] if key else []), TRTC_PSEUDONYM_KEY=key, **account)
+
+    assert run_once(first).returncode == 0
+    if to.startswith("delta"):
+        for path in (tmp_path / "lake" / "trtc_records" / "_dlt_pipeline_state").glob("*.jsonl"):
+            path.unlink()
+    else:
+        import duckdb
+
+        with duckdb.connect(str(tmp_path / "calls.duckdb")) as connection:
+            connection.execute("DELETE FROM trtc_records._dlt_pipeline_state")
+    sent: list[Any] = []
+    with scripted_service(count_in(sent)) as account:
+        done = run_once("" if first else KEY, TRTC_BASE_URL=account["TRTC_BASE_URL"])
+    assert done.returncode == 2
+    assert "--pseudonymize: the table has ids that look like " in done.stderr
+    assert sent == []
+    assert "0 new, 450 seen before" in run_once(first).stderr
 
 
 @needs_dlt

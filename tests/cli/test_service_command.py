@@ -56,7 +56,7 @@ def test_an_export_reads_the_older_service(
     assert done.returncode == 0, done.stderr
     rows = list(map(json.loads, (tmp_path / "calls.jsonl").read_text().splitlines()))
     assert [row["call_id"] for row in rows] == [record.call_id for record in older.records]
-    assert {row["extra"]["sdkAppId"] for row in rows} == {1400000000}
+    assert {json.loads(row["extra"])["sdkAppId"] for row in rows} == {1400000000}
     done = run("export", "-o", "none.jsonl", **account)
     assert "Exported 0 call records" in done.stderr
     assert "--service" in done.stderr

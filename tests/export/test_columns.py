@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,16 @@ HALF = make_record(
     "half", caller="x\ud83d", callees=("\udfff", "小明"), room_id="\ud900", extra={"Tag\ud800": ["\udc00"], "Tag": "x"}
 )
 TYPES = make_record("types", call_result=7, room_id_type="text")
-RECORDS = [make_record("plain", extra={"Tag": "y"}), HALF, TYPES, make_record("nul", caller="\0")]
+TAGS: list[Any] = [1, True, None, 1.5, [1], {"a": {}}]
+RECORDS = [
+    make_record("plain", extra={"Tag": "y"}),
+    HALF,
+    TYPES,
+    make_record("nul", caller="\0"),
+    *(make_record(f"tag {tag!r}", extra={"Tag": tag, f"Only {tag!r}": 1}) for tag in TAGS),
+    make_record("nul in extra", extra={"Tag": "\0", "\0": "\\u0000"}),
+    make_record("backslash", extra={"Tag": "\\u0000", "Path": "C:\\\\u0000"}),
+]
 
 needs_pyarrow = pytest.mark.skipif(not PYARROW, reason="needs the extra parquet")
 
@@ -50,21 +61,23 @@ def write(path: Path) -> Path:
 
 
 def check(rows: list[dict[str, Any]]) -> None:
-    """Check rows that a reader made, whose ``extra`` is an object or JSON text."""
+    """Check rows that a reader made."""
     by_id = {row["call_id"]: row for row in rows}
     assert list(by_id) == [record.call_id for record in RECORDS]
     assert by_id["half"]["caller"] == "x\ufffd"
     assert str(by_id["types"]["call_result"]) == "7"
     assert by_id["types"]["room_id_type"] is None
     assert by_id["nul"]["caller"] == "\0"
+    for record in RECORDS:
+        if record.call_id in {"plain", "backslash"} or record.call_id.startswith("tag"):
+            assert json.loads(by_id[record.call_id]["extra"]) == record.extra
     half, types = (read_exact(by_id[name]) for name in ("half", "types"))
     assert half == {"caller": HALF.caller, "callees": ["\udfff", "小明"], "room_id": HALF.room_id, "extra": HALF.extra}
     assert types == {"call_result": 7, "room_id_type": "text"}
 
 
 def read_exact(row: dict[str, Any]) -> dict[str, Any]:
-    extra = row["extra"] if isinstance(row["extra"], dict) else json.loads(row["extra"])
-    return {name: json.loads(text) for name, text in extra["_exact"].items() if text is not None}
+    return {name: json.loads(text) for name, text in json.loads(row["extra"])["_exact"].items()}
 
 
 @pytest.mark.parametrize("name", ["jsonl", "csv", pytest.param("parquet", marks=needs_pyarrow)])
@@ -103,10 +116,40 @@ def test_json_lines_are_valid_unicode(tmp_path: Path) -> None:
     check([json.loads(json.dumps(json.loads(line), ensure_ascii=False).encode()) for line in lines])
 
 
+@pytest.mark.parametrize("name", ["jsonl", "csv", pytest.param("parquet", marks=needs_pyarrow)])
+def test_polars_reads_every_value(name: str, tmp_path: Path) -> None:
+    """Polars does the same."""
+    polars = pytest.importorskip("polars", reason="needs polars")
+    read = {"jsonl": polars.read_ndjson, "csv": polars.read_csv, "parquet": polars.read_parquet}[name]
+    check(read(write(tmp_path / f"calls.{name}")).to_dicts())
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="needs jq")
+def test_jq_reads_every_value(tmp_path: Path) -> None:
+    """Jq reads each line, and the object in its ``extra``."""
+    command = ["jq", "-c", ".extra |= (fromjson | tojson)", str(write(tmp_path / "calls.jsonl"))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    check([json.loads(line) for line in done.stdout.splitlines()])
+
+
+def test_no_text_of_extra_has_a_nul(tmp_path: Path) -> None:
+    """PostgreSQL's jsonb refuses one; backslashes that only look like one are left alone."""
+    extras = [json.loads(line)["extra"] for line in write(tmp_path / "calls.jsonl").read_text("ascii").splitlines()]
+    decoded = {record.call_id: json.loads(extra) for record, extra in zip(RECORDS, extras, strict=True)}
+    nul = decoded["nul in extra"]
+    assert nul == {
+        "Tag": "\ufffd",
+        "\ufffd": "\\u0000",
+        "_exact": {"extra": json.dumps({"Tag": "\0", "\0": "\\u0000"})},
+    }
+    assert decoded["backslash"] == {"Tag": "\\u0000", "Path": "C:\\\\u0000"}
+    assert "\0" not in str(decoded)
+
+
 def test_exact_values_do_not_replace_a_field_of_the_service() -> None:
     """A field that Tencent calls ``_exact`` stays, and ours gets another name."""
     row = make_row(make_record(caller="\ud800", extra={"_exact": "theirs"}))
-    assert row["extra"] == {"_exact": "theirs", "__exact": {"caller": '"\\ud800"'}}
+    assert json.loads(row["extra"]) == {"_exact": "theirs", "__exact": {"caller": '"\\ud800"'}}
 
 
 @needs_pyarrow

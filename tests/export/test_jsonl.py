@@ -34,7 +34,7 @@ def test_line_has_plain_values() -> None:
         "talk_seconds": 1,
         "room_id": "",
         "room_id_type": 0,
-        "extra": {"Tag": "x"},
+        "extra": '{"Tag": "x"}',
     }
 
 

@@ -20,14 +20,31 @@ GOLDEN: Final = Path(__file__).with_name("columns.json")
 
 
 def describe() -> dict[str, Any]:
-    """Return the version, and the name, type and null of each column."""
-    columns = [[column.name, column.kind.name, column.nullable] for column in COLUMNS]
+    """Return the version, and each column's name, null and types: in JSON, in SQL and, if it is installed, in Arrow."""
+    schema, lines = record_schema()["properties"], record_table().splitlines()[2:]
+    columns = {
+        column.name: {
+            "nullable": column.nullable,
+            "json": {name: value for name, value in schema[column.name].items() if name != "description"},
+            "sql": line.strip().removesuffix(","),
+        }
+        for column, line in zip(COLUMNS, lines[: len(COLUMNS)], strict=True)
+    }
+    if PYARROW:
+        from trtc_records.export import ARROW_SCHEMA
+
+        for field in ARROW_SCHEMA:
+            columns[field.name]["arrow"] = f"{field.type}{'' if field.nullable else ' not null'}"
     return {"version": SCHEMA_VERSION, "columns": columns}
 
 
 def test_changed_column_needs_a_version() -> None:
     """A column that changes, comes or goes needs a new SCHEMA_VERSION, and then a new golden file."""
     golden, current = json.loads(GOLDEN.read_text()), describe()
+    if not PYARROW:
+        for column in golden["columns"].values():
+            del column["arrow"]
+    assert list(golden["columns"]) == list(current["columns"]), "the order of the columns is a part of them"
     if golden["columns"] != current["columns"]:
         assert current["version"] > golden["version"], "the columns have changed: raise SCHEMA_VERSION"
     assert current == golden, "if that is meant, run: python tests/export/test_schema.py"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import csv
 import errno
 import json
 import logging
+import math
 import os
 import secrets
 import shutil
@@ -25,6 +28,7 @@ from typing import Any
 import attrs
 import httpx
 import pytest
+from exported import make_record
 from records import page_answer, raw_record
 
 from trtc_records import (
@@ -45,7 +49,7 @@ pytest.importorskip("dlt", reason='needs the extra: pip install ".[dlt]"')
 import dlt
 import duckdb
 
-from trtc_records.export import make_row
+from trtc_records.export import make_row, make_writer
 from trtc_records.sandbox import Drift, Faults, Sandbox, make_records
 from trtc_records.warehouse import _destinations
 from trtc_records.warehouse import dlt as integration
@@ -787,6 +791,22 @@ def test_nul_does_not_stop_postgresql(postgres: str) -> None:
     names = ("call_id", "caller", "callees", "room_id", "extra")
     rows = query(postgres, f"SELECT {', '.join(names)} FROM nul.call_records")
     check_nul({row[0]: dict(zip(names, row, strict=True)) for row in rows})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["calls.jsonl", "calls.csv"])
+def test_postgresql_reads_extra_of_files_as_jsonb(postgres: str, tmp_path: Path, name: str) -> None:
+    """Whatever ``extra`` holds: U+0000, half a surrogate pair, a field of two types, great numbers."""
+    values: list[Any] = [1, "x", [{}], "\0", "\ud800", "\\u0000", 10**400, 1e22, math.inf, {"\0": None}]
+    records = [make_record(str(number), extra={"Tag": value}) for number, value in enumerate(values)]
+    asyncio.run(make_writer(tmp_path / name).write(records))
+    if name.endswith("csv"):
+        with (tmp_path / name).open(encoding="utf-8", newline="") as file:
+            extras = [row["extra"] for row in csv.DictReader(file)]
+    else:
+        extras = [json.loads(line)["extra"] for line in (tmp_path / name).read_text("ascii").splitlines()]
+    tags = [query(postgres, f"SELECT $${extra}$$::jsonb -> 'Tag'")[0][0] for extra in extras]
+    assert tags == [1, "x", [{}], "\ufffd", "\ufffd", "\\u0000", str(10**400), 1e22, "Infinity", {"\ufffd": None}]
 
 
 @pytest.mark.slow

@@ -51,5 +51,7 @@ def _lock_directory(directory: Path) -> Iterator[None]:
                 f"directory={directory.parent}: another run writes to it: wait until that one ends"
             ) from None
         except OSError as error:
-            raise ConfigurationError(f"directory={directory.parent}: {error}") from None
+            raise ConfigurationError(
+                f"directory={directory.parent}: {error}: remove that file, or pass another directory"
+            ) from None
         yield

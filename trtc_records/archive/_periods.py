@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import attrs
 
-__all__ = ["Partition", "Period", "day_of", "divide_day"]
+__all__ = ["Partition", "Period", "day_of", "divide_day", "is_name"]
 
 Partition = Literal["day", "hour"]
 """The length of time that a file covers."""
@@ -54,6 +54,20 @@ def divide_day(day: date, partition: Partition, zone: tzinfo) -> Iterator[Period
             yield Period(name, *ends, f"start_date={name}")
         else:
             yield Period(f"{name}T{start:%H}", *ends, f"start_date={name}/start_hour={start:%H}")
+
+
+def is_name(text: str, partition: Partition) -> bool:
+    """Return whether *text* is the name of a day, or of an hour.
+
+    Args:
+        text: The text.
+        partition: The length of a period.
+    """
+    try:
+        datetime.strptime(text, "%Y-%m-%d" if partition == "day" else "%Y-%m-%dT%H")  # noqa: DTZ007  (no time is made)
+    except ValueError:
+        return False
+    return True
 
 
 def day_of(moment: datetime, zone: tzinfo) -> date:

@@ -54,7 +54,7 @@ class ArchiveReport:
 
     @property
     def rejects(self) -> int:
-        """Return the number of records in these days that could not be read."""
+        """Return the number of records in these days that could not be read; one without a time is in each of them."""
         return sum(each.rejects for each in self.partitions if each.action in {"written", "merged"})
 
     @property

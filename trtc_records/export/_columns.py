@@ -42,7 +42,7 @@ class Kind(Enum):
     """A duration in whole seconds."""
     INTEGER = auto()
     OBJECT = auto()
-    """A JSON object."""
+    """A JSON object, as text."""
 
 
 @attrs.frozen
@@ -89,7 +89,11 @@ COLUMNS: Final = (
     ),
     Column("room_id", Kind.TEXT, "The TRTC room; empty without one"),
     Column("room_id_type", Kind.INTEGER, "0 without a room, 1 for a numeric room id, 2 for a string", nullable=True),
-    Column("extra", Kind.OBJECT, "Fields that this version does not know, and values that do not fit, in `_exact`"),
+    Column(
+        "extra",
+        Kind.OBJECT,
+        "JSON object, as text: fields that this version does not know, and values that do not fit, in `_exact`",
+    ),
 )
 
 

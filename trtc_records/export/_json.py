@@ -9,10 +9,12 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
 
-__all__ = ["HALF_PAIR", "clean", "dump_json"]
+__all__ = ["UNFIT", "clean", "dump_json"]
 
-HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
+_HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 """Half a surrogate pair, which UTF-8 cannot encode, and JSON readers refuse."""
+UNFIT: Final = re.compile(f"\0|{_HALF_PAIR.pattern}")
+"""The same, and U+0000, which PostgreSQL's jsonb refuses."""
 _REPLACEMENT: Final = "\ufffd"
 _LONGEST_INTEGER: Final = 1024
 """Bits of an integer that every float can hold: some readers refuse a longer one."""
@@ -37,7 +39,7 @@ def dump_json(value: Any, **options: Any) -> str:
         return encode(_spell_out(value))
 
 
-def clean(value: Any, unfit: re.Pattern[str] = HALF_PAIR, *, depth: int = 0) -> Any:
+def clean(value: Any, unfit: re.Pattern[str] = _HALF_PAIR, *, depth: int = 0) -> Any:
     """Return *value*, read from JSON, as common readers of JSON take it.
 
     Args:

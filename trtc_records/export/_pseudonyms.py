@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import re
 from collections.abc import Mapping
 from typing import Final, Self
 
@@ -14,7 +15,7 @@ from trtc_records._environment import read_pseudonym_key
 from trtc_records._errors import ConfigurationError
 from trtc_records._secret import Secret
 
-__all__ = ["Pseudonyms", "check_pseudonyms", "describe_ids"]
+__all__ = ["Pseudonyms", "check_pseudonyms", "describe_ids", "is_pseudonym"]
 
 _SHORTEST_KEY: Final = 32
 """Bytes. User ids can be guessed (phone numbers, say), so only the key keeps a pseudonym from being reversed: 16 random
@@ -22,6 +23,7 @@ bytes, in hexadecimal, are the least that nobody can try out."""
 _REMEDY: Final = "a random secret of 32 characters or more, such as `openssl rand -hex 32` prints"
 _FINGERPRINT_TEXT: Final = "trtc_records: the fingerprint of a key of pseudonyms"
 _FINGERPRINT_CHARACTERS: Final = 16
+_PSEUDONYM: Final = re.compile("[0-9a-f]{64}")
 _UNSET_TIME: Final = "StartTime"
 """The field of ``extra`` that the library sets itself, where the service set no start."""
 
@@ -144,6 +146,11 @@ def check_pseudonyms(value: object) -> Pseudonyms | None:
         return value
     del value
     raise ConfigurationError("pseudonyms: pass Pseudonyms(key), or leave it out")
+
+
+def is_pseudonym(text: str) -> bool:
+    """Return whether *text* looks like a pseudonym."""
+    return _PSEUDONYM.fullmatch(text) is not None
 
 
 def describe_ids(fingerprint: str | None) -> str:

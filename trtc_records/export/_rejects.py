@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import suppress
 from typing import Any, Final
@@ -12,7 +13,7 @@ from trtc_records.export._json import clean, dump_json
 from trtc_records.export._pseudonyms import Pseudonyms
 from trtc_records.export._rows import keep_exact
 
-__all__ = ["conceal", "encode_reject"]
+__all__ = ["conceal", "encode_reject", "identify_reject"]
 
 _PLACE: Final = re.compile(r"(?P<record>\$(\.[A-Za-z]+)*\[[0-9]+\])(?:\.(?P<field>\w+)(\[[0-9]+\])?)?", re.ASCII)
 """A path into a list of records: the record, and a field of it."""
@@ -40,6 +41,19 @@ def encode_reject(raw: Any, error: ResponseDecodeError, pseudonyms: Pseudonyms |
         with suppress(RecursionError):
             cleaned = keep_exact(cleaned, {"raw": raw})
     return dump_json(cleaned).encode() + b"\n"
+
+
+def identify_reject(line: bytes) -> str:
+    """Return a text by which a line of :func:`encode_reject` is known again; its path and RequestId may differ.
+
+    Args:
+        line: The line. One that cannot be read, as somebody has changed it, is known by its bytes.
+    """
+    with suppress(ValueError, RecursionError):
+        read = json.loads(line)
+        if isinstance(read, dict):
+            return dump_json(read.get("pseudonym", read.get("raw")), sort_keys=True)
+    return repr(line)
 
 
 def conceal(error: ResponseDecodeError) -> ResponseDecodeError:

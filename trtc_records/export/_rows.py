@@ -3,7 +3,8 @@
 Any reader of a format has to take its files. Readers refuse half a surrogate pair, which UTF-8 cannot encode, and a
 column whose values differ in type. A value that its column cannot hold is therefore replaced by the nearest one that it
 can hold, and ``extra`` keeps the exact value, as JSON text in ASCII, under ``_exact`` and the column's name:
-``json.loads(row["extra"]["_exact"]["caller"])``. So :func:`record_from_row` returns the record that was written.
+``json.loads(json.loads(row["extra"])["_exact"]["caller"])``. So :func:`record_from_row` returns the record that was
+written. ``extra`` is JSON text in every format: as an object, most readers refuse it once a field changes its type.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any, Final
 from trtc_records._api.models import CallRecord, CallResult, CallType, MediaType, RoomIdType
 from trtc_records._api.times import to_utc
 from trtc_records.export._columns import COLUMNS, Kind, names_of
-from trtc_records.export._json import HALF_PAIR, clean, dump_json
+from trtc_records.export._json import UNFIT, clean, dump_json
 
 __all__ = [
     "LIST_COLUMNS",
@@ -52,16 +53,18 @@ _ENUMS: Final[dict[str, type[Enum]]] = {
 }
 _TIMES: Final = {datetime, type(None)}
 _LONG_NUMBER: Final = re.compile("[0-9]{300}")
+_NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""U+0000 in JSON text; after an odd number of backslashes it is these characters themselves."""
 _SMALLEST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**63 - 1
 
 
 def record_to_row(record: CallRecord) -> dict[str, Any]:
-    """Return *record* as a row of JSON Lines: times in ISO 8601 and UTC, durations in seconds.
+    """Return *record* as a row of JSON Lines: times in ISO 8601 and UTC, durations in seconds, ``extra`` as JSON text.
 
     A value that its column cannot hold (half a surrogate pair, a result that is a number) is replaced by the nearest
     one that it can hold; ``extra`` keeps the exact value, as JSON text, under ``_exact`` and the column's name.
     """
-    row = _read_row(record)
+    row = make_typed_row(record)
     for name in LIST_COLUMNS:
         row[name] = list(row[name])
     for name in _TIME_COLUMNS:
@@ -76,8 +79,8 @@ make_row = record_to_row
 def record_from_row(row: Mapping[str, Any]) -> CallRecord:
     """Return the record of a row of any format: the one from which :func:`record_to_row` made it.
 
-    Times may be ISO 8601 texts or datetimes; ``callees`` and ``extra`` may be JSON texts. ``ring_seconds`` and
-    ``talk_seconds``, which follow from the times, and columns with other names are ignored.
+    Times may be ISO 8601 texts or datetimes, ``callees`` may be JSON text, and ``extra`` an object. ``ring_seconds``
+    and ``talk_seconds``, which follow from the times, and columns with other names are ignored.
 
     Args:
         row: The values by column.
@@ -154,7 +157,15 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
 
 def make_typed_row(record: CallRecord) -> dict[str, Any]:
     """Return *record* as a row of typed columns: times as datetimes, ``extra`` as JSON text."""
-    row = _read_row(record)
+    row = dict(zip(_NAMES, _get_values(record), strict=True))
+    for name in _SECONDS_COLUMNS:
+        if row[name] is not None:
+            row[name] = int(row[name].total_seconds())
+    for name in _TIME_COLUMNS:
+        if row[name] is not None and type(row[name]) is not datetime:
+            row[name] = to_utc(row[name])
+    if not _fits(row):
+        row = _fit(row)
     row["extra"] = dump_json(row["extra"]) if row["extra"] else "{}"
     return row
 
@@ -202,18 +213,6 @@ def show_time(time: datetime) -> str:
     return to_utc(time).isoformat().replace("+00:00", "Z")
 
 
-def _read_row(record: CallRecord) -> dict[str, Any]:
-    """Return the values of *record* by column, each of them one that its column can hold."""
-    row = dict(zip(_NAMES, _get_values(record), strict=True))
-    for name in _SECONDS_COLUMNS:
-        if row[name] is not None:
-            row[name] = int(row[name].total_seconds())
-    for name in _TIME_COLUMNS:
-        if row[name] is not None and type(row[name]) is not datetime:
-            row[name] = to_utc(row[name])
-    return row if _fits(row) else _fit(row)
-
-
 def _fits(row: Mapping[str, Any]) -> bool:
     """Return whether every column can hold its value, as in nearly all records."""
     try:
@@ -232,7 +231,7 @@ def _fits(row: Mapping[str, Any]) -> bool:
 
 def _extra_fits(extra: Mapping[str, Any]) -> bool:
     text = dump_json(extra, ensure_ascii=False)
-    return not (HALF_PAIR.search(text) or _LONG_NUMBER.search(text) or _is_ambiguous(extra))
+    return not (UNFIT.search(text) or _NUL.search(text) or _LONG_NUMBER.search(text) or _is_ambiguous(extra))
 
 
 def _is_ambiguous(extra: Mapping[str, Any]) -> bool:
@@ -250,7 +249,7 @@ def _fit(row: Mapping[str, Any]) -> dict[str, Any]:
     fitted: dict[str, Any] = {name: clean(str(row[name])) for name in TEXT_COLUMNS}
     fitted |= {name: tuple(map(clean, row[name])) for name in LIST_COLUMNS}
     fitted |= {name: row[name] if _is_integer(row[name]) else None for name in _INTEGER_COLUMNS}
-    fitted["extra"] = clean(row["extra"])
+    fitted["extra"] = clean(row["extra"], UNFIT)
     exact = {name: row[name] for name, value in fitted.items() if value != row[name]}
     if exact or _is_ambiguous(fitted["extra"]):
         fitted["extra"] = keep_exact(fitted["extra"], exact)

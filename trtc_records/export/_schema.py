@@ -15,7 +15,11 @@ _JSON_TYPES: Final[dict[Kind, dict[str, Any]]] = {
     Kind.TIME: {"type": "string", "format": "date-time"},
     Kind.SECONDS: {"type": "integer", "minimum": 0},
     Kind.INTEGER: {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
-    Kind.OBJECT: {"type": "object"},
+    Kind.OBJECT: {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": {"type": "object"},
+    },
 }
 _SQL_TYPES: Final = {
     Kind.TEXT: "VARCHAR",

@@ -235,12 +235,12 @@ def open_store(argument: str, place: PurePath | str) -> Store:
         place: A path, or a URL as text; ``file://`` stands for a path.
 
     Raises:
-        ConfigurationError: The URL cannot be used.
+        ConfigurationError: The path or the URL cannot be used.
         ImportError: The URL needs a package that is not installed; the message names it.
     """
     text = str(place)
-    if not text:
-        raise ConfigurationError(f"{argument}='': pass a path, or a URL such as {_EXAMPLE}")
+    if not isinstance(place, PurePath | str) or not text.strip():
+        raise ConfigurationError(f"{argument}={shorten(place)}: pass a path, or a URL such as {_EXAMPLE}")
     before, separator, address = text.partition("://")
     if "@" in address.partition("/")[0]:
         # The value is left out, as it may hold a password.

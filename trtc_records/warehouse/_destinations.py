@@ -19,11 +19,11 @@ from dlt.common.destination.exceptions import (
 
 from trtc_records._lock import lock_file
 from trtc_records.warehouse._failures import DestinationError, miss_driver
-from trtc_records.warehouse._lake import count_rows, make_lake, repair
+from trtc_records.warehouse._lake import count_rows, find_text, make_lake, repair
 from trtc_records.warehouse._targets import Target, TargetError
 from trtc_records.warehouse._walk import NAME, TABLE
 
-__all__ = ["count_loads", "count_records", "lock", "make_destination"]
+__all__ = ["count_loads", "count_records", "find_caller", "lock", "make_destination"]
 
 _LOADS: Final = "_dlt_loads"
 """dlt's table of the loads that were completed."""
@@ -116,16 +116,25 @@ def count_loads(pipeline: dlt.Pipeline, target: Target) -> int | None:
     return None if target.lake is not None else _count(pipeline, _LOADS, f" WHERE schema_name = '{NAME}'")
 
 
+def find_caller(pipeline: dlt.Pipeline, target: Target) -> str | None:
+    """Return the caller of one of the records in the table, which exists; ``None`` if none of them has one."""
+    if target.lake is not None:
+        return find_text(target.lake / pipeline.dataset_name / TABLE, "caller")
+    return _select_one(pipeline, "max(caller)", TABLE) or None
+
+
 def _count(pipeline: dlt.Pipeline, table: str, condition: str = "") -> int | None:
     try:
-        client = pipeline.sql_client()
+        return int(_select_one(pipeline, "count(*)", table, condition))
     except SqlClientNotAvailable:
         return None
-    try:
-        with client as connection:
-            name = connection.make_qualified_table_name(table)
-            rows = connection.execute_sql(f"SELECT count(*) FROM {name}{condition}")  # noqa: S608
     except DestinationUndefinedEntity:
         return 0
-    assert rows is not None
-    return int(rows[0][0])
+
+
+def _select_one(pipeline: dlt.Pipeline, value: str, table: str, condition: str = "") -> Any:
+    client: Any = pipeline.sql_client()
+    with client as connection:
+        name = connection.make_qualified_table_name(table)
+        rows = connection.execute_sql(f"SELECT {value} FROM {name}{condition}")  # noqa: S608
+    return rows[0][0]

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from dlt.common.destination.client import DEFAULT_FILE_LAYOUT
 from dlt.destinations import filesystem
+from pyarrow.compute import field
 
 from trtc_records.warehouse._targets import TargetError
 
-__all__ = ["count_rows", "make_lake", "repair"]
+__all__ = ["count_rows", "find_text", "make_lake", "repair"]
 
 _STATE: Final = ("_dlt_pipeline_state", "_dlt_version")
 """dlt's directories of small files that a sync reads again."""
@@ -34,6 +35,14 @@ def count_rows(table: Path) -> int:
     from deltalake import DeltaTable  # noqa: PLC0415  (the extra may be missing)
 
     return DeltaTable(table).count() if DeltaTable.is_deltatable(str(table)) else 0
+
+
+def find_text(table: Path, column: str) -> str | None:
+    """Return a text of a column of a Delta table; ``None`` if all are empty."""
+    from deltalake import DeltaTable  # noqa: PLC0415  (the extra may be missing)
+
+    rows = DeltaTable(table).to_pyarrow_dataset().head(1, columns=[column], filter=field(column) != "")
+    return None if not rows.num_rows else str(rows.column(column)[0])
 
 
 def repair(dataset: Path) -> None:

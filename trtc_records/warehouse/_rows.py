@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from hashlib import blake2b, sha256
 from typing import Any, Final
@@ -14,7 +13,7 @@ import pyarrow as pa
 from trtc_records._api.models import CallRecord
 from trtc_records._api.wire import record_to_json
 from trtc_records._checks import clean_text
-from trtc_records.export._json import HALF_PAIR, clean
+from trtc_records.export._json import UNFIT, clean
 from trtc_records.export._rows import LIST_COLUMNS, TEXT_COLUMNS, keep_exact
 from trtc_records.export.arrow import ARROW_SCHEMA, to_arrow
 
@@ -24,7 +23,6 @@ KEY: Final = ("call_id", "caller", "start_time")
 """The columns that tell two calls apart."""
 
 _NUL: Final = "\0"
-_UNFIT: Final = re.compile(f"{_NUL}|{HALF_PAIR.pattern}")
 _REPLACEMENT: Final = "\ufffd"
 _DIGEST_BYTES: Final = 16  # a million keys take some 100 MB, and two that are equal by chance do not occur
 
@@ -77,7 +75,7 @@ def _fit(record: CallRecord) -> CallRecord:
             replaced[name] = tuple(text.replace(_NUL, _REPLACEMENT) for text in texts)
     if "call_id" in exact or clean_text(record.call_id) is None:
         exact["call_id"], replaced["call_id"] = record.call_id, _make_id(record)
-    extra = clean(record.extra, _UNFIT) if record.extra else {}
+    extra = clean(record.extra, UNFIT) if record.extra else {}
     if extra != record.extra:
         exact["extra"] = record.extra
     return attrs.evolve(record, extra=keep_exact(extra, exact), **replaced) if exact else record

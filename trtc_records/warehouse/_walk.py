@@ -17,7 +17,7 @@ from trtc_records._checks import check_count
 from trtc_records._client import CallRecordsClient
 from trtc_records._errors import CallRecordsWarning, ConfigurationError, IncompleteWalkWarning, ResponseDecodeError
 from trtc_records._warn import collect_warnings, warn_caller
-from trtc_records.export._pseudonyms import Pseudonyms, check_pseudonyms, describe_ids
+from trtc_records.export._pseudonyms import Pseudonyms, check_pseudonyms, describe_ids, is_pseudonym
 from trtc_records.export._rejects import conceal
 from trtc_records.warehouse._bridge import iterate
 from trtc_records.warehouse._rows import KEY, drop_repeats, make_table
@@ -58,6 +58,8 @@ class Walk:
     on_page: OnPage | None
     pseudonyms: Pseudonyms | None = attrs.field(converter=check_pseudonyms)
 
+    stored_caller: str | None = None
+    """The caller of a record that the table has already; ``None`` if it has none, or is unknown."""
     previous: int | None = None
     """The mark of the last run in Unix seconds, as all times here."""
     start: int | None = None
@@ -136,11 +138,17 @@ class Walk:
             ConfigurationError: The table has ids of another kind: each call would get a second row.
         """
         fingerprint = None if self.pseudonyms is None else self.pseudonyms.fingerprint
-        exists = _FINGERPRINT in state or _MARKS in state
-        if exists and state.get(_FINGERPRINT) != fingerprint:
+        kind: str | None = None
+        if _FINGERPRINT in state or _MARKS in state:
+            if state.get(_FINGERPRINT) != fingerprint:
+                kind = describe_ids(state.get(_FINGERPRINT))
+        elif self.stored_caller is not None and is_pseudonym(self.stored_caller) != (fingerprint is not None):
+            # The first sync was killed between its records and its state.
+            kind = "ids that look like pseudonyms" if fingerprint is None else "ids that look like the service's"
+        if kind is not None:
             raise ConfigurationError(
-                f"pseudonyms: the table has {describe_ids(state.get(_FINGERPRINT))}, and this sync "
-                f"{describe_ids(fingerprint)}: pass the same, or another dataset"
+                f"pseudonyms: the table has {kind}, and this sync {describe_ids(fingerprint)}: pass the same, or "
+                "another dataset"
             )
         state[_FINGERPRINT] = fingerprint
 

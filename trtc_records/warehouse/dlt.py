@@ -47,7 +47,13 @@ except ModuleNotFoundError as _error:
 
 from trtc_records.export._pseudonyms import Pseudonyms
 from trtc_records.warehouse._configuration import configured_dlt
-from trtc_records.warehouse._destinations import count_loads, count_records, lock, make_destination
+from trtc_records.warehouse._destinations import (
+    count_loads,
+    count_records,
+    find_caller,
+    lock,
+    make_destination,
+)
 from trtc_records.warehouse._failures import DestinationError, explain
 from trtc_records.warehouse._walk import NAME, TABLE, MakeClient, OnPage, Walk
 
@@ -199,6 +205,7 @@ def _try_sync(walk: Walk, target: Target, dataset: str, directory: str) -> SyncR
             with lock(pipeline, target, dataset) as check_lock:
                 pipeline.sync_destination()
                 before, loads_before = count_records(pipeline, target), count_loads(pipeline, target)
+                walk.stored_caller = find_caller(pipeline, target) if before else None
                 pipeline.extract(walk.make_source(warns=False, lake=target.lake is not None))
                 pipeline.normalize()
                 check_lock()
