@@ -48,3 +48,14 @@ def test_a_cap_of_one_page_is_found() -> None:
     outcome = run(collect(service, width=450 * 100 + 1_000, page_size=100))
     assert len(outcome.ids) == len(set(outcome.ids)) == 450
     assert outcome.doubts == []
+
+
+@pytest.mark.parametrize("cap", [410, 450, 495, 499])
+@pytest.mark.parametrize("refusal", ["empty", "invalid parameter"])
+def test_a_cap_less_than_a_page_below_the_depth_is_found(refusal: str, cap: int) -> None:
+    """The list holds a few records more than its TotalNum, as one that arrived would explain."""
+    calls = [make_call(number, number * 100, 20) for number in range(1_839)]
+    service = MovingService(calls, total_cap=cap, deepest=500, refusal=refusal)
+    outcome = run(collect(service, width=1_839 * 100 + 1_000, page_size=100))
+    assert len(outcome.ids) == len(set(outcome.ids)) == 1_839
+    assert outcome.doubts == []

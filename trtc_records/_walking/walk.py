@@ -155,7 +155,7 @@ class Walk:
             return self._make_cap(ledger, ledger.found) if is_capped else None
         # Drift explains some records more than TotalNum, not a page of them.
         holds_more = ledger.found > ledger.greatest_total + self._sample.page_length
-        is_odd = listing.ended_oddly or listing.shortfall is not None or holds_more
+        is_odd = listing.ended_oddly or listing.shortfall is not None or ledger.found > ledger.greatest_total
         if self._facts.ignores_window or (parts is None and not is_odd):
             return None
         counts = parts or self._count_parts(self._query)
