@@ -114,3 +114,34 @@ def test_the_gate_lets_in_first_come_first_served() -> None:
         assert (entered, gate.inside) == ([0, 1, 4, 5], 2)
 
     run(main())
+
+
+@pytest.mark.parametrize("end", ["cancel", "close"])
+def test_the_gate_gives_no_place_to_one_that_went_away(end: str) -> None:
+    """One that is cancelled just before a place is free, or whose coroutine is closed, keeps nobody out."""
+
+    async def main() -> None:
+        gate = Gate(1, rate=200, timeout=10)
+        await gate.enter()
+        entering = gate.enter()
+        if end == "cancel":
+            gone = asyncio.create_task(entering)
+            await asyncio.sleep(0)
+        else:
+            entering.send(None)
+        waiting = asyncio.create_task(gate.enter())
+        await asyncio.sleep(0)
+        if end == "cancel":
+            gone.cancel()  # it runs only after the next line
+        else:
+            entering.close()
+        gate.leave()
+        await waiting
+        assert gate.inside == 1
+        if end == "cancel":
+            with pytest.raises(asyncio.CancelledError):
+                await gone
+        gate.leave()
+        assert gate.inside == 0
+
+    run(main())

@@ -137,10 +137,10 @@ class Gate:
         self._line.append(place)
         try:
             await place
-        except asyncio.CancelledError:
-            if place.cancelled():
+        except BaseException:
+            if place in self._line:
                 self._line.remove(place)
-            else:  # it was let in at the same moment
+            elif not place.cancelled():  # it was let in at the same moment
                 self.leave()
             raise
 
@@ -156,5 +156,7 @@ class Gate:
 
     def _let_in(self) -> None:
         while self._line and self.inside < self.limit:
-            self.inside += 1
-            self._line.popleft().set_result(None)
+            place = self._line.popleft()
+            if not place.cancelled():  # a task that was cancelled leaves the line only when it runs next
+                self.inside += 1
+                place.set_result(None)
