@@ -269,6 +269,32 @@ async def test_a_client_closed_while_a_request_waits_keeps_no_connection(make_cl
         assert server.open_connections == 0
 
 
+@over_each
+@pytest.mark.parametrize("waits_for", ["its turn", "a permit of a new connection", "a permit of an open connection"])
+async def test_a_closed_client_sends_nothing(make_client: MakeClient, waits_for: str, over: str) -> None:
+    """A request that waited when its client was closed fails, and opens no connection."""
+    gate = Gate()
+    async with serve(_look_up) as server:
+        client = make_over(make_client, over, server.base_url, limiter=gate, max_in_flight=1)
+        if waits_for == "a permit of an open connection":
+            gate.opened.set()
+            await client.get_record(call_id(1))
+            gate.opened.clear()
+        sent, connections = len(server.requests), server.connections + (waits_for == "a permit of a new connection")
+        lookups = [asyncio.create_task(client.get_record(call_id(1))) for _ in range(3)]
+        while not gate.waiting:
+            await asyncio.sleep(0.001)
+        await client.aclose()
+        if waits_for == "its turn":
+            lookups.pop(0).cancel()
+        gate.opened.set()
+        for result in await asyncio.gather(*lookups, return_exceptions=True):
+            assert isinstance(result, ClientClosedError)
+        await asyncio.sleep(0.02)
+        assert (len(server.requests), server.open_connections) == (sent, 0)
+        assert over == "httpx" or server.connections <= max(connections, 1)
+
+
 # -- Connections that end ----------------------------------------------------------------------------
 
 

@@ -213,6 +213,7 @@ class Requester:
         """Send *request* with *user_sig*, and slow down if the service refuses it for quota."""
         await self._gate.enter()
         try:
+            self.check_open()  # it may have been closed during the waits
             outcome = await self._exchange(request, user_sig, limiter)
         finally:
             self._gate.leave()
@@ -256,6 +257,7 @@ class Requester:
                         except Exception as error:
                             refusal = error
                             raise
+                        self.check_open()
                         sent_at = loop.time()
                         depth = self._gate.inside
                         clock.reschedule(due + sent_at - asked_at)
