@@ -295,6 +295,31 @@ async def test_a_closed_client_sends_nothing(make_client: MakeClient, waits_for:
         assert over == "httpx" or server.connections <= max(connections, 1)
 
 
+async def test_a_close_that_is_cancelled_keeps_no_connection(make_client: MakeClient) -> None:
+    """Whether idle or in use, all are closed, however early the cancellation comes."""
+    gate = Gate()
+    async with serve(_look_up) as server:
+        client = make_client(base_url=server.base_url, limiter=gate)
+        gate.opened.set()
+        await asyncio.gather(*(client.get_record(call_id(1)) for _ in range(5)))
+        gate.opened.clear()
+        lookups = [asyncio.create_task(client.get_record(call_id(1))) for _ in range(3)]
+        pages = client.iter_pages()
+        walk = asyncio.ensure_future(anext(pages))
+        while gate.waiting < 4:
+            await asyncio.sleep(0.001)
+        closing = asyncio.create_task(client.aclose())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        gate.opened.set()
+        await asyncio.gather(walk, *lookups, return_exceptions=True)
+        await pages.aclose()
+        await asyncio.sleep(0.02)
+        assert (server.open_connections, server.connections) == (0, 5)
+
+
 # -- Connections that end ----------------------------------------------------------------------------
 
 
