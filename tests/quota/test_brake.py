@@ -70,7 +70,7 @@ def test_refusals_one_after_another_go_down_to_a_trickle() -> None:
     while now < 60:
         given.append(permits(brake, now, 1.0))
         brake.slow_down(now := now + 1.0)
-    assert all(1 <= each <= 40 for each in given[-20:])
+    assert all(1 <= each <= 5 for each in given[-20:])
 
 
 def test_the_rate_recovers_step_by_step() -> None:

@@ -95,3 +95,12 @@ def test_refusals_by_chance_among_other_faults_leave_most_of_the_quota(refusing:
 def test_pages_that_are_tried_again_leave_the_others_their_pace() -> None:
     """With one request in six failing, a walk gets five sixths of the quota, less a little."""
     assert walk(FaultyService(2000, 0.1, failing=0.16)) >= 150
+
+
+@pytest.mark.parametrize("latency", [0.05, 0.3], ids=["near", "far"])
+@pytest.mark.parametrize("quota", [10, 20, 40])
+def test_a_walk_that_others_leave_little_of_the_quota_goes_on(quota: int, latency: float) -> None:
+    """The rate falls below what the service accepts before any request has used up its attempts."""
+    service = FaultyService(200, latency, quota=quota)
+    run(read_all(service))
+    assert service.refused <= 250

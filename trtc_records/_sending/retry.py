@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 import stamina
 
-from trtc_records._errors import APIError, CallRecordsError
+from trtc_records._errors import APIError, CallRecordsError, RateLimitError
 
 __all__ = ["Retries"]
 
@@ -23,7 +23,7 @@ logger.addHandler(logging.NullHandler())
 # logging.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
-_FIRST_WAIT: Final = 0.2  # seconds; doubled with each failure in a row
+_FIRST_WAIT: Final = 0.2  # seconds; doubled with each failure in a row, and with each refusal of a request
 _JITTER: Final = (1.0, 2.0)  # times the wait
 _LONGEST_WAIT: Final = 5.0
 _LONGEST_RETRY_AFTER: Final = 3600.0  # a caller who sets no total_timeout waits no longer than that
@@ -77,8 +77,10 @@ class Retries:
                     except CallRecordsError as error:
                         # Requests fail one after another only while the whole service does.
                         failures_in_a_row = 1 if self._succeeded_at > started_at else failures_in_a_row + 1
+                        # A request that is refused again came too soon, though others were answered meanwhile.
+                        doublings = (attempt.num if isinstance(error, RateLimitError) else failures_in_a_row) - 1
                         if error.retryable and attempt.num < self._attempts:
-                            wait = _choose_wait(error, failures_in_a_row, deadline - loop.time())
+                            wait = _choose_wait(error, doublings, deadline - loop.time())
                         if self._attempts > 1 and (error.retryable or attempt.num > 1):
                             _log(error, attempt.num, self._attempts, wait)
                         self.waiting += wait is not None
@@ -90,7 +92,7 @@ class Retries:
         raise AssertionError("stamina returns or raises")  # pragma: no cover
 
 
-def _choose_wait(error: CallRecordsError, failures_in_a_row: int, time_left: float) -> float | None:
+def _choose_wait(error: CallRecordsError, doublings: int, time_left: float) -> float | None:
     """Return the seconds until the next attempt, or ``None`` if it would begin too late.
 
     They are chosen here, not by stamina: the time left and the log need them.
@@ -99,7 +101,7 @@ def _choose_wait(error: CallRecordsError, failures_in_a_row: int, time_left: flo
         wait = error.retry_after
         time_left = min(time_left, _LONGEST_RETRY_AFTER)
     else:
-        wait = min(_FIRST_WAIT * 2 ** (failures_in_a_row - 1) * random.uniform(*_JITTER), _LONGEST_WAIT)
+        wait = min(_FIRST_WAIT * 2**doublings * random.uniform(*_JITTER), _LONGEST_WAIT)
     return wait if wait < time_left else None
 
 
