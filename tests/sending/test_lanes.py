@@ -506,6 +506,32 @@ async def test_a_connection_that_is_being_opened_can_be_given_up(make_client: Ma
     await asyncio.sleep(0.02)
 
 
+async def test_a_tunnel_that_is_being_opened_can_be_given_up(make_client: MakeClient) -> None:
+    """A client that is closed during the TLS handshake behind a proxy ends its requests with an error of its own."""
+    greeted = asyncio.Event()
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        await reader.read(1)
+        greeted.set()
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(65536):
+                pass
+        writer.close()
+
+    listener = await asyncio.start_server(proxy, "127.0.0.1", 0)
+    proxy_url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    client = make_client(region="china", proxy=proxy_url, timeout=30)
+    lookup = asyncio.create_task(client.get_record(call_id(1)))
+    await asyncio.wait_for(greeted.wait(), 10)
+    await client.aclose()
+    with pytest.raises(TransportError, match=f"no connection to .* through {proxy_url} "):
+        await lookup
+    listener.close()
+    await asyncio.sleep(0.02)
+
+
 # -- Answers to other requests -----------------------------------------------------------------------
 
 

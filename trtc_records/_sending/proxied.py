@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterable
 from typing import Any, Final
 
+import anyio
 import httpcore
 import httpx
 
@@ -94,6 +95,8 @@ class ProxiedLane(httpcore.AnyIOBackend):
                 return None
             if type(error).__module__.startswith("socksio."):  # httpcore lets these through; socksio is optional
                 raise httpcore.ProxyError(str(error)) from None
+            if isinstance(error, anyio.ClosedResourceError):  # the client was closed during the TLS handshake
+                raise httpcore.ConnectError from None
             raise
 
     async def aclose(self) -> None:
