@@ -26,6 +26,7 @@ logging.getLogger("stamina").addHandler(logging.NullHandler())
 _FIRST_WAIT: Final = 0.2  # seconds; doubled with each failure in a row, and with each refusal of a request
 _JITTER: Final = (1.0, 2.0)  # times the wait
 _LONGEST_WAIT: Final = 5.0
+_MOST_DOUBLINGS: Final = 10  # more than the longest wait needs; a thousand would exceed a float
 _LONGEST_RETRY_AFTER: Final = 3600.0  # a caller who sets no total_timeout waits no longer than that
 
 
@@ -101,7 +102,7 @@ def _choose_wait(error: CallRecordsError, doublings: int, time_left: float) -> f
         wait = error.retry_after
         time_left = min(time_left, _LONGEST_RETRY_AFTER)
     else:
-        wait = min(_FIRST_WAIT * 2**doublings * random.uniform(*_JITTER), _LONGEST_WAIT)
+        wait = min(_FIRST_WAIT * 2 ** min(doublings, _MOST_DOUBLINGS) * random.uniform(*_JITTER), _LONGEST_WAIT)
     return wait if wait < time_left else None
 
 
