@@ -80,6 +80,26 @@ class BusyService(SlowService):
         await asyncio.sleep(done_at - now + self._latency)
 
 
+class TiredService(SlowService):
+    """A service that does one request after another, and only 10 a second between the two times in *slow*."""
+
+    def __init__(self, pages: int, *, slow: tuple[float, float], latency: float) -> None:
+        super().__init__(pages)
+        self._slow = slow
+        self._latency = latency
+        self._began_at: float | None = None
+        self._free_at = 0.0
+
+    async def wait(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._began_at is None:
+            self._began_at = now
+        free_at = max(now, self._free_at)
+        first, last = self._slow
+        self._free_at = free_at + (0.1 if first <= free_at - self._began_at < last else 0.001)
+        await asyncio.sleep(self._free_at - now + self._latency)
+
+
 class DistantService(SlowService):
     """A service that answers as many requests at once as there are, each after a time that is drawn."""
 

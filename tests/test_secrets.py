@@ -31,7 +31,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from records import envelope, page_answer, raw_record
 
-from trtc_records import CallRecordsClient, CallRecordsError, ConfigurationError, generate_user_sig
+from trtc_records import (
+    CallRecordsClient,
+    CallRecordsError,
+    ConfigurationError,
+    TransportError,
+    generate_user_sig,
+)
 from trtc_records._errors import shorten
 from trtc_records.archive import archive_call_records
 from trtc_records.export import Pseudonyms
@@ -531,6 +537,34 @@ async def test_the_credential_goes_through_a_proxy_only_inside_the_tunnel(make_c
     assert not holds_secret(heads[0].decode())
     assert_clean(caught.value)
     assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("reply", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x05\xff", b"\x05\x02"], ids=repr)
+async def test_a_socks_proxy_that_fails_shows_no_password(
+    make_client: MakeClient, debug_log: io.StringIO, reply: bytes
+) -> None:
+    """Whatever it replies is an error that may pass, and its password is in no log."""
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(3)
+        writer.write(reply)
+        await writer.drain()
+        writer.close()
+
+    listener = await asyncio.start_server(proxy, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    async with make_client(region="singapore", proxy=f"socks5://trinity:hunter2@127.0.0.1:{port}") as client:
+        with pytest.raises(
+            TransportError, match=rf"no connection to .* through socks5://127\.0\.0\.1:{port} \("
+        ) as caught:
+            await client.get_record("x")
+    listener.close()
+    await asyncio.sleep(0.02)  # the loop closes the sockets
+    assert caught.value.retryable
+    assert_clean(caught.value)
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+    assert "setup_socks5_connection" in debug_log.getvalue()
+    assert not holds_secret(debug_log.getvalue(), "hunter2")
 
 
 async def test_the_environments_proxy_is_used_for_https_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import os
 import ssl
 import warnings
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, nullcontext
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
@@ -608,11 +608,12 @@ class CallRecordsClient:
     async def aclose(self) -> None:
         """End the walks that are under way and close every connection."""
         self._requester.stop()
-        for prefetcher in list(self._walks):
-            await prefetcher.aclose()
-        await self._requester.aclose()
-        if self._owned_limiter is not None:
-            await self._owned_limiter.aclose()
+        async with AsyncExitStack() as stack:  # a cancellation keeps nothing open
+            if self._owned_limiter is not None:
+                stack.push_async_callback(self._owned_limiter.aclose)
+            stack.push_async_callback(self._requester.aclose)
+            for prefetcher in self._walks:
+                stack.push_async_callback(prefetcher.aclose)
 
     async def __aenter__(self) -> Self:
         self._requester.check_open()

@@ -16,7 +16,7 @@ from conftest import MakeClient
 from http_server import Request, serve
 from records import call_id, envelope, raw_record
 
-from trtc_records import TransportError
+from trtc_records import CallRecord, TransportError
 from trtc_records._sending import addresses
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
@@ -183,4 +183,40 @@ def test_an_attempt_that_is_cancelled_leaves_no_socket(monkeypatch: pytest.Monke
                 await addresses.connect("127.0.0.1", 1)
 
     asyncio.run(main())
+    gc.collect()
+
+
+@pytest.mark.parametrize("cancellations", [1, 2])
+@pytest.mark.parametrize("encrypted", [False, True], ids=["http", "https"])
+def test_a_cancellation_at_any_moment_leaves_nothing(
+    make_client: MakeClient, run: Run, monkeypatch: pytest.MonkeyPatch, encrypted: bool, cancellations: int
+) -> None:
+    """No socket, and a client that closes at once: also where a second cancellation meets the first one's clean-up."""
+    authority = trustme.CA()
+    server_context, client_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(server_context)
+    authority.configure_trust(client_context)
+
+    async def main() -> None:
+        ends: list[object] = []
+        async with serve(_look_up, server_context if encrypted else None) as server:
+            port = int(server.base_url.rpartition(":")[2])
+            _name_addresses(monkeypatch, (socket.AF_INET, "127.0.0.1", port))
+            for turns in range(60):
+                async with make_client(base_url=server.base_url, verify=client_context) as client:
+                    lookup = asyncio.create_task(client.get_record(call_id(1)))
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                    for _ in range(cancellations):
+                        lookup.cancel()
+                        await asyncio.sleep(0)
+                    ends += await asyncio.gather(lookup, return_exceptions=True)
+                    async with asyncio.timeout(10):
+                        await client.aclose()
+                    await asyncio.sleep(0.002)
+                    assert server.open_connections == 0
+        assert {type(end) for end in ends} <= {asyncio.CancelledError, CallRecord}
+        assert any(isinstance(end, asyncio.CancelledError) for end in ends)
+
+    run(main())
     gc.collect()

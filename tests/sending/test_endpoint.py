@@ -119,6 +119,10 @@ PARTS_ONLY = "base_url: not a URL of the form 'https://host', with a port and a 
         "https://host:65536",
         "https://host:0",
         "https://ho\x00st",
+        "https://a..b",
+        "https://.host",
+        "https://" + "a" * 64 + ".com",
+        "https://xn--a",
         "https://" + "a" * 70_000,
         "",
         " ",
@@ -294,8 +298,11 @@ def test_white_space_around_a_proxy_is_cut() -> None:
     assert proxy.url == "http://proxy:3128"
 
 
-@pytest.mark.parametrize("proxy", ["http://user:hunter2@proxy:65536", "socks5://user:hunter2@proxy:0"])
-def test_a_proxy_with_a_port_that_does_not_exist_is_refused_unseen(proxy: str) -> None:
+@pytest.mark.parametrize(
+    "proxy",
+    ["http://user:hunter2@proxy:65536", "socks5://user:hunter2@proxy:0", "http://user:hunter2@proxy..example"],
+)
+def test_a_proxy_at_an_address_that_cannot_exist_is_refused_unseen(proxy: str) -> None:
     """The system would refuse it later, with an error of its own for every request."""
     with pytest.raises(ConfigurationError, match="^proxy: pass a URL") as caught:
         choose_proxy(httpx.URL("https://host"), hide(proxy))

@@ -6,21 +6,22 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from random import Random
+from typing import Any
 
 import pytest
-from slow_service import BusyService, DistantService, SlowService, read_all
+from slow_service import BusyService, DistantService, SlowService, TiredService, read_all
 from virtual_time import run
 
 from trtc_records._sending.in_flight import Gate, QueueWatch
 
 
-def walk(service: SlowService) -> float:
+def walk(service: SlowService, **arguments: Any) -> float:
     """Walk over all pages of *service* and return the seconds that it took."""
 
     async def main() -> float:
         loop = asyncio.get_running_loop()
         started_at = loop.time()
-        await read_all(service)
+        await read_all(service, **arguments)
         return loop.time() - started_at
 
     return run(main())
@@ -50,6 +51,22 @@ def test_requests_that_time_out_behind_a_long_queue_are_sent_again_one_by_one() 
     service = BusyService(300, rate=10, workers=10)
     walk(service)
     assert service.requests <= 1.6 * service.pages
+
+
+@pytest.mark.parametrize("timeout", [1.0, 2.0, 3.0])
+def test_a_short_time_out_fails_no_walk(timeout: float) -> None:
+    """Where all requests under way time out together, that shows no rate, but a queue."""
+    service = BusyService(300, rate=10, latency=0.3)
+    walk(service, timeout=timeout)
+    assert service.requests <= 1.5 * service.pages
+
+
+@pytest.mark.parametrize("latency", [0.0, 0.05, 0.1, 0.2])
+def test_a_service_that_is_fast_again_gets_the_quota_again(latency: float) -> None:
+    """However few requests were under way while it was slow, there are soon more."""
+    service = TiredService(2000, slow=(2.0, 20.0), latency=latency)
+    assert walk(service) <= 20 + (2000 - 20 * 10) / 192 + 5
+    assert service.requests == 2002
 
 
 @pytest.mark.parametrize(
@@ -82,9 +99,29 @@ def test_slow_answers_to_single_requests_are_no_queue() -> None:
     """A bot that asks once a minute, of a service that is slower now than at first, keeps the quota for a walk."""
     watch = QueueWatch(200, 10)
     for number in range(200):
-        watch.add(0.05 if number == 0 else 1.0, depth=1, sent_at=60.0 * number, now=60.0 * number + 1)
+        watch.add(0.05 if number == 0 else 1.0, answered=True, depth=1, sent_at=60.0 * number, now=60.0 * number + 1)
     assert watch.limit >= 32
     assert walk(DistantService(400, lambda _: 0.3)) <= 400 / 192 + 1
+
+
+@pytest.mark.parametrize("rate", [10 + number / 7 for number in range(30)])
+def test_no_limit_stays_where_it_is_once_the_queue_is_gone(rate: float) -> None:
+    """A limit is a fraction, and the requests under way are whole."""
+    watch, now = QueueWatch(200, 10), 0.0
+
+    def answer(latency: float, depth: int, seconds: float) -> None:
+        nonlocal now
+        sent_at = now
+        for _ in range(24):
+            now += seconds
+            watch.add(latency, answered=True, depth=depth, sent_at=sent_at, now=now)
+
+    answer(0.1, 20, 0.005)
+    answer(0.5, 20, 1 / rate)
+    limit = watch.limit
+    assert limit < 10
+    answer(0.1, int(limit), 0.1 / limit)
+    assert watch.limit > limit
 
 
 def test_the_gate_lets_in_first_come_first_served() -> None:
@@ -112,5 +149,36 @@ def test_the_gate_lets_in_first_come_first_served() -> None:
         gate.leave()
         await asyncio.gather(tasks[4], tasks[5])
         assert (entered, gate.inside) == ([0, 1, 4, 5], 2)
+
+    run(main())
+
+
+@pytest.mark.parametrize("end", ["cancel", "close"])
+def test_the_gate_gives_no_place_to_one_that_went_away(end: str) -> None:
+    """One that is cancelled just before a place is free, or whose coroutine is closed, keeps nobody out."""
+
+    async def main() -> None:
+        gate = Gate(1, rate=200, timeout=10)
+        await gate.enter()
+        entering = gate.enter()
+        if end == "cancel":
+            gone = asyncio.create_task(entering)
+            await asyncio.sleep(0)
+        else:
+            entering.send(None)
+        waiting = asyncio.create_task(gate.enter())
+        await asyncio.sleep(0)
+        if end == "cancel":
+            gone.cancel()  # it runs only after the next line
+        else:
+            entering.close()
+        gate.leave()
+        await waiting
+        assert gate.inside == 1
+        if end == "cancel":
+            with pytest.raises(asyncio.CancelledError):
+                await gone
+        gate.leave()
+        assert gate.inside == 0
 
     run(main())

@@ -269,6 +269,57 @@ async def test_a_client_closed_while_a_request_waits_keeps_no_connection(make_cl
         assert server.open_connections == 0
 
 
+@over_each
+@pytest.mark.parametrize("waits_for", ["its turn", "a permit of a new connection", "a permit of an open connection"])
+async def test_a_closed_client_sends_nothing(make_client: MakeClient, waits_for: str, over: str) -> None:
+    """A request that waited when its client was closed fails, and opens no connection."""
+    gate = Gate()
+    async with serve(_look_up) as server:
+        client = make_over(make_client, over, server.base_url, limiter=gate, max_in_flight=1)
+        if waits_for == "a permit of an open connection":
+            gate.opened.set()
+            await client.get_record(call_id(1))
+            gate.opened.clear()
+        sent, connections = len(server.requests), server.connections + (waits_for == "a permit of a new connection")
+        lookups = [asyncio.create_task(client.get_record(call_id(1))) for _ in range(3)]
+        while not gate.waiting:
+            await asyncio.sleep(0.001)
+        await client.aclose()
+        if waits_for == "its turn":
+            lookups.pop(0).cancel()
+        gate.opened.set()
+        for result in await asyncio.gather(*lookups, return_exceptions=True):
+            assert isinstance(result, ClientClosedError)
+        await asyncio.sleep(0.02)
+        assert (len(server.requests), server.open_connections) == (sent, 0)
+        assert over == "httpx" or server.connections <= max(connections, 1)
+
+
+async def test_a_close_that_is_cancelled_keeps_no_connection(make_client: MakeClient) -> None:
+    """Whether idle or in use, all are closed, however early the cancellation comes."""
+    gate = Gate()
+    async with serve(_look_up) as server:
+        client = make_client(base_url=server.base_url, limiter=gate)
+        gate.opened.set()
+        await asyncio.gather(*(client.get_record(call_id(1)) for _ in range(5)))
+        gate.opened.clear()
+        lookups = [asyncio.create_task(client.get_record(call_id(1))) for _ in range(3)]
+        pages = client.iter_pages()
+        walk = asyncio.ensure_future(anext(pages))
+        while gate.waiting < 4:
+            await asyncio.sleep(0.001)
+        closing = asyncio.create_task(client.aclose())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        gate.opened.set()
+        await asyncio.gather(walk, *lookups, return_exceptions=True)
+        await pages.aclose()
+        await asyncio.sleep(0.02)
+        assert (server.open_connections, server.connections) == (0, 5)
+
+
 # -- Connections that end ----------------------------------------------------------------------------
 
 
@@ -451,6 +502,32 @@ async def test_a_connection_that_is_being_opened_can_be_given_up(make_client: Ma
         ):
             await lookup
         await asyncio.wait_for(ended.wait(), 10)
+    listener.close()
+    await asyncio.sleep(0.02)
+
+
+async def test_a_tunnel_that_is_being_opened_can_be_given_up(make_client: MakeClient) -> None:
+    """A client that is closed during the TLS handshake behind a proxy ends its requests with an error of its own."""
+    greeted = asyncio.Event()
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        await reader.read(1)
+        greeted.set()
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(65536):
+                pass
+        writer.close()
+
+    listener = await asyncio.start_server(proxy, "127.0.0.1", 0)
+    proxy_url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    client = make_client(region="china", proxy=proxy_url, timeout=30)
+    lookup = asyncio.create_task(client.get_record(call_id(1)))
+    await asyncio.wait_for(greeted.wait(), 10)
+    await client.aclose()
+    with pytest.raises(TransportError, match=f"no connection to .* through {proxy_url} "):
+        await lookup
     listener.close()
     await asyncio.sleep(0.02)
 

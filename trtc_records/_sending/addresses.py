@@ -24,40 +24,48 @@ async def connect(host: str, port: int) -> socket.socket:
     """
     loop = asyncio.get_running_loop()
     addresses = deque(_alternate(await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
-    opened: list[socket.socket] = []
     attempts: set[asyncio.Task[socket.socket]] = set()
     errors: list[str] = []
     winner: socket.socket | None = None
     try:
         while winner is None and (addresses or attempts):
             if addresses:
-                attempts.add(loop.create_task(_try(addresses.popleft(), opened)))
+                attempts.add(loop.create_task(_try(addresses.popleft())))
             wait = _NEXT_ADDRESS if addresses else None
-            done, attempts = await asyncio.wait(attempts, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(attempts, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
             for attempt in done:
                 try:
                     winner = attempt.result()
                 except OSError as error:
                     errors.append(str(error))
+                attempts.remove(attempt)
+                if winner is not None:
+                    break
     finally:
+        # Nothing is awaited here: a second cancellation would leave sockets open.
         for attempt in attempts:
             attempt.cancel()
-        await asyncio.gather(*attempts, return_exceptions=True)
-        for each in opened:
-            if each is not winner:
-                each.close()
+            attempt.add_done_callback(_close_result)
     if winner is None:
         raise OSError("; ".join(errors) or f"{host} has no address")
     return winner
 
 
-async def _try(address: _Address, opened: list[socket.socket]) -> socket.socket:
+async def _try(address: _Address) -> socket.socket:
     family, kind, protocol, _, place = address
     attempt = socket.socket(family, kind, protocol)
-    opened.append(attempt)
-    attempt.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(attempt, place)
+    try:
+        attempt.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(attempt, place)
+    except BaseException:
+        attempt.close()
+        raise
     return attempt
+
+
+def _close_result(attempt: asyncio.Task[socket.socket]) -> None:
+    if not attempt.cancelled() and attempt.exception() is None:
+        attempt.result().close()
 
 
 def _alternate(addresses: Sequence[_Address]) -> list[_Address]:

@@ -114,12 +114,16 @@ class DirectLane(asyncio.Protocol):
             raise httpcore.ConnectError
 
     async def _open(self) -> None:
-        await asyncio.get_running_loop().create_connection(
-            lambda: self,
-            sock=await connect(self._host, self._port),
-            ssl=self._context,
-            server_hostname=None if self._context is None else self._host,
-        )
+        try:
+            await asyncio.get_running_loop().create_connection(
+                lambda: self,
+                sock=await connect(self._host, self._port),
+                ssl=self._context,
+                server_hostname=None if self._context is None else self._host,
+            )
+        except BaseException:
+            self._transport = None  # it is closed, and uvloop never reports that
+            raise
 
     def _is_readable(self) -> bool:
         assert self._transport is not None

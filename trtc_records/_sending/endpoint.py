@@ -118,8 +118,12 @@ def _read_proxy(proxy: object) -> httpx.Proxy | None:
 
 
 def _names_a_host(url: httpx.URL) -> bool:
-    """Return whether *url* has a host and, if it has a port, one that exists."""
-    return bool(url.host) and (url.port is None or 0 < url.port <= _LAST_PORT)
+    """Return whether *url* has a host whose name can exist and, if it has a port, one that exists."""
+    try:
+        url.raw_host.decode("ascii").encode("idna")  # which fails in a request, for an empty or too long label
+        return bool(url.host) and (url.port is None or 0 < url.port <= _LAST_PORT)
+    except UnicodeError:
+        return False
 
 
 def find_environment_proxy(url: httpx.URL) -> object:

@@ -50,14 +50,16 @@ class QueueWatch:
         self._latencies: list[float] = []
         self._began_at = 0.0
         self._depths = 0
+        self._answers = 0
         self._rise = _RISE[0]
         self._before: tuple[float, float, float] | None = None
 
-    def add(self, latency: float, *, depth: int, sent_at: float, now: float) -> None:
-        """Take one more response into account.
+    def add(self, latency: float, *, answered: bool, depth: int, sent_at: float, now: float) -> None:
+        """Take one more response into account, or a request that was given up.
 
         Args:
-            latency: Seconds from the request to the response.
+            latency: Seconds from the request to the response, or until it was given up.
+            answered: Whether there was a response.
             depth: The requests that were under way when it was sent.
             sent_at: The time when it was sent.
             now: The time.
@@ -71,11 +73,12 @@ class QueueWatch:
             self._began_at = now
         self._latencies.append(latency)
         self._depths += depth
+        self._answers += answered
         if len(self._latencies) == _ROUND:
-            rate = (_ROUND - 1) / max(now - self._began_at, 1e-3)
+            rate = max(self._answers - 1, 0) / max(now - self._began_at, 1e-3)
             self._judge(sorted(self._latencies)[_FAST - 1], self._depths / _ROUND, rate, now)
             self._latencies.clear()
-            self._depths = 0
+            self._depths = self._answers = 0
 
     def _judge(self, latency: float, depth: float, rate: float, now: float) -> None:
         """Set the limit by a round's latency, requests under way and responses per second."""
@@ -86,7 +89,7 @@ class QueueWatch:
         if latency <= longest:
             self._base += _BASE_GAIN * min(latency - self._base, 0.0)
             self._before = None
-            if latency < _ROOM * longest and depth > _ROOM * self.limit:
+            if latency < _ROOM * longest and depth > _ROOM * int(self.limit):  # what is under way is whole
                 most = max(rate * self._patience, self.limit)
                 self._set_limit(min(self.limit * self._rise + 1, most), now)
             return
@@ -100,7 +103,7 @@ class QueueWatch:
                 return
         self._before = latency, depth, self.limit
         self._rise = _RISE[1]
-        self._set_limit(max(rate * longest, _LEAST), now)
+        self._set_limit(max(min(rate * longest, self.limit), _LEAST), now)
 
     def _set_limit(self, limit: float, now: float) -> None:
         self.limit = limit
@@ -137,10 +140,10 @@ class Gate:
         self._line.append(place)
         try:
             await place
-        except asyncio.CancelledError:
-            if place.cancelled():
+        except BaseException:
+            if place in self._line:
                 self._line.remove(place)
-            else:  # it was let in at the same moment
+            elif not place.cancelled():  # it was let in at the same moment
                 self.leave()
             raise
 
@@ -149,12 +152,14 @@ class Gate:
         self.inside -= 1
         self._let_in()
 
-    def note(self, latency: float, *, depth: int, sent_at: float, now: float) -> None:
-        """Take a response into account; see :meth:`QueueWatch.add`."""
-        self._watch.add(latency, depth=depth, sent_at=sent_at, now=now)
+    def note(self, latency: float, *, answered: bool, depth: int, sent_at: float, now: float) -> None:
+        """Take a response, or its lack, into account; see :meth:`QueueWatch.add`."""
+        self._watch.add(latency, answered=answered, depth=depth, sent_at=sent_at, now=now)
         self._let_in()
 
     def _let_in(self) -> None:
         while self._line and self.inside < self.limit:
-            self.inside += 1
-            self._line.popleft().set_result(None)
+            place = self._line.popleft()
+            if not place.cancelled():  # a task that was cancelled leaves the line only when it runs next
+                self.inside += 1
+                place.set_result(None)

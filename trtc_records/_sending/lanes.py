@@ -91,8 +91,9 @@ class LaneTransport:
         self._busy.clear()
         self._idle.clear()
         for lane in lanes:
-            await lane.aclose()
-        await asyncio.gather(*self._closing, return_exceptions=True)
+            self._close_soon(lane)
+        if self._closing:
+            await asyncio.wait(self._closing)  # which goes on if this is cancelled
 
     def _take(self, url: httpx.URL) -> Lane:
         while self._idle:

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterable
 from typing import Any, Final
 
+import anyio
 import httpcore
 import httpx
 
@@ -92,6 +93,10 @@ class ProxiedLane(httpcore.AnyIOBackend):
             self._was_given_up = True
             if stream is not None and stream.unwritten and isinstance(error, httpcore.RemoteProtocolError):
                 return None
+            if type(error).__module__.startswith("socksio."):  # httpcore lets these through; socksio is optional
+                raise httpcore.ProxyError(str(error)) from None
+            if isinstance(error, anyio.ClosedResourceError):  # the client was closed during the TLS handshake
+                raise httpcore.ConnectError from None
             raise
 
     async def aclose(self) -> None:
@@ -121,8 +126,9 @@ def _connect_through(
     url = proxy.url
     proxy_url = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=b"/")
     if url.scheme.startswith("socks"):
+        auth = None if proxy.raw_auth is None else (_Hidden(proxy.raw_auth[0]), _Hidden(proxy.raw_auth[1]))
         return httpcore.AsyncSOCKSProxy(
-            proxy_url, proxy_auth=proxy.raw_auth, ssl_context=context, max_connections=1, network_backend=backend
+            proxy_url, proxy_auth=auth, ssl_context=context, max_connections=1, network_backend=backend
         )
     return httpcore.AsyncHTTPProxy(
         proxy_url,
@@ -133,6 +139,13 @@ def _connect_through(
         max_connections=1,
         network_backend=backend,
     )
+
+
+class _Hidden(bytes):
+    """Bytes that print as ``***``: httpcore logs the user and the password of a SOCKS proxy."""
+
+    def __repr__(self) -> str:
+        return "***"
 
 
 async def _read_body(response: httpcore.Response) -> bytes:

@@ -213,6 +213,7 @@ class Requester:
         """Send *request* with *user_sig*, and slow down if the service refuses it for quota."""
         await self._gate.enter()
         try:
+            self.check_open()  # it may have been closed during the waits
             outcome = await self._exchange(request, user_sig, limiter)
         finally:
             self._gate.leave()
@@ -256,6 +257,7 @@ class Requester:
                         except Exception as error:
                             refusal = error
                             raise
+                        self.check_open()
                         sent_at = loop.time()
                         depth = self._gate.inside
                         clock.reschedule(due + sent_at - asked_at)
@@ -276,13 +278,14 @@ class Requester:
         except BaseException as error:  # noqa: BLE001 - a cancellation, or an error of the caller's limiter or transport
             if isinstance(error, _FAILURES) and error is not refusal:
                 if sent_at > 0 and isinstance(error, _TIME_OUTS):
-                    self._gate.note(loop.time() - sent_at, depth=depth, sent_at=sent_at, now=loop.time())
+                    now = loop.time()
+                    self._gate.note(now - sent_at, answered=False, depth=depth, sent_at=sent_at, now=now)
                 return self._explain(error, user_sig, has_connected=sent_at > 0)
             error.__cause__ = error.__context__ = None
             raise error.with_traceback(None)  # noqa: B904 - it is the same error
         now = loop.time()
         self.latency.add(now - sent_at)
-        self._gate.note(now - sent_at, depth=depth, sent_at=sent_at, now=now)
+        self._gate.note(now - sent_at, answered=True, depth=depth, sent_at=sent_at, now=now)
         self._clock.observe(headers.get("date", ""))
         return Response(status, headers, body, sent_at, connection)
 

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 import stamina
 
-from trtc_records._errors import APIError, CallRecordsError
+from trtc_records._errors import APIError, CallRecordsError, RateLimitError
 
 __all__ = ["Retries"]
 
@@ -23,9 +23,14 @@ logger.addHandler(logging.NullHandler())
 # logging.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
-_FIRST_WAIT: Final = 0.2  # seconds; doubled with each failure in a row
+_FIRST_WAIT: Final = 0.2  # seconds
+_GROWTH: Final = 2  # times the wait, with each failure in a row
+_GROWTH_REFUSED: Final = 3
+"""The same after refusals for quota of one request: five attempts then outlast the time in which the rate falls to a
+twentieth, and a single refusal costs no more than any failure."""
 _JITTER: Final = (1.0, 2.0)  # times the wait
 _LONGEST_WAIT: Final = 5.0
+_MOST_STEPS: Final = 10  # more than the longest wait needs; a thousand would exceed a float
 _LONGEST_RETRY_AFTER: Final = 3600.0  # a caller who sets no total_timeout waits no longer than that
 
 
@@ -77,8 +82,12 @@ class Retries:
                     except CallRecordsError as error:
                         # Requests fail one after another only while the whole service does.
                         failures_in_a_row = 1 if self._succeeded_at > started_at else failures_in_a_row + 1
+                        if isinstance(error, RateLimitError):
+                            back_off = _grow(_GROWTH_REFUSED, attempt.num)
+                        else:
+                            back_off = _grow(_GROWTH, failures_in_a_row)
                         if error.retryable and attempt.num < self._attempts:
-                            wait = _choose_wait(error, failures_in_a_row, deadline - loop.time())
+                            wait = _choose_wait(error, back_off, deadline - loop.time())
                         if self._attempts > 1 and (error.retryable or attempt.num > 1):
                             _log(error, attempt.num, self._attempts, wait)
                         self.waiting += wait is not None
@@ -90,7 +99,11 @@ class Retries:
         raise AssertionError("stamina returns or raises")  # pragma: no cover
 
 
-def _choose_wait(error: CallRecordsError, failures_in_a_row: int, time_left: float) -> float | None:
+def _grow(factor: float, failures: int) -> float:
+    return _FIRST_WAIT * factor ** min(failures - 1, _MOST_STEPS)
+
+
+def _choose_wait(error: CallRecordsError, back_off: float, time_left: float) -> float | None:
     """Return the seconds until the next attempt, or ``None`` if it would begin too late.
 
     They are chosen here, not by stamina: the time left and the log need them.
@@ -99,7 +112,7 @@ def _choose_wait(error: CallRecordsError, failures_in_a_row: int, time_left: flo
         wait = error.retry_after
         time_left = min(time_left, _LONGEST_RETRY_AFTER)
     else:
-        wait = min(_FIRST_WAIT * 2 ** (failures_in_a_row - 1) * random.uniform(*_JITTER), _LONGEST_WAIT)
+        wait = min(back_off * random.uniform(*_JITTER), _LONGEST_WAIT)
     return wait if wait < time_left else None
 
 

@@ -123,7 +123,9 @@ class Prefetcher:
                 each.request_next()
                 started += 1
             each.look_again_when_far()
-        if self._top_up_timer is None and self._has_room() and any(each.has_more() for each in self._lists):
+        # A request that begins to wait for its next attempt makes room, and tells nobody.
+        may_have_room = self._has_room() or bool(self._under_way)
+        if self._top_up_timer is None and may_have_room and any(each.has_more() for each in self._lists):
             self._top_up_timer = asyncio.get_running_loop().call_later(_START_PERIOD, self._go_on)
 
     def _has_room(self) -> bool:
