@@ -12,7 +12,7 @@ import pytest
 from cattrs import ClassValidationError
 from hypothesis import given
 from hypothesis import strategies as st
-from records import RAW_RECORDS, RECORDS
+from records import RAW_RECORDS, RECORDS, raw_record
 
 from trtc_records._api.models import CallRecord, CallResult, CallType, MediaType, RoomIdType
 from trtc_records._api.wire import RECORD_FORM, RecordForm, read_integer, record_from_json, record_to_json
@@ -204,6 +204,21 @@ def test_unknown_fields_survive() -> None:
     record = record_from_json(raw)
     assert record.extra == unknown
     assert record_to_json(record) == raw
+
+
+def test_unknown_fields_of_a_page_keep_the_order_of_the_service() -> None:
+    """Some records lack one, and the order of names is no accident of this process."""
+    extras: list[dict[str, Any]] = [
+        {"Zone": 1},
+        {"Zone": 1, "Ring": 2, "Ages": 3},
+        {},
+        {"Ages": {"a": []}},
+    ]
+    records, _ = RECORD_FORM.read_all(
+        [raw_record(number, **extra) for number, extra in enumerate(extras)], "$", "", keep_invalid=False
+    )
+    assert [list(record.extra.items()) for record in records] == [list(extra.items()) for extra in extras]
+    assert records[0].extra is not records[2].extra
 
 
 def test_the_answer_is_not_shared_with_the_record() -> None:

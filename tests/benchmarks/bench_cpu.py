@@ -11,7 +11,8 @@ environments that hold nothing else, with sniffio and without, which httpcore lo
 
 ``bench_cpu.py fields`` takes a second: it reads pages in this process, whose records have unknown fields or lack
 optional ones, and compares them with records that have exactly the documented fields. Then it measures the parts of
-reading a page, and orjson where that is installed: it makes floats of integers beyond 64 bits, so it needs a check.
+reading a page, and other parsers where they are installed: orjson, which makes floats of integers beyond 64 bits, so
+that it needs a check, and msgspec.
 """
 
 from __future__ import annotations
@@ -170,6 +171,14 @@ def compare_parts() -> None:
         digits = bytes.maketrans(b"123456789", b"0" * 9)
         parts["orjson"] = lambda: orjson.loads(text)
         parts["the check for long integers"] = lambda: b"0" * 19 in text.translate(digits)
+    if importlib.util.find_spec("msgspec"):
+        import msgspec
+
+        record = msgspec.defstruct("Record", [(name, Any, None) for name in raws[0]])
+        page = msgspec.defstruct("Page", [("CallRecordList", list[record])])
+        answers = msgspec.json.Decoder(msgspec.defstruct("Answer", [("Response", page)]))
+        parts["msgspec, to dicts"] = lambda: msgspec.json.decode(text)
+        parts["msgspec, to objects that declare each field"] = lambda: answers.decode(text)
     rows = []
     for name, part in parts.items():
         least = math.inf

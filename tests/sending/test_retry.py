@@ -1,58 +1,104 @@
-"""Retries, on a clock that jumps."""
+"""The retries, by attempts that the test decides about, on a clock that jumps."""
 
 from __future__ import annotations
 
-import asyncio
-from itertools import pairwise
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
-from virtual_time import run
+import stamina
+import virtual_time
 
-from trtc_records import CallRecordsError, RateLimitError, TransportError
+from trtc_records._errors import TransportError
 from trtc_records._sending.retry import Retries
 
-REFUSAL = RateLimitError(60007, "call frequency exceeded")
+
+@pytest.fixture(autouse=True)
+def stamina_as_it_was() -> Iterator[None]:
+    """Undo what a test sets in stamina, which is the same for a whole process."""
+    hooks = stamina.instrumentation.get_on_retry_hooks()
+    yield
+    stamina.instrumentation.set_on_retry_hooks(hooks)
+    stamina.set_testing(False)
+    stamina.set_active(True)
 
 
-@pytest.mark.parametrize("error", [TransportError("it was lost"), REFUSAL], ids=["failures", "refusals"])
-def test_an_outage_of_hours_is_waited_for(error: CallRecordsError) -> None:
-    """However many attempts have failed, the next one follows within 5 seconds."""
-    failures = iter(range(2000))
-    begun: list[float] = []
+class Attempts:
+    """Attempts of which the first ones fail."""
 
-    async def attempt() -> str:
-        begun.append(asyncio.get_running_loop().time())
-        if next(failures, None) is not None:
-            raise error
-        return "answer"
+    def __init__(self, failures: int) -> None:
+        self.failures = [TransportError(f"failure {number}") for number in range(1, failures + 1)]
+        self.begun = 0
 
-    assert run(Retries(attempts=3000, total_timeout=None).run(attempt)) == "answer"
-    waits = [after - before for before, after in pairwise(begun)]
-    assert max(waits) <= 5.1
-    assert len(waits) == 2000
+    async def __call__(self) -> str:
+        self.begun += 1
+        if self.begun <= len(self.failures):
+            raise self.failures[self.begun - 1]
+        return "result"
 
 
-@pytest.mark.parametrize(("error", "grows"), [(TransportError("it was lost"), False), (REFUSAL, True)])
-def test_a_request_that_is_refused_again_waits_longer(error: CallRecordsError, *, grows: bool) -> None:
-    """Even while others are answered; one that fails for another reason then waits no longer."""
-    begun: list[float] = []
+def run(attempts: Attempts, most: int = 4) -> str:
+    """Run attempts, *most* of them."""
+    return virtual_time.run(Retries(attempts=most, total_timeout=None).run(attempts))
 
-    async def fail() -> None:
-        await asyncio.sleep(0.05)
-        begun.append(asyncio.get_running_loop().time())
-        raise error
 
-    async def answer() -> None:
-        await asyncio.sleep(0.01)
+def test_a_request_that_succeeds_at_once_makes_no_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    """stamina's context costs more than the rest; one is made for the first failure, and no more for others."""
+    made: list[Any] = []
+    make = stamina.retry_context
 
-    async def main() -> None:
-        retries = Retries(attempts=5, total_timeout=None)
-        failing = asyncio.create_task(retries.run(fail))
-        while not failing.done():
-            await retries.run(answer)
-        with pytest.raises(type(error)):
-            await failing
+    def count(**options: Any) -> Any:
+        made.append(options)
+        return make(**options)
 
-    run(main())
-    waits = [after - before for before, after in pairwise(begun)]
-    assert (waits[-1] >= 1.6) == grows
+    monkeypatch.setattr(stamina, "retry_context", count)
+    assert run(Attempts(0)) == "result"
+    assert made == []
+    assert run(Attempts(2)) == "result"
+    assert len(made) == 1
+
+
+def test_each_failure_is_told_to_hooks_once() -> None:
+    """Hooks see the first failure too, with its number, its error, and the waits before it."""
+    seen: list[stamina.instrumentation.RetryDetails] = []
+    stamina.instrumentation.set_on_retry_hooks([seen.append])
+    attempts = Attempts(3)
+    assert run(attempts) == "result"
+    assert attempts.begun == 4
+    assert [details.retry_num for details in seen] == [1, 2, 3]
+    assert [details.caused_by for details in seen] == attempts.failures
+    assert seen[0].waited_so_far == 0.0
+    assert seen[2].waited_so_far == pytest.approx(seen[0].wait_for + seen[1].wait_for)
+
+
+@pytest.mark.parametrize(
+    ("set_up", "expected"),
+    [
+        (lambda: stamina.set_active(False), 1),
+        (lambda: stamina.set_testing(True), 1),
+        (lambda: stamina.set_testing(True, attempts=2), 2),
+        (lambda: stamina.set_testing(True, attempts=9, cap=True), 4),
+        (lambda: None, 4),
+    ],
+    ids=["not active", "testing", "testing with 2 attempts", "testing with a cap", "as it is"],
+)
+def test_staminas_switches_hold(set_up: Callable[[], object], expected: int) -> None:
+    """A program's tests turn retries off, or set how many attempts there are."""
+    set_up()
+    attempts = Attempts(9)
+    with pytest.raises(TransportError) as caught:
+        run(attempts)
+    assert attempts.begun == expected
+    assert caught.value is attempts.failures[expected - 1]
+
+
+def test_an_error_does_not_keep_the_frames_that_it_came_through() -> None:
+    """The frame of the retries does not refer to the error that went through it."""
+    attempts = Attempts(9)
+    with pytest.raises(TransportError) as caught:
+        run(attempts)
+    step = caught.value.__traceback__
+    while step is not None:
+        if step.tb_frame.f_code.co_filename.endswith("retry.py"):
+            assert not any(isinstance(value, TransportError) for value in step.tb_frame.f_locals.values())
+        step = step.tb_next

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import chain
 from typing import Any, Final
 
 __all__ = ["TOO_DEEP", "is_too_deep", "read_extras"]
@@ -13,26 +15,23 @@ _CONTAINERS: Final = frozenset({dict, list})
 TOO_DEEP: Final = f"nested more than {_DEEPEST} levels deep"
 
 
-def read_extras(raws: Iterable[dict[str, Any]], known: Container[str]) -> list[dict[str, Any]]:
+def read_extras(raws: Sequence[dict[str, Any]], known: AbstractSet[str]) -> list[dict[str, Any]]:
     """Return, for each record, the fields that are not *known*.
-
-    The records of a page have few sets of field names: the unknown ones are found out once for each set.
 
     Raises:
         ValueError: A value is nested too deeply.
     """
-    unknown: dict[tuple[str, ...], list[str]] = {}
-    extras = []
-    for raw in raws:
-        names = tuple(raw)
-        if names not in unknown:
-            unknown[names] = [name for name in names if name not in known]
-        extra = {}
-        for name in unknown[names]:
-            extra[name] = value = raw[name]
-            if type(value) in _CONTAINERS and is_too_deep(value):
-                raise ValueError(TOO_DEEP)
-        extras.append(extra)
+    unknown: set[str] = set().union(*raws) - known
+    names: Iterable[str] = unknown
+    if len(unknown) > 1:  # in the service's order
+        names = [name for name in dict.fromkeys(chain.from_iterable(raws)) if name in unknown]
+    extras: list[dict[str, Any]] = [{} for _ in raws]
+    for name in names:
+        for raw, extra in zip(raws, extras, strict=True):
+            if name in raw:
+                extra[name] = value = raw[name]
+                if type(value) in _CONTAINERS and is_too_deep(value):
+                    raise ValueError(TOO_DEEP)
     return extras
 
 

@@ -59,7 +59,17 @@ class Retries:
             CallRecordsError: The last attempt failed, or one failed with an error that a retry cannot fix.
         """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._total_timeout
+        started_at = loop.time()
+        # stamina comes in with the first failure, and is given that as its first attempt: most requests have none, and
+        # its context takes a tenth of the time of a whole page.
+        try:
+            result = await attempt_once()
+        except CallRecordsError as error:
+            failure: CallRecordsError | None = error
+        else:
+            self._succeeded_at = loop.time()
+            return result
+        deadline = started_at + self._total_timeout
         failures_in_a_row = 0
         wait: float | None = None
 
@@ -75,11 +85,14 @@ class Retries:
             async for attempt in attempts:
                 self.waiting -= wait is not None
                 wait = None
-                started_at = loop.time()
                 with attempt:
                     try:
+                        if failure is not None:
+                            raise failure
+                        started_at = loop.time()
                         result = await attempt_once()
                     except CallRecordsError as error:
+                        failure = None  # an error refers to this frame, which must not refer to it
                         # Requests fail one after another only while the whole service does.
                         failures_in_a_row = 1 if self._succeeded_at > started_at else failures_in_a_row + 1
                         if isinstance(error, RateLimitError):

@@ -15,7 +15,8 @@ from typing import Final
 
 from trtc_records._api.models import CallRecordPage
 from trtc_records._api.query import Query
-from trtc_records._walking.ledger import Ledger, key_of
+from trtc_records._walking.keys import key_of, keys_of
+from trtc_records._walking.ledger import Ledger
 from trtc_records._walking.listing import ListWalk, Shortfall, ShortfallKind
 from trtc_records._walking.meaning import span_of
 from trtc_records._walking.prefetch import PagedList, Prefetcher
@@ -56,10 +57,8 @@ class Known:
     def add(self, page: CallRecordPage, windows: Windows) -> None:
         """Remember the records on *page* that touch one of *windows*."""
         self._digests.update(map(key_of, page.invalid))
-        for record in page.records:
-            span = span_of(record)
-            if _touches(span, windows):
-                self._ahead[key_of(record)] = span
+        touching = [record for record in page.records if _touches(span_of(record), windows)]
+        self._ahead.update(zip(keys_of(touching)[0], map(span_of, touching), strict=True))
 
     def forget_outside(self, windows: Windows) -> None:
         """Forget the records that touch none of *windows*."""

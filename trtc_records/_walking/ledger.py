@@ -3,9 +3,7 @@
 State: everything seen on the pages of one list. All that touches it is in this file. Its size does not depend on how
 many records there are.
 
-Records are known by keys: hashes of all their fields, since two records may share an id, or have none. Whether a
-page brings news, or a record left, is decided without the fields that this version does not know: one of them may be
-another in each answer.
+Records are known by their keys. Whether a page brings news, or a record left, is decided by their rough keys.
 """
 
 from __future__ import annotations
@@ -15,18 +13,17 @@ from array import array
 from collections.abc import Container, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain, islice
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
 from trtc_records._api.models import CallRecord, CallRecordPage, InvalidRecord
+from trtc_records._walking.keys import key_of, keys_of, rough_key_of
 
-__all__ = ["Ledger", "flatten_json", "hold_the_same", "key_of", "total_fell"]
+__all__ = ["Ledger", "hold_the_same", "total_fell"]
 
 _GENERATION: Final = 20_000
 """Keys in each of two generations that are remembered: pages drift by some records, not by 20,000."""
-
-_CONTAINERS: Final = frozenset({dict, list})
 
 _MOST_DIGESTS: Final = 200_000
 """Keys of yielded records that are kept, 8 bytes each, for the case that the window must be divided."""
@@ -94,11 +91,11 @@ class Ledger:
 
     def knows_start(self, page: CallRecordPage) -> bool:
         """Tell whether the first record on *page* is known."""
-        return any(self._knows(_rough_key_of(entry)) for entry in islice(_on_page(page), 1))
+        return any(self._knows(rough_key_of(entry)) for entry in islice(_on_page(page), 1))
 
     def has_news(self, page: CallRecordPage) -> bool:
         """Tell whether *page* holds a record that this list has not given."""
-        return any(not self._knows(_rough_key_of(entry)) for entry in _on_page(page))
+        return any(not self._knows(rough_key_of(entry)) for entry in _on_page(page))
 
     def fell(self, reads: Sequence[CallRecordPage]) -> bool:
         """Tell whether every read of a page gives a smaller TotalNum than the page before it.
@@ -135,11 +132,13 @@ class Ledger:
         """Enter *page*, and return it with the records that nobody has yielded."""
         self._note_total(page)
         self.pages += page.size > 0
-        unique, rough_keys = _find_keys(page)
+        keys, rough_keys = keys_of(page.records)
+        keys += map(key_of, page.invalid)
+        unique = dict(zip(keys, _on_page(page), strict=True))
         if not all(known.isdisjoint(unique) for known in self._memory):
             unique = {key: entry for key, entry in unique.items() if not self._knows(key)}
         if len(unique) != page.size:
-            self._repeated += sum(key_of(entry) in unique for entry in _on_page(page)) - len(unique)
+            self._repeated += sum(map(unique.__contains__, keys)) - len(unique)
         if unique:
             self.stale_pages = 0
         self._remember(page, unique, rough_keys)
@@ -208,69 +207,16 @@ class Ledger:
         recent.update(rough_keys)
 
 
-def _find_keys(page: CallRecordPage) -> tuple[dict[int, CallRecord | InvalidRecord], list[int]]:
-    """Return the records on *page*, each under its key, and the rough keys of those that have another than that."""
-    entries: dict[int, CallRecord | InvalidRecord] = {}
-    rough_keys = []
-    for record in page.records:  # as key_of() has it, without a call for each
-        key = hash(record)
-        if record.extra:
-            rough_keys.append(key)
-            key = hash((key, _hash_json(record.extra)))
-        entries[key] = record
-    for entry in page.invalid:
-        entries[key_of(entry)] = entry
-    return entries, rough_keys
-
-
 def _ids_on(pages: Iterable[CallRecordPage]) -> list[str | int]:
     """Return the ids of the records on *pages*; where a record has none, its key."""
     entries = list(chain.from_iterable(map(_on_page, pages)))
     ids = (entry.call_id.strip() if isinstance(entry, CallRecord) else "" for entry in entries)
-    return list(dict.fromkeys(each or _rough_key_of(entry) for each, entry in zip(ids, entries, strict=True)))
+    return list(dict.fromkeys(each or rough_key_of(entry) for each, entry in zip(ids, entries, strict=True)))
 
 
 def _on_page(page: CallRecordPage) -> Iterable[CallRecord | InvalidRecord]:
     """Return the records on *page*, valid and invalid."""
     return chain(page.records, page.invalid)
-
-
-def key_of(entry: CallRecord | InvalidRecord) -> int:
-    """Return a hash of all fields of a record, or of the whole of one that could not be read."""
-    rough = _rough_key_of(entry)
-    return hash((rough, _hash_json(entry.extra))) if isinstance(entry, CallRecord) and entry.extra else rough
-
-
-def _rough_key_of(entry: CallRecord | InvalidRecord) -> int:
-    """Return the key of an entry, but for the fields that this version does not know."""
-    return hash(entry) if isinstance(entry, CallRecord) else _hash_json(entry.raw)
-
-
-def _hash_json(value: Any) -> int:
-    """Return a hash of a JSON value."""
-    return hash(tuple(flatten_json(value)))
-
-
-def flatten_json(value: Any) -> list[str]:
-    """Return the parts of a JSON value, however deeply it is nested; the order of names does not matter."""
-    rest, parts = [value], []
-    while rest:
-        value = rest.pop()
-        if type(value) is dict:
-            parts.append(f"object of {len(value)}")
-            for name in sorted(value):
-                parts.append(repr(name))
-                if type(item := value[name]) in _CONTAINERS:
-                    parts.append("container")
-                    rest.append(item)
-                else:
-                    parts.append(repr(item))
-        elif type(value) is list:
-            parts.append(f"array of {len(value)}")
-            rest += value
-        else:
-            parts.append(repr(value))  # 1, True and "1" are not the same
-    return parts
 
 
 def _count_strangers(call_ids: Sequence[str | int], kept: AbstractSet[str | int]) -> int:
@@ -281,7 +227,7 @@ def _count_strangers(call_ids: Sequence[str | int], kept: AbstractSet[str | int]
 
 def hold_the_same(one: CallRecordPage, other: CallRecordPage) -> bool:
     """Tell whether two pages hold the same records, in whatever order."""
-    return set(map(_rough_key_of, _on_page(one))) == set(map(_rough_key_of, _on_page(other)))
+    return set(map(rough_key_of, _on_page(one))) == set(map(rough_key_of, _on_page(other)))
 
 
 def total_fell(earlier: CallRecordPage, later: CallRecordPage) -> bool:

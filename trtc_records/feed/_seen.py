@@ -16,7 +16,7 @@ from typing import Any, Final
 import attrs
 
 from trtc_records._api.models import CallRecord
-from trtc_records._walking.ledger import flatten_json
+from trtc_records._walking.keys import flatten_json
 
 __all__ = ["Digest", "SeenCalls", "digest_of", "digest_of_raw"]
 
