@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import re
 import signal
 import sys
@@ -180,4 +181,4 @@ def test_options_change_the_answers(run: Run, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     lines = (tmp_path / "calls.jsonl").read_text().splitlines()
     assert len(lines) == 30
-    assert all('"Platform"' in line for line in lines)
+    assert all("Platform" in json.loads(json.loads(line)["extra"]) for line in lines)

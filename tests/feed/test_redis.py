@@ -284,7 +284,7 @@ async def test_a_feed_keeps_its_place_in_redis(server: Server) -> None:
                     await records.aclose()
     # The record at which a feed was left had not been given in full.
     assert len(set(seen)) >= 10
-    assert max(seen.count(call_id) for call_id in seen) <= 2
+    assert max(seen.count(call_id) for call_id in seen) <= 3
 
 
 async def test_a_refused_feed_leaves_the_other_its_lock(server: Server) -> None:

@@ -161,13 +161,17 @@ class Walk:
         counts = parts or self._count_parts(self._query)
         while ledger.total_stands_still:
             found = [(await result_of(request)).total_num or 0 for _, request in counts]
-            # Fewer together: calls lie across the cut, or in a second that neither part holds.
-            if sum(found) > total or (sum(found) < total and (holds_more or looks_capped(total))):
+            # Fewer together: calls lie across the cut, or in a second that neither part holds, or expired meanwhile.
+            is_less = sum(found) < total and (holds_more or looks_capped(total))
+            if sum(found) > total or (is_less and await self._count_whole() == total):
                 return self._make_cap(ledger, total)
             if total not in found or len(counts) == 1:
                 break
             counts = self._count_parts(counts[found.index(total)][0])
         return None
+
+    async def _count_whole(self) -> int | None:
+        return (await result_of(self._prefetcher.request(self._query))).total_num
 
     def _count_parts(self, query: Query) -> Counts:
         """Request the TotalNum of parts that share no record: two halves of the time, or call types, or results."""
