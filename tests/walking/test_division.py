@@ -371,7 +371,7 @@ def test_an_overstated_total_is_said_and_remembered() -> None:
         requests.append(len(service.requested))
         assert facts.overstates_total
     assert requests[1] < requests[0]
-    assert requests[1] <= 10 + 8
+    assert requests[1] <= 10 + 9
 
 
 @pytest.mark.parametrize("refusal", ["invalid parameter", "internal error", "repeat"])
