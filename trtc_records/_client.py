@@ -207,7 +207,7 @@ class CallRecordsClient:
         """The application's id."""
         self.base_url: str = str(url)
         """The URL that requests go to."""
-        self.service = self._dialect.service
+        self.service: Service = self._dialect.service
         """The service that is read."""
         self._walks: WeakSet[Prefetcher] = WeakSet()
         self._feed_pace = LocalRateLimiter(QUOTA // 10)

@@ -154,7 +154,7 @@ class TransportError(CallRecordsError):
         retryable: bool = True,
     ) -> None:
         # Not by __init__: OSError, a base of the time-out, has a meaning of its own for more than one argument.
-        self.args = (message, status_code, retry_after, retryable)
+        self.args: tuple[Any, ...] = (message, status_code, retry_after, retryable)
         self.message = message
         self.status_code = status_code
         """The HTTP status; ``None`` without a response."""

@@ -71,7 +71,7 @@ class FileCheckpoint:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         if not isinstance(path, str | os.PathLike) or not os.fspath(path):
             raise ConfigurationError(f"path={shorten(path)}: pass the path of a file")
-        self.path = Path(path)
+        self.path: Path = Path(path)
         """The file."""
         self._file: sqlite3.Connection | None = None
         # A cancelled step goes on in its thread, and the next one waits for it.
