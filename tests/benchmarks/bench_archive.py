@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from service import describe_machine, show_table
 
-from trtc_records import CallRecord, CallRecordPage, CallRecordsClient, record_from_json
+from trtc_records import CallRecord, CallRecordPage, CallRecordsClient, Service, record_from_json
 from trtc_records.archive import archive_call_records
 from trtc_records.export import ARROW_SCHEMA
 from trtc_records.sandbox._data import make_calls
@@ -43,6 +43,7 @@ class Answers:
     """A client that gives the calls of each day without a request."""
 
     sdk_app_id = 1_400_000_000
+    service = Service.CURRENT
     service_time = (_END + timedelta(hours=1)).timestamp()
 
     def __init__(self, read: Callable[[datetime], Iterator[CallRecord]]) -> None:

@@ -62,7 +62,8 @@ async def gather(credentials: dict[str, Any], size: int, pages: int) -> dict[str
             arguments |= {"json": {"NumberPerPage": size, "Page": page}, "timeout": 10}
             async with semaphore:
                 try:
-                    failed += (await client.post(**arguments)).json()["ErrorCode"] != 0
+                    answer = await client.post(**arguments)
+                    failed += answer.json()["ErrorCode"] != 0
                 except (httpx.HTTPError, ValueError):
                     failed += 1
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Self, cast
 
-from trtc_records import CallRecordPage, CallRecordsClient
+from trtc_records import CallRecordPage, CallRecordsClient, Service
 from trtc_records.export import make_row
 from trtc_records.sandbox import make_records
 from trtc_records.warehouse._configuration import configured_dlt
@@ -30,6 +30,7 @@ class ReadAlready:
     """A client whose records need no request."""
 
     sdk_app_id = 1_400_000_000
+    service = Service.CURRENT
 
     def __init__(self, count: int) -> None:
         self._pages = [
