@@ -27,9 +27,9 @@ _LONGEST_QUEUE: Final = (2.0, 0.05)
 """Times the latency without a queue, and seconds: what responses may take. Shorter queues run dry between answers."""
 _ROOM: Final = 0.75  # share of the longest queue, below which more requests go in
 _RISE: Final = (2.0, 1.25)  # times the limit, before a queue was seen and after
-_BASE_GAIN: Final = 0.25
-_LEAST: Final = 2
-_FIRST: Final = 32
+_BASE_GAIN: Final = 0.25  # share of the difference by which the latency without a queue follows a lower one
+_LEAST: Final = 2  # requests under way
+_FIRST: Final = 32  # requests under way, before a response has shown how far away the service is
 _PATIENCE: Final = 0.3  # share of the time-out that the requests under way may take altogether
 
 
@@ -45,7 +45,7 @@ class QueueWatch:
         self.limit: float = _FIRST
         self._rate = rate
         self._patience = timeout * _PATIENCE
-        self._base: float | None = None
+        self._base = math.inf
         self._since = -math.inf
         self._latencies: list[float] = []
         self._began_at = 0.0
@@ -66,7 +66,7 @@ class QueueWatch:
         """
         if sent_at < self._since:
             return
-        if self._base is None:
+        if self._base == math.inf:
             self._base = latency
             self.limit = max(self.limit, self._rate * latency)
         if not self._latencies:
@@ -82,7 +82,7 @@ class QueueWatch:
 
     def _judge(self, latency: float, depth: float, rate: float, now: float) -> None:
         """Set the limit by a round's latency, requests under way and responses per second."""
-        if self._base is None or depth <= _LEAST:  # no queue is that short
+        if depth <= _LEAST:  # no queue is that short
             self._base = latency
         factor, slack = _LONGEST_QUEUE
         longest = factor * self._base + slack

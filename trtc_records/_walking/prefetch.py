@@ -124,7 +124,7 @@ class Prefetcher:
                 started += 1
             each.look_again_when_far()
         # A request that begins to wait for its next attempt makes room, and tells nobody.
-        may_have_room = self._has_room() or bool(self._under_way)
+        may_have_room = not self._closed and (bool(self._under_way) or self._has_room())
         if self._top_up_timer is None and may_have_room and any(each.has_more() for each in self._lists):
             self._top_up_timer = asyncio.get_running_loop().call_later(_START_PERIOD, self._go_on)
 

@@ -39,7 +39,7 @@ LIST_COLUMNS: Final = names_of(Kind.TEXTS)
 _TIME_COLUMNS: Final = names_of(Kind.TIME)
 _SECONDS_COLUMNS: Final = names_of(Kind.SECONDS)
 _INTEGER_COLUMNS: Final = names_of(Kind.INTEGER)
-_NAMES: Final = tuple(column.name for column in COLUMNS)
+_NAMES: Final = names_of(*Kind)
 _get_values: Final = attrgetter(*(column.source for column in COLUMNS))
 _get_texts: Final = itemgetter(*TEXT_COLUMNS)
 

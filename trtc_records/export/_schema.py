@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from trtc_records.export._columns import COLUMNS, SCHEMA_VERSION, Column, Kind
+from trtc_records.export._columns import COLUMNS, SCHEMA_VERSION, Column, Kind, names_of
 
 __all__ = ["record_schema", "record_table"]
 
@@ -45,7 +45,7 @@ def record_schema() -> dict[str, Any]:
         "x-schema-version": SCHEMA_VERSION,
         "type": "object",
         "properties": {column.name: _describe(column) for column in COLUMNS},
-        "required": [column.name for column in COLUMNS],
+        "required": [*names_of(*Kind)],
         "additionalProperties": False,
     }
 

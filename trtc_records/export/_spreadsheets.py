@@ -25,7 +25,7 @@ _GUARDED_COLUMNS: Final = names_of(Kind.TEXT, Kind.TEXTS, Kind.OBJECT)
 _TIME_COLUMNS: Final = names_of(Kind.TIME)
 HEADER: Final = tuple(f"{column.name} (UTC)" if column.kind is Kind.TIME else column.name for column in COLUMNS)
 """The names of the columns; times have no offset in their cells, as Excel would read them as texts."""
-_NAMES: Final = tuple(column.name for column in COLUMNS)
+_NAMES: Final = names_of(*Kind)
 
 # Characters that begin a formula at the start of a cell, in full width too (OWASP, "CSV Injection"). A spreadsheet
 # whose list separator is a semicolon, as in much of Europe, begins a cell after it, and a row after a line break.

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Final
 from trtc_records._api.models import CallRecord
 from trtc_records._errors import CallRecordsWarning
 from trtc_records._warn import warn_caller
-from trtc_records.export._columns import COLUMNS, Kind
+from trtc_records.export._columns import COLUMNS, Kind, names_of
 from trtc_records.export._json import dump_json
 from trtc_records.export._rows import make_typed_columns, show_time
 from trtc_records.export._spreadsheets import HEADER, LONGEST, show_row
@@ -20,7 +20,7 @@ from trtc_records.export._writer import Encoder, Gzip, RecordWriter
 __all__ = ["CsvWriter"]
 
 _BYTE_ORDER_MARK: Final = "\ufeff"
-_NAMES: Final = tuple(column.name for column in COLUMNS)
+_NAMES: Final = names_of(*Kind)
 
 
 class CsvWriter(RecordWriter):

@@ -55,4 +55,4 @@ _ENCODERS: Final[dict[Kind, Callable[[Any], str]]] = {
     Kind.INTEGER: _or_null(int.__repr__),
     Kind.OBJECT: encode_basestring_ascii,
 }
-"""The JSON of a cell. One template a line takes half as long as a JSON encoder that is given a dict."""
+"""The JSON of a cell. A template for each line is faster than a JSON encoder that is given a dict."""
