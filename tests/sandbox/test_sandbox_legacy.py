@@ -128,7 +128,6 @@ def test_a_lookup_gives_the_record_or_none(connect, end, data):
         (week(page=0), 70001),
         (week(StartTime=1), 70001),
     ],
-    ids=repr,
 )
 def test_every_field_of_a_query_is_checked(caller, fields, code):
     """A query without a start, or with a wrong or unknown field, is refused."""
