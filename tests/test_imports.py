@@ -28,12 +28,14 @@ ROOMS: Final[dict[str, set[str]]] = {
     "export": {"_api", "_environment", "_errors", "_secret", "_warn"},
     "_lock": set(),
     "_starts": set(),
-    "": {"_api", "_client", "_errors", "_version", "_walking", "feed", "quota"},
+    "": {"_names", "_version"},
+    "_names": {"_api", "_client", "_errors", "_version", "_walking", "feed", "quota"},
     "_client": {
         "_api",
         "_checks",
         "_environment",
         "_errors",
+        "_public",
         "_secret",
         "_sending",
         "_walking",
@@ -41,15 +43,16 @@ ROOMS: Final[dict[str, set[str]]] = {
         "quota",
     },
     "_environment": {"_checks", "_errors", "_secret", "_sending", "quota"},
-    "feed": {"_api", "_checks", "_errors", "_sending", "_walking", "_warn", "quota"},
-    "_walking": {"_api", "_errors", "_warn"},
+    "feed": {"_api", "_checks", "_errors", "_public", "_sending", "_walking", "_warn", "quota"},
+    "_walking": {"_api", "_errors", "_public", "_warn"},
     "_sending": {"_api", "_warn", "_checks", "_errors", "_secret", "_version", "quota"},
-    "quota": {"_checks", "_errors"},
-    "_api": {"_checks", "_errors", "_secret"},
+    "quota": {"_checks", "_errors", "_public"},
+    "_api": {"_checks", "_errors", "_public", "_secret"},
     "_warn": {"_errors"},
     "_secret": {"_checks"},
     "_checks": {"_errors"},
-    "_errors": set(),
+    "_errors": {"_public"},
+    "_public": set(),
     "_version": set(),
 }
 """All rooms, top first, each with the rooms that it may import besides itself; "" is the root, the public names."""
@@ -60,7 +63,7 @@ EXCEPTIONS: Final = {
     ("sandbox._pytest", "sandbox"),  # installed outside the package, where it is a user like any other
 }
 
-WITHOUT_IO: Final = {"_api", "_checks", "_errors", "_secret"}
+WITHOUT_IO: Final = {"_api", "_checks", "_errors", "_public", "_secret"}
 """The rooms that decide, and leave input and output to others."""
 IO: Final = {"aiolimiter", "anyio", "asyncio", "httpcore", "httpx", "socket", "ssl", "stamina"}
 

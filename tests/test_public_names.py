@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import re
+import subprocess
+import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
@@ -11,14 +13,13 @@ from types import ModuleType
 import pytest
 
 import trtc_records
+from trtc_records import _names
 
 
 def test_all_names_the_exports() -> None:
     """``__all__`` names each public name that the package really has, in order."""
     exported = {
-        name
-        for name, value in vars(trtc_records).items()
-        if not name.startswith("_") and not isinstance(value, ModuleType)
+        name for name, value in vars(_names).items() if not name.startswith("_") and not isinstance(value, ModuleType)
     }
     assert trtc_records.__all__ == sorted(exported | {"__version__"})
 
@@ -45,3 +46,39 @@ def test_an_error_prints_its_public_name() -> None:
     with pytest.raises(trtc_records.ConfigurationError) as caught:
         trtc_records.CallRecordsClient.from_env({})
     assert traceback.format_exception_only(caught.value)[0].startswith("trtc_records.ConfigurationError: ")
+
+
+def run_python(code: str) -> str:
+    """Run *code* in an interpreter of its own, and return what it prints."""
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_public_names_are_imported_with_the_first_use_of_one() -> None:
+    """Importing the package alone imports nothing that takes time."""
+    code = "import sys, trtc_records; print('attrs' in sys.modules, trtc_records.Region.CHINA, 'httpx' in sys.modules)"
+    assert run_python(code) == "False china True"
+
+
+@pytest.mark.parametrize("public", ["quota", "CallRecordsClient", "__all__"])
+def test_every_way_to_a_public_name_works_first(public: str) -> None:
+    """An attribute, ``dir()`` and a star give the same before anything else was used."""
+    assert run_python(f"import trtc_records; print({public!r} in dir(trtc_records))") == "True"
+    assert run_python(f"import trtc_records; print(hasattr(trtc_records, {public!r}))") == "True"
+    count = run_python("from trtc_records import *; print(sum(not name.startswith('_') for name in dir()))")
+    assert int(count) == len(trtc_records.__all__) - 1
+
+
+def test_a_record_read_without_the_client_has_its_public_name() -> None:
+    """A class that another module of the package imports is named like one from the package."""
+    assert (
+        run_python(
+            "from trtc_records.export import read_records; import trtc_records._api.models as m; print(m.CallRecord)"
+        )
+        == "<class 'trtc_records.CallRecord'>"
+    )
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """As with any module."""
+    with pytest.raises(AttributeError, match="module 'trtc_records' has no attribute 'CallRecords'"):
+        trtc_records.CallRecords  # type: ignore[attr-defined]  # noqa: B018

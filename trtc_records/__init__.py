@@ -1,96 +1,25 @@
 """An asyncio client for Tencent RTC's call records (TUICallKit)."""
 
-from trtc_records._api.models import (
-    CallRecord,
-    CallRecordPage,
-    CallResult,
-    CallType,
-    InvalidRecord,
-    MediaType,
-    Region,
-    RoomIdType,
-    Service,
-)
-from trtc_records._api.usersig import generate_user_sig
-from trtc_records._api.webhook import Webhook, WebhookEvent
-from trtc_records._api.wire import record_from_json, record_to_json
-from trtc_records._client import CallRecordsClient
-from trtc_records._errors import (
-    AccountError,
-    APIError,
-    AuthenticationError,
-    CallRecordNotFoundError,
-    CallRecordsError,
-    CallRecordsWarning,
-    CheckpointError,
-    ClientClosedError,
-    ClockSkewWarning,
-    ConfigurationError,
-    IncompleteWalkWarning,
-    InvalidRequestError,
-    LimiterUnavailableError,
-    PermissionDeniedError,
-    RateLimitError,
-    RepeatedPageError,
-    RequestTimeoutError,
-    ResponseDecodeError,
-    RetentionWarning,
-    ServerError,
-    TransportError,
-)
-from trtc_records._version import __version__
-from trtc_records._walking.incomplete import IncompleteWalk
-from trtc_records.feed._checkpoint import Checkpoint, FileCheckpoint
-from trtc_records.feed._feed import Wake
-from trtc_records.quota._local import LocalRateLimiter, RateLimiter
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "APIError",
-    "AccountError",
-    "AuthenticationError",
-    "CallRecord",
-    "CallRecordNotFoundError",
-    "CallRecordPage",
-    "CallRecordsClient",
-    "CallRecordsError",
-    "CallRecordsWarning",
-    "CallResult",
-    "CallType",
-    "Checkpoint",
-    "CheckpointError",
-    "ClientClosedError",
-    "ClockSkewWarning",
-    "ConfigurationError",
-    "FileCheckpoint",
-    "IncompleteWalk",
-    "IncompleteWalkWarning",
-    "InvalidRecord",
-    "InvalidRequestError",
-    "LimiterUnavailableError",
-    "LocalRateLimiter",
-    "MediaType",
-    "PermissionDeniedError",
-    "RateLimitError",
-    "RateLimiter",
-    "Region",
-    "RepeatedPageError",
-    "RequestTimeoutError",
-    "ResponseDecodeError",
-    "RetentionWarning",
-    "RoomIdType",
-    "ServerError",
-    "Service",
-    "TransportError",
-    "Wake",
-    "Webhook",
-    "WebhookEvent",
-    "__version__",
-    "generate_user_sig",
-    "record_from_json",
-    "record_to_json",
-]
+from trtc_records._version import __version__ as __version__
 
-for _name in __all__:
-    if _name != "__version__":
-        # So that a class, and its reprs and pickles, are named by their public place.
-        globals()[_name].__module__ = __name__
+if TYPE_CHECKING:
+    from trtc_records._names import *  # noqa: F403
+    from trtc_records._names import __all__ as __all__
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public names with the first use of one: ``trtc-records --help`` and completions use none."""
+    names = import_module(f"{__name__}._names")
+    globals().update({"__all__": names.__all__} | {public: getattr(names, public) for public in names.__all__})
+    try:
+        return globals()[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+
+
+def __dir__() -> list[str]:
+    __getattr__("__all__")
+    return sorted(globals())

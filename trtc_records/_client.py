@@ -46,6 +46,7 @@ from trtc_records._checks import (
 )
 from trtc_records._environment import make_redis_limiter, read_environment, read_redis_url, read_service
 from trtc_records._errors import ConfigurationError, InvalidRequestError, ResponseDecodeError
+from trtc_records._public import public
 from trtc_records._secret import hide, hide_secrets
 from trtc_records._sending.clock import ServiceClock
 from trtc_records._sending.credentials import UserSigProvider, make_credential
@@ -104,6 +105,7 @@ class ClientArguments(TypedDict, total=False):
     transport: httpx.AsyncBaseTransport | None
 
 
+@public
 class CallRecordsClient:
     """A client for the call records of one app.
 

@@ -31,6 +31,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from trtc_records._public import public
+
 __all__ = [
     "APIError",
     "AccountError",
@@ -67,6 +69,7 @@ def shorten(value: object) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}… ({len(text)} characters)"
 
 
+@public
 class CallRecordsError(Exception):
     """The base of every error that this library raises."""
 
@@ -77,14 +80,17 @@ class CallRecordsError(Exception):
     """Seconds that the response asks to wait, by ``Retry-After``; ``None`` if it does not."""
 
 
+@public
 class ConfigurationError(CallRecordsError, ValueError):
     """An argument or an environment variable that cannot be used; nothing was sent."""
 
 
+@public
 class ClientClosedError(CallRecordsError, RuntimeError):
     """The use of a client after it was closed, or in another event loop than its first."""
 
 
+@public
 class APIError(CallRecordsError):
     """An error code from the service.
 
@@ -111,38 +117,46 @@ class APIError(CallRecordsError):
         return f"{text}. {self.hint}" if self.hint else text
 
 
+@public
 class AuthenticationError(APIError):
     """Credentials that the service refuses."""
 
 
+@public
 class PermissionDeniedError(AuthenticationError):
     """An identifier that is not an administrator of the app."""
 
 
+@public
 class AccountError(APIError):
     """An app that cannot use the service here, because of its SDKAppID, package or region."""
 
 
+@public
 class InvalidRequestError(APIError):
     """A parameter that the service refuses."""
 
 
+@public
 class CallRecordNotFoundError(APIError):
     """A call record that does not exist or has expired."""
 
 
+@public
 class RateLimitError(APIError):
     """More calls by the app than the service allows per second."""
 
     retryable = True
 
 
+@public
 class ServerError(APIError):
     """A failure of the service; a retry may help."""
 
     retryable = True
 
 
+@public
 class TransportError(CallRecordsError):
     """No response from the API: a network error, a time-out, or a gateway's status."""
 
@@ -165,10 +179,12 @@ class TransportError(CallRecordsError):
         return self.message
 
 
+@public
 class RequestTimeoutError(TransportError, TimeoutError):
     """A connection or a response that took longer than the client's ``timeout``."""
 
 
+@public
 class ResponseDecodeError(CallRecordsError):
     """A response that breaks the contract."""
 
@@ -195,14 +211,17 @@ class ResponseDecodeError(CallRecordsError):
         return f"{type(self).__name__}({str(self)!r})"
 
 
+@public
 class LimiterUnavailableError(CallRecordsError):
     """A shared limiter that cannot be reached; nothing was sent."""
 
 
+@public
 class CheckpointError(CallRecordsError):
     """A checkpoint that cannot be read or written; it keeps the place that was saved last."""
 
 
+@public
 class RepeatedPageError(CallRecordsError):
     """A page that the service repeats instead of giving the next records."""
 
@@ -220,17 +239,21 @@ class RepeatedPageError(CallRecordsError):
         )
 
 
+@public
 class CallRecordsWarning(UserWarning):
     """The base of every warning that this library gives."""
 
 
+@public
 class ClockSkewWarning(CallRecordsWarning):
     """A difference of a minute or more between this machine's clock and the service's."""
 
 
+@public
 class IncompleteWalkWarning(CallRecordsWarning):
     """A walk that ended and may have missed records."""
 
 
+@public
 class RetentionWarning(CallRecordsWarning):
     """A query that reaches further back than the service keeps records."""

@@ -14,7 +14,7 @@ from records import envelope, page_answer, raw_record
 from scripted_service import scripted_service
 
 from trtc_records import CallRecordsClient, Region
-from trtc_records.cli._errors import ExitCode
+from trtc_records.cli._exit_codes import ExitCode
 from trtc_records.cli.commands.doctor import Finding, find_region, judge_clock
 
 NOW = 1_800_000_000.0

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
+from typing import Final
 
 import pytest
 from cli_process import COMMAND, Run
 
 from trtc_records import __version__
 from trtc_records.sandbox import Sandbox
+
+COMMANDS: Final = Path(__file__).parents[2] / "trtc_records" / "cli" / "commands"
 
 
 def test_version_is_the_package_s(run_process: Run) -> None:
@@ -71,6 +77,43 @@ def test_help_teaches_by_examples(run: Run) -> None:
     shown = run("--help").stdout
     assert "\n    trtc-records doctor  " in shown
     assert "Exit codes: 0 success" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"),
+    [
+        (["--help"], {}),
+        (["--version"], {}),
+        (["nope"], {}),
+        ([], {"_TRTC_RECORDS_COMPLETE": "complete_bash", "COMP_WORDS": "trtc-records --ver", "COMP_CWORD": "1"}),
+    ],
+)
+def test_no_command_is_imported_unless_it_is_named(arguments: list[str], variables: dict[str, str]) -> None:
+    """Help on all commands, the version, a wrong name and completion start without the library."""
+    code = (
+        "import sys\n"
+        "from trtc_records.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "print([name for name in sys.modules if name == 'httpx' or name.startswith('trtc_records.cli.commands.')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code, *arguments],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", sorted(path.stem for path in COMMANDS.glob("[!_]*.py")))
+def test_help_says_of_a_command_what_the_command_says_of_itself(run: Run, command: str) -> None:
+    """The list of commands has all of them, and repeats the first sentence of each, or its main words in order."""
+    line = next(line for line in run("--help").stdout.splitlines() if line.startswith(f"  {command} "))
+    sentence = iter(re.findall(r"[\w']+", run(command, "--help").stdout.split("\n\n")[1]))
+    assert all(word in sentence for word in re.findall(r"[\w']+", line)[1:])
 
 
 def test_unknown_log_level_is_a_usage_error(run: Run) -> None:

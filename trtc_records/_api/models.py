@@ -12,6 +12,7 @@ from typing import Any, Final
 import attrs
 
 from trtc_records._errors import ResponseDecodeError
+from trtc_records._public import public
 
 __all__ = [
     "CallRecord",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 
+@public
 class MediaType(StrEnum):
     """The medium of a call."""
 
@@ -33,6 +35,7 @@ class MediaType(StrEnum):
     VIDEO = "Video"
 
 
+@public
 class CallType(StrEnum):
     """The type of a call: one-to-one or a group call."""
 
@@ -40,6 +43,7 @@ class CallType(StrEnum):
     MULTI_CALL = "MultiCall"
 
 
+@public
 class CallResult(StrEnum):
     """The way in which a call ended."""
 
@@ -59,6 +63,7 @@ class CallResult(StrEnum):
     """The service saw a member's heartbeat expire, which ended the call: https://trtc.io/document/68940."""
 
 
+@public
 class RoomIdType(IntEnum):
     """The kind of a TRTC room id."""
 
@@ -68,6 +73,7 @@ class RoomIdType(IntEnum):
     STRING = 2
 
 
+@public
 class Service(StrEnum):
     """A service that keeps call records. Each call is kept by one of them."""
 
@@ -78,6 +84,7 @@ class Service(StrEnum):
     ``TUICallKit.groupCall()``: https://trtc.io/document/60136."""
 
 
+@public
 class Region(StrEnum):
     """The region in which an SDKAppID lives; each has a host of its own."""
 
@@ -113,6 +120,7 @@ def list_hosts(hosts: Mapping[Region, str]) -> str:
     return ", ".join(f"{region} ({hosts[region]})" for region in Region)
 
 
+@public
 @attrs.frozen(kw_only=True)
 class CallRecord:
     """The record of one call.
@@ -168,6 +176,7 @@ def _measure(start: datetime, end: datetime | None) -> timedelta | None:
     return None if end is None or end < start else end - start
 
 
+@public
 @attrs.frozen
 class InvalidRecord:
     """A record that could not be read."""
@@ -178,6 +187,7 @@ class InvalidRecord:
     """The error, with the path of the bad value."""
 
 
+@public
 @attrs.frozen(kw_only=True)
 class CallRecordPage:
     """One page of call records, in the service's order."""

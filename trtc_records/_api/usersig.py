@@ -17,6 +17,7 @@ import attrs
 
 from trtc_records._checks import check_count, check_sdk_app_id, check_text
 from trtc_records._errors import ConfigurationError, shorten
+from trtc_records._public import public
 from trtc_records._secret import Secret
 
 __all__ = ["UserSigClaims", "generate_user_sig", "read_user_sig", "verify_user_sig"]
@@ -50,6 +51,7 @@ class UserSigClaims:
         return self.issued_at + self.lifetime
 
 
+@public
 def generate_user_sig(
     sdk_app_id: int, identifier: str, secret_key: str, *, lifetime: int = DAY, issued_at: int | None = None
 ) -> str:

@@ -15,10 +15,12 @@ import attrs
 
 from trtc_records._checks import check_text
 from trtc_records._errors import ConfigurationError, shorten
+from trtc_records._public import public
 
 __all__ = ["Webhook", "WebhookEvent", "check_replacement", "check_webhook", "read_event"]
 
 
+@public
 class WebhookEvent(StrEnum):
     """An event of which Tencent sends a callback; the value is Tencent's name of the command."""
 
@@ -27,6 +29,7 @@ class WebhookEvent(StrEnum):
     MEMBERS_CHANGED = "Call.CallbackAfterMemberChanged"
 
 
+@public
 @attrs.frozen(kw_only=True)
 class Webhook:
     """The webhook of an app."""

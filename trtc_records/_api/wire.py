@@ -31,6 +31,7 @@ from trtc_records._api.extra import TOO_DEEP, is_too_deep, read_extras
 from trtc_records._api.models import CallRecord, CallResult, CallType, InvalidRecord, MediaType, RoomIdType
 from trtc_records._api.times import since_epoch
 from trtc_records._errors import ResponseDecodeError
+from trtc_records._public import public
 
 __all__ = [
     "FIELDS",
@@ -341,6 +342,7 @@ _overrides: Final[dict[str, Any]] = {
 _to_json: Final = make_dict_unstructure_fn(CallRecord, Converter(), extra=override(omit=True), **_overrides)
 
 
+@public
 def record_from_json(raw: object, *, path: str = "$", request_id: str = "") -> CallRecord:
     """Read a call record as the service writes it.
 
@@ -358,6 +360,7 @@ def record_from_json(raw: object, *, path: str = "$", request_id: str = "") -> C
     return RECORD_FORM.read(raw, path=path, request_id=request_id)
 
 
+@public
 def record_to_json(record: CallRecord) -> dict[str, Any]:
     """Return *record* as the service writes it; :func:`record_from_json` reads the same record from it.
 

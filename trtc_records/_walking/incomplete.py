@@ -9,12 +9,14 @@ import attrs
 
 from trtc_records._api.query import Query
 from trtc_records._errors import CallRecordsWarning, IncompleteWalkWarning
+from trtc_records._public import public
 from trtc_records._walking.walk import Walk
 from trtc_records._warn import warn_caller
 
 __all__ = ["IncompleteWalk", "OnIncomplete", "report"]
 
 
+@public
 @attrs.frozen(kw_only=True)
 class IncompleteWalk:
     """A walk that ended, and may have missed records."""

@@ -5,32 +5,36 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated, Final
+from importlib import import_module
+from typing import Annotated, Any, Final
 
 import typer
+import typer.core
 
 from trtc_records import __version__
-from trtc_records.cli._errors import ExitCode, guard, report
+from trtc_records.cli._exit_codes import ExitCode
 from trtc_records.cli._output import restore_output, say
 from trtc_records.cli._signals import interrupt_at_signals
 from trtc_records.cli._streams import fill_closed_streams
-from trtc_records.cli.commands import (
-    archive,
-    doctor,
-    export,
-    follow,
-    get,
-    sandbox,
-    schema,
-    summary,
-    sync,
-    usersig,
-    webhook,
-)
 
 __all__ = ["run"]
 
 _NAME: Final = "trtc-records"
+_COMMANDS: Final = {
+    "export": "Export call records to a file or to stdout.",
+    "archive": "Keep every record in day files, each with a manifest.",
+    "summary": "Summarize the calls in a time window.",
+    "sync": "Add new records to a database table, each once.",
+    "follow": "Write each call's record soon after the call ends.",
+    "get": "Print one call record as JSON.",
+    "doctor": "Check configuration, network, clock and account.",
+    "usersig": "Sign a UserSig with the app's secret key.",
+    "schema": "Print the columns of every export.",
+    "sandbox": "Serve made-up call records on this machine until Ctrl-C.",
+    "webhook": "Show, set, delete or serve the URL of callbacks.",
+}
+"""A line on each command. Its module has the command's name, and is imported when the command runs."""
+_WITHOUT_ACCOUNT: Final = {"schema", "sandbox", "usersig"}
 _ENVIRONMENT: Final = """\
 The account comes from the environment: TRTC_SDK_APP_ID, TRTC_IDENTIFIER (an app administrator), TRTC_SECRET_KEY or
 TRTC_USER_SIG, and TRTC_REGION (china, singapore, seoul, frankfurt, silicon-valley, jakarta, tokyo) or TRTC_BASE_URL.
@@ -61,8 +65,23 @@ def _make_epilog(examples: Sequence[tuple[str, str]], *paragraphs: str) -> str:
     return "\n\n".join(["\n".join(["\b", "Examples:", *lines]), *paragraphs])
 
 
+class _Commands(typer.core.TyperGroup):
+    """The commands, by name: help and completion import none that the user has not named."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        return _load(cmd_name) if cmd_name in _COMMANDS else None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
 _app: Final = typer.Typer(
     name=_NAME,
+    cls=_Commands,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     epilog=_make_epilog(_FIRST_STEPS, _ENVIRONMENT, _EXIT_CODES),
@@ -81,6 +100,12 @@ def run(argv: Sequence[str]) -> int:
         return 128 + number
 
 
+def _report(error: Exception) -> ExitCode:
+    from trtc_records.cli._errors import report  # noqa: PLC0415  (it imports the library)
+
+    return report(error)
+
+
 def _call(arguments: list[str]) -> int:
     """Pass *arguments* to Typer and return the exit code."""
     streams = sys.stdout, sys.stderr
@@ -90,12 +115,12 @@ def _call(arguments: list[str]) -> int:
         say(error.format_message(), f"{_NAME} --help")
         return ExitCode.USAGE
     except OSError as error:  # help or the version cannot be written; errors of commands are handled
-        return report(error)
+        return _report(error)
     except SystemExit as error:  # Typer's way to end after a completion, and where help's reader has gone
         if not isinstance(error.__context__, BrokenPipeError):
             raise
         sys.stdout, sys.stderr = streams  # without Typer's wrappers
-        return report(error.__context__)
+        return _report(error.__context__)
     return code or ExitCode.DONE
 
 
@@ -115,33 +140,31 @@ def _main(
     """Export, summarize and look up the call records of a Tencent RTC app (TUICallKit)."""
 
 
+def _load(name: str) -> Any:
+    """Import a command's module and return what Typer makes of it."""
+    module = import_module(f"trtc_records.cli.commands.{name}")
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    if name == "webhook":
+        app.info.help, app.info.epilog = _COMMANDS[name], _make_epilog(module.EXAMPLES, _ENVIRONMENT)
+        _register(app, module.show, module.SHOW_EXAMPLES, short_help="Print the URL and its events.")
+        _register(app, module.set_url, module.SET_EXAMPLES, name="set")
+        _register(app, module.delete, module.DELETE_EXAMPLES)
+        _register(app, module.serve, module.SERVE_EXAMPLES, short_help="Receive callbacks, and write the records.")
+    else:
+        _register(app, getattr(module, name), module.EXAMPLES, environment=name not in _WITHOUT_ACCOUNT)
+    return typer.main.get_command(app)
+
+
 def _register(
+    app: typer.Typer,
     command: Callable[..., ExitCode],
     examples: Sequence[tuple[str, str]],
     *,
+    name: str | None = None,
     environment: bool = True,
     short_help: str | None = None,
-    name: str | None = None,
-    app: typer.Typer = _app,
 ) -> None:
+    from trtc_records.cli._errors import guard  # noqa: PLC0415  (it imports the library)
+
     epilog = _make_epilog(examples, *([_ENVIRONMENT] if environment else []))
     app.command(name, epilog=epilog, short_help=short_help)(guard(command))
-
-
-_register(export.export, export.EXAMPLES)
-_register(archive.archive, archive.EXAMPLES)
-_register(summary.summary, summary.EXAMPLES)
-_register(sync.sync, sync.EXAMPLES)
-_register(follow.follow, follow.EXAMPLES, short_help="Write each call's record soon after the call ends.")
-_register(get.get, get.EXAMPLES)
-_register(doctor.doctor, doctor.EXAMPLES, short_help="Check configuration, network, clock and account.")
-_register(usersig.usersig, usersig.EXAMPLES, environment=False)
-_register(schema.schema, schema.EXAMPLES, environment=False, short_help="Print the columns of every export.")
-_register(sandbox.sandbox, sandbox.EXAMPLES, environment=False)
-
-_webhook: Final = typer.Typer(epilog=_make_epilog(webhook.EXAMPLES, _ENVIRONMENT))
-_app.add_typer(_webhook, name="webhook", help="Show, set, delete or serve the URL of callbacks.")
-_register(webhook.show, webhook.SHOW_EXAMPLES, app=_webhook, short_help="Print the URL and its events.")
-_register(webhook.set_url, webhook.SET_EXAMPLES, app=_webhook, name="set")
-_register(webhook.delete, webhook.DELETE_EXAMPLES, app=_webhook)
-_register(webhook.serve, webhook.SERVE_EXAMPLES, app=_webhook, short_help="Receive callbacks, and write the records.")

@@ -1,20 +1,4 @@
-"""Print errors and warnings, and turn them into an exit code.
-
-====  ========================================================================
-code  meaning
-====  ========================================================================
-0     success
-2     usage, configuration, or an output that cannot be written
-3     the service refuses the credentials
-4     success, but records may be missing or could not be read
-5     the service or the network failed, or the record or webhook does not exist
-70    a bug in this program
-129   stopped by SIGHUP
-130   interrupted
-141   the reader of stdout has closed it
-143   stopped by SIGTERM
-====  ========================================================================
-"""
+"""Print errors and warnings, and turn them into an exit code."""
 
 from __future__ import annotations
 
@@ -25,7 +9,6 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import IntEnum
 from pathlib import Path
 from typing import Any, Final, ParamSpec
 
@@ -38,12 +21,12 @@ from trtc_records import (
     IncompleteWalkWarning,
     RetentionWarning,
 )
+from trtc_records.cli._exit_codes import ExitCode
 from trtc_records.cli._output import Colour, say
 from trtc_records.cli._streams import drop_unwritten
 
 __all__ = [
     "CommandError",
-    "ExitCode",
     "explain_configuration",
     "explain_writing",
     "guard",
@@ -80,19 +63,6 @@ _SHELL_NAMES: Final = {
     "user_sig": "TRTC_USER_SIG",
 }
 """Names in a shell for the library's arguments, with which its messages begin."""
-
-
-class ExitCode(IntEnum):
-    """The exit codes of the command."""
-
-    DONE = 0
-    USAGE = 2
-    CREDENTIALS = 3
-    INCOMPLETE = 4
-    SERVICE = 5
-    BUG = 70
-    INTERRUPTED = 130
-    CLOSED_PIPE = 141
 
 
 class CommandError(Exception):

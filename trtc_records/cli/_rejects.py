@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from trtc_records import ResponseDecodeError
-from trtc_records.cli._errors import ExitCode, explain_writing
+from trtc_records.cli._errors import explain_writing
+from trtc_records.cli._exit_codes import ExitCode
 from trtc_records.cli._output import Colour, say
 from trtc_records.export import Pseudonyms, replace_file
 from trtc_records.export._rejects import encode_reject

@@ -16,6 +16,7 @@ from typing import Final, Protocol, runtime_checkable
 import anyio.to_thread
 
 from trtc_records._errors import CheckpointError, ConfigurationError, shorten
+from trtc_records._public import public
 from trtc_records.feed._seen import Digest
 
 __all__ = ["Checkpoint", "FileCheckpoint"]
@@ -31,6 +32,7 @@ CREATE INDEX seen_by_end ON seen (ended);
 """
 
 
+@public
 @runtime_checkable
 class Checkpoint(Protocol):
     """A store for the place of one feed. One feed at a time uses it."""
@@ -61,6 +63,7 @@ class Checkpoint(Protocol):
         ...
 
 
+@public
 class FileCheckpoint:
     """A checkpoint in an SQLite file of its own, which one process at a time may use.
 

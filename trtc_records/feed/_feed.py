@@ -27,6 +27,7 @@ from trtc_records._errors import (
     ResponseDecodeError,
     RetentionWarning,
 )
+from trtc_records._public import public
 from trtc_records._sending.clock import ServiceClock
 from trtc_records._walking.incomplete import OnIncomplete, report
 from trtc_records._walking.reading import Reading
@@ -59,6 +60,7 @@ _LONGEST_BACK_OFF: Final = 60.0
 logger: Final = logging.getLogger("trtc_records")
 
 
+@public
 @runtime_checkable
 class Wake(Protocol):
     """A source of hints that calls have ended, such as a :class:`~trtc_records.webhooks.WebhookApp`."""

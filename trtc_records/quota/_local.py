@@ -27,6 +27,7 @@ from weakref import ReferenceType, WeakKeyDictionary, WeakValueDictionary
 from aiolimiter import AsyncLimiter
 
 from trtc_records._errors import ConfigurationError, shorten
+from trtc_records._public import public
 from trtc_records.quota._brake import Brake
 
 __all__ = [
@@ -50,6 +51,7 @@ _AT_ONCE: Final = 0.01  # share of the rate: the most saved permits released at 
 _LATEST: Final = 1.0  # seconds after its permit at which a request counts as sent, though its loop has not turned
 
 
+@public
 @runtime_checkable
 class RateLimiter(Protocol):
     """A source of permits to send.
@@ -73,6 +75,7 @@ class AdaptiveRateLimiter(RateLimiter, Protocol):
         ...
 
 
+@public
 class LocalRateLimiter:
     """A limit of calls in any second for one process, first come first served.
 

@@ -13,7 +13,8 @@ import typer
 
 from trtc_records import CallRecordsClient, ConfigurationError
 from trtc_records.archive import LONGEST_SETTLE, ArchivedPartition, ArchiveReport, archive_call_records, verify_archive
-from trtc_records.cli._errors import CommandError, ExitCode, explain_writing, show_warnings
+from trtc_records.cli._errors import CommandError, explain_writing, show_warnings
+from trtc_records.cli._exit_codes import ExitCode
 from trtc_records.cli._options import (
     Log,
     PageSize,

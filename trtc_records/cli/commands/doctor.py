@@ -30,7 +30,8 @@ from trtc_records import (
     __version__,
 )
 from trtc_records._environment import read_network
-from trtc_records.cli._errors import ExitCode, explain_configuration
+from trtc_records.cli._errors import explain_configuration
+from trtc_records.cli._exit_codes import ExitCode
 from trtc_records.cli._options import Log, Quiet, ServiceOption
 from trtc_records.cli._output import Colour, configure_output, fit_encoding, flatten, paint
 from trtc_records.cli._source import make_client

@@ -14,7 +14,8 @@ from typing import Annotated, BinaryIO, Final, Literal
 import typer
 
 from trtc_records import CallRecord, CallRecordPage, CallRecordsClient
-from trtc_records.cli._errors import CommandError, ExitCode, explain_writing, show_warnings
+from trtc_records.cli._errors import CommandError, explain_writing, show_warnings
+from trtc_records.cli._exit_codes import ExitCode
 from trtc_records.cli._options import (
     Log,
     PageSize,

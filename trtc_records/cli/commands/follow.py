@@ -18,7 +18,8 @@ from trtc_records import (
     FileCheckpoint,
     ResponseDecodeError,
 )
-from trtc_records.cli._errors import CommandError, ExitCode, explain_writing, show_warnings
+from trtc_records.cli._errors import CommandError, explain_writing, show_warnings
+from trtc_records.cli._exit_codes import ExitCode
 from trtc_records.cli._lines import Ending, Lines, open_lines, pour
 from trtc_records.cli._options import (
     Log,

@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from trtc_records import CallRecord, Service
-from trtc_records.cli._errors import ExitCode
+from trtc_records.cli._exit_codes import ExitCode
 from trtc_records.cli._options import CallIdArgument, Log, Quiet, ServiceOption
 from trtc_records.cli._output import configure_output
 from trtc_records.cli._source import make_client

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from trtc_records.cli._errors import CommandError, ExitCode
+from trtc_records.cli._errors import CommandError
+from trtc_records.cli._exit_codes import ExitCode
 from trtc_records.cli._options import Log, Quiet
 from trtc_records.cli._output import configure_output, note
 

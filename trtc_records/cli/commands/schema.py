@@ -7,7 +7,8 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from trtc_records.cli._errors import CommandError, ExitCode
+from trtc_records.cli._errors import CommandError
+from trtc_records.cli._exit_codes import ExitCode
 from trtc_records.export import record_schema, record_table
 
 __all__ = ["EXAMPLES", "schema"]

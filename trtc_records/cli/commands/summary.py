@@ -17,7 +17,8 @@ import attrs
 import typer
 
 from trtc_records import CallRecordPage, CallRecordsClient, Region, Service
-from trtc_records.cli._errors import CommandError, ExitCode, explain_writing, show_warnings
+from trtc_records.cli._errors import CommandError, explain_writing, show_warnings
+from trtc_records.cli._exit_codes import ExitCode
 from trtc_records.cli._input import RecordInput
 from trtc_records.cli._options import (
     Log,

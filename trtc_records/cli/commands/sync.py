@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from trtc_records.cli._errors import CommandError, ExitCode, show_warnings
+from trtc_records.cli._errors import CommandError, show_warnings
+from trtc_records.cli._exit_codes import ExitCode
 from trtc_records.cli._options import (
     Log,
     PageSize,

@@ -13,7 +13,8 @@ import typer
 
 from trtc_records import ConfigurationError, generate_user_sig
 from trtc_records._environment import read_environment
-from trtc_records.cli._errors import CommandError, ExitCode, explain_writing
+from trtc_records.cli._errors import CommandError, explain_writing
+from trtc_records.cli._exit_codes import ExitCode
 from trtc_records.cli._options import Log, Quiet, read_length
 from trtc_records.cli._output import configure_output, flatten, note
 from trtc_records.cli._streams import is_stdout

@@ -12,7 +12,8 @@ from typing import Annotated, Final
 import typer
 
 from trtc_records import CallRecord, CallRecordsClient, ConfigurationError, Webhook, WebhookEvent
-from trtc_records.cli._errors import CommandError, ExitCode
+from trtc_records.cli._errors import CommandError
+from trtc_records.cli._exit_codes import ExitCode
 from trtc_records.cli._lines import Ending, Lines, open_lines, pour
 from trtc_records.cli._options import Log, Quiet
 from trtc_records.cli._output import configure_output, fit_encoding, flatten, note, say
