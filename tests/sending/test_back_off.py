@@ -9,7 +9,7 @@ import pytest
 from virtual_time import run
 
 from trtc_records import CallRecordsError, RateLimitError, TransportError
-from trtc_records._sending.retry import Retries
+from trtc_records._sending.retry import Retries, Turn
 
 REFUSAL = RateLimitError(60007, "call frequency exceeded")
 
@@ -20,7 +20,7 @@ def test_an_outage_of_hours_is_waited_for(error: CallRecordsError) -> None:
     failures = iter(range(2000))
     begun: list[float] = []
 
-    async def attempt() -> str:
+    async def attempt(_: Turn) -> str:
         begun.append(asyncio.get_running_loop().time())
         if next(failures, None) is not None:
             raise error
@@ -37,12 +37,12 @@ def test_a_request_that_is_refused_again_waits_longer(error: CallRecordsError, *
     """Even while others are answered; one that fails for another reason then waits no longer."""
     begun: list[float] = []
 
-    async def fail() -> None:
+    async def fail(_: Turn) -> None:
         await asyncio.sleep(0.05)
         begun.append(asyncio.get_running_loop().time())
         raise error
 
-    async def answer() -> None:
+    async def answer(_: Turn) -> None:
         await asyncio.sleep(0.01)
 
     async def main() -> None:

@@ -54,11 +54,21 @@ def test_requests_that_time_out_behind_a_long_queue_are_sent_again_one_by_one() 
 
 
 @pytest.mark.parametrize("timeout", [1.0, 2.0, 3.0])
-def test_a_short_time_out_fails_no_walk(timeout: float) -> None:
+@pytest.mark.parametrize(("rate", "latency"), [(3, 0.0), (5, 0.0), (10, 0.3), (10, 0.4), (20, 0.4), (50, 0.4)])
+def test_a_short_time_out_fails_no_walk(timeout: float, rate: float, latency: float) -> None:
     """Where all requests under way time out together, that shows no rate, but a queue."""
-    service = BusyService(300, rate=10, latency=0.3)
+    service = BusyService(150, rate=rate, latency=latency)
     walk(service, timeout=timeout)
-    assert service.requests <= 1.5 * service.pages
+    assert service.requests <= 1.8 * service.pages
+
+
+@pytest.mark.parametrize("latency", [0.0, 0.2, 0.8])
+@pytest.mark.parametrize("rate", [1, 2, 5])
+def test_requests_that_wait_long_for_their_turn_are_tried_again(rate: float, latency: float) -> None:
+    """A service that is far slower than expected times out many, whose turn comes more than ``total_timeout`` later."""
+    service = BusyService(100, rate=rate, latency=latency)
+    walk(service)
+    assert service.requests <= 2.5 * service.pages
 
 
 @pytest.mark.parametrize("latency", [0.0, 0.05, 0.1, 0.2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import stamina
 import virtual_time
 
 from trtc_records._errors import TransportError
-from trtc_records._sending.retry import Retries
+from trtc_records._sending.retry import Retries, Turn
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +31,7 @@ class Attempts:
         self.failures = [TransportError(f"failure {number}") for number in range(1, failures + 1)]
         self.begun = 0
 
-    async def __call__(self) -> str:
+    async def __call__(self, _: Turn) -> str:
         self.begun += 1
         if self.begun <= len(self.failures):
             raise self.failures[self.begun - 1]
@@ -102,3 +103,20 @@ def test_an_error_does_not_keep_the_frames_that_it_came_through() -> None:
         if step.tb_frame.f_code.co_filename.endswith("retry.py"):
             assert not any(isinstance(value, TransportError) for value in step.tb_frame.f_locals.values())
         step = step.tb_next
+
+
+@pytest.mark.parametrize(("waited", "begun"), [(0.0, 4), (3.0, 5)])
+def test_the_total_time_does_not_include_waits_for_a_turn(waited: float, begun: int) -> None:
+    """Attempts go on until the seconds that they take themselves, and those between them, are over."""
+    count = 0
+
+    async def attempt(turn: Turn) -> None:
+        nonlocal count
+        count += 1
+        await asyncio.sleep(3.0)
+        turn.waited += waited
+        raise TransportError("it was lost")
+
+    with pytest.raises(TransportError):
+        virtual_time.run(Retries(attempts=5, total_timeout=12.0).run(attempt))
+    assert count == begun

@@ -24,13 +24,15 @@ _ROUND: Final = 24
 """Responses that are judged together: below 20, latencies that scatter look like queues."""
 _FAST: Final = _ROUND // 4
 _LONGEST_QUEUE: Final = (2.0, 0.05)
-"""Times the latency without a queue, and seconds: what responses may take. Shorter queues run dry between answers."""
+"""Times the latency without a queue, and seconds: what responses may take, but no more than half of the time up to the
+time-out. Shorter queues run dry between answers."""
 _ROOM: Final = 0.75  # share of the longest queue, below which more requests go in
 _RISE: Final = (2.0, 1.25)  # times the limit, before a queue was seen and after
 _BASE_GAIN: Final = 0.25  # share of the difference by which the latency without a queue follows a lower one
 _LEAST: Final = 2  # requests under way
 _FIRST: Final = 32  # requests under way, before a response has shown how far away the service is
 _PATIENCE: Final = 0.3  # share of the time-out that the requests under way may take altogether
+_SLOWEST: Final = 0.1  # share of the rate: a service that answers so slowly answers the first requests in time
 
 
 class QueueWatch:
@@ -42,9 +44,11 @@ class QueueWatch:
     """
 
     def __init__(self, rate: float, timeout: float) -> None:
-        self.limit: float = _FIRST
         self._rate = rate
+        self._timeout = timeout
         self._patience = timeout * _PATIENCE
+        self._most_at_first = max(rate * timeout * _SLOWEST, _LEAST)
+        self.limit: float = min(_FIRST, self._most_at_first)
         self._base = math.inf
         self._since = -math.inf
         self._latencies: list[float] = []
@@ -68,7 +72,7 @@ class QueueWatch:
             return
         if self._base == math.inf:
             self._base = latency
-            self.limit = max(self.limit, self._rate * latency)
+            self.limit = max(self.limit, min(self._rate * latency, self._most_at_first))
         if not self._latencies:
             self._began_at = now
         self._latencies.append(latency)
@@ -85,7 +89,7 @@ class QueueWatch:
         if depth <= _LEAST:  # no queue is that short
             self._base = latency
         factor, slack = _LONGEST_QUEUE
-        longest = factor * self._base + slack
+        longest = min(factor * self._base + slack, (self._base + self._timeout) / 2)
         if latency <= longest:
             self._base += _BASE_GAIN * min(latency - self._base, 0.0)
             self._before = None

@@ -34,7 +34,7 @@ from trtc_records._sending.in_flight import Gate
 from trtc_records._sending.latency import Latency
 from trtc_records._sending.log_mask import mask_logs
 from trtc_records._sending.refusals import Refusals
-from trtc_records._sending.retry import Retries
+from trtc_records._sending.retry import Retries, Turn
 from trtc_records._sending.transport import Transport
 from trtc_records._version import __version__
 from trtc_records.quota._local import QUOTA, AdaptiveRateLimiter, RateLimiter
@@ -143,7 +143,7 @@ class Requester:
             ClientClosedError: The requester was stopped.
             CallRecordsError: The last attempt failed, or *read* refused its response.
         """
-        return await self._retries.run(lambda: self._attempt(request, read, pace, limiter or self._limiter))
+        return await self._retries.run(lambda turn: self._attempt(request, read, pace, limiter or self._limiter, turn))
 
     def check_open(self) -> None:
         """Check that requests may be sent; from the first time on in this event loop only, and it is to be closed.
@@ -192,6 +192,7 @@ class Requester:
         read: Callable[[Response], Result],
         pace: RateLimiter | None,
         limiter: AdaptiveRateLimiter,
+        turn: Turn,
     ) -> Result:
         """Send *request* once, and once more with a new UserSig, or where a check of the account failed by itself."""
         self.check_open()
@@ -199,22 +200,30 @@ class Requester:
             await pace.acquire()
         user_sig = await self._credential.get()
         try:
-            return await self._send_signed(request, user_sig, read, limiter)
+            return await self._send_signed(request, user_sig, read, limiter, turn)
         except AuthenticationError as error:
             if error.code in self._errors.check_failed:
                 await asyncio.sleep(_CHECK_PAUSE)
             elif error.code not in self._errors.renewal or not self._credential.renew(user_sig):
                 raise
-        return await self._send_signed(request, await self._credential.get(), read, limiter)
+        return await self._send_signed(request, await self._credential.get(), read, limiter, turn)
 
     async def _send_signed(
-        self, request: Request, user_sig: Secret, read: Callable[[Response], Result], limiter: AdaptiveRateLimiter
+        self,
+        request: Request,
+        user_sig: Secret,
+        read: Callable[[Response], Result],
+        limiter: AdaptiveRateLimiter,
+        turn: Turn,
     ) -> Result:
         """Send *request* with *user_sig*, and slow down if the service refuses it for quota."""
+        loop = asyncio.get_running_loop()
+        asked_at = loop.time()
         await self._gate.enter()
+        turn.waited += loop.time() - asked_at
         try:
             self.check_open()  # it may have been closed during the waits
-            outcome = await self._exchange(request, user_sig, limiter)
+            outcome = await self._exchange(request, user_sig, limiter, turn)
         finally:
             self._gate.leave()
         if isinstance(outcome, TransportError):
@@ -230,12 +239,12 @@ class Requester:
                 await self.drop(outcome)
             raise
         finally:
-            refusals, now = self._refusals[id(limiter)], asyncio.get_running_loop().time()
+            refusals, now = self._refusals[id(limiter)], loop.time()
             if refusals.add(refused=refused, sent_at=outcome.sent_at, now=now):
                 limiter.slow_down()
 
     async def _exchange(
-        self, request: Request, user_sig: Secret, limiter: AdaptiveRateLimiter
+        self, request: Request, user_sig: Secret, limiter: AdaptiveRateLimiter, turn: Turn
     ) -> Response | TransportError:
         """Return the response, or the error: raised here, it would keep the frames of the layers below."""
         loop = asyncio.get_running_loop()
@@ -259,6 +268,7 @@ class Requester:
                             raise
                         self.check_open()
                         sent_at = loop.time()
+                        turn.waited += sent_at - asked_at
                         depth = self._gate.inside
                         clock.reschedule(due + sent_at - asked_at)
 

@@ -13,7 +13,7 @@ import stamina
 
 from trtc_records._errors import APIError, CallRecordsError, RateLimitError
 
-__all__ = ["Retries"]
+__all__ = ["Retries", "Turn"]
 
 Result = TypeVar("Result")
 
@@ -34,12 +34,21 @@ _MOST_STEPS: Final = 10  # more than the longest wait needs; a thousand would ex
 _LONGEST_RETRY_AFTER: Final = 3600.0  # a caller who sets no total_timeout waits no longer than that
 
 
+class Turn:
+    """The turn of a request among the others of its client: its place among those under way, and its permit."""
+
+    def __init__(self) -> None:
+        self.waited = 0.0
+        """Seconds that its attempts waited for it."""
+
+
 class Retries:
     """The retries of all requests of a client.
 
     Args:
         attempts: The most attempts of a request, the first one included.
-        total_timeout: Seconds after which no further attempt of a request begins; ``None`` for no bound.
+        total_timeout: Seconds after which no further attempt of a request begins, without those that it waited for its
+            turn; ``None`` for no bound.
     """
 
     def __init__(self, *, attempts: int, total_timeout: float | None) -> None:
@@ -49,21 +58,22 @@ class Retries:
         self.waiting = 0
         """The requests that wait for their next attempt."""
 
-    async def run(self, attempt_once: Callable[[], Awaitable[Result]]) -> Result:
+    async def run(self, attempt_once: Callable[[Turn], Awaitable[Result]]) -> Result:
         """Return the result of the first attempt that succeeds.
 
         Args:
-            attempt_once: Makes one attempt.
+            attempt_once: Makes one attempt, and notes how long it waited for its turn.
 
         Raises:
             CallRecordsError: The last attempt failed, or one failed with an error that a retry cannot fix.
         """
         loop = asyncio.get_running_loop()
         started_at = loop.time()
+        turn = Turn()
         # stamina comes in with the first failure, and is given that as its first attempt: most requests have none, and
         # its context takes a tenth of the time of a whole page.
         try:
-            result = await attempt_once()
+            result = await attempt_once(turn)
         except CallRecordsError as error:
             failure: CallRecordsError | None = error
         else:
@@ -90,7 +100,7 @@ class Retries:
                         if failure is not None:
                             raise failure
                         started_at = loop.time()
-                        result = await attempt_once()
+                        result = await attempt_once(turn)
                     except CallRecordsError as error:
                         failure = None  # an error refers to this frame, which must not refer to it
                         # Requests fail one after another only while the whole service does.
@@ -100,7 +110,7 @@ class Retries:
                         else:
                             back_off = _grow(_GROWTH, failures_in_a_row)
                         if error.retryable and attempt.num < self._attempts:
-                            wait = _choose_wait(error, back_off, deadline - loop.time())
+                            wait = _choose_wait(error, back_off, deadline + turn.waited - loop.time())
                         if self._attempts > 1 and (error.retryable or attempt.num > 1):
                             _log(error, attempt.num, self._attempts, wait)
                         self.waiting += wait is not None
