@@ -256,21 +256,25 @@ class Requester:
             with mask_logs(user_sig):
                 async with asyncio.timeout(self._timeout) as clock:
 
-                    async def take_permit() -> None:
+                    async def take_permit() -> bool:
                         nonlocal sent_at, depth, refusal
-                        due = clock.when() or 0.0
-                        clock.reschedule(None)
-                        asked_at = loop.time()
-                        try:
-                            await limiter.acquire()
-                        except Exception as error:
-                            refusal = error
-                            raise
+                        is_held = sent_at > 0
+                        if not is_held:
+                            due = clock.when() or 0.0
+                            clock.reschedule(None)
+                            asked_at = loop.time()
+                            try:
+                                await limiter.acquire()
+                            except Exception as error:
+                                refusal = error
+                                raise
+                            sent_at = loop.time()
+                            turn.waited += sent_at - asked_at
+                            clock.reschedule(due + sent_at - asked_at)
                         self.check_open()
                         sent_at = loop.time()
-                        turn.waited += sent_at - asked_at
                         depth = self._gate.inside
-                        clock.reschedule(due + sent_at - asked_at)
+                        return not is_held
 
                     status, raw_headers, body, connection = await self._transport.exchange(
                         self._base_url,
