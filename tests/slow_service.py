@@ -80,6 +80,38 @@ class BusyService(SlowService):
         await asyncio.sleep(done_at - now + self._latency)
 
 
+class ImpatientService(SlowService):
+    """A service that does one request after another, and gives up those that would wait for more than 3 seconds.
+
+    Args:
+        pages: Pages that it has.
+        rate: Requests that it does per second.
+        latency: Seconds that each answer takes besides.
+        in_vain: Whether it does the work of those, too.
+    """
+
+    def __init__(self, pages: int, *, rate: float, latency: float, in_vain: bool) -> None:
+        super().__init__(pages)
+        self._seconds = 1 / rate
+        self._latency = latency
+        self._in_vain = in_vain
+        self._free_at = 0.0
+        self._wait = 0.0
+
+    async def wait(self) -> None:
+        await asyncio.sleep(self._wait)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        now = asyncio.get_running_loop().time()
+        done_at = max(now, self._free_at) + self._seconds
+        is_late = done_at - now > 3.0
+        if not is_late or self._in_vain:
+            self._free_at = done_at
+        self._wait = (3.0 if is_late else done_at - now) + self._latency
+        answer = await super().handle_async_request(request)
+        return httpx.Response(200, json=envelope(code=60008, info="service timeout")) if is_late else answer
+
+
 class TiredService(SlowService):
     """A service that does one request after another, and only 10 a second between the two times in *slow*."""
 

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from slow_service import BusyService, DistantService, SlowService, TiredService, read_all
+from slow_service import BusyService, DistantService, ImpatientService, SlowService, TiredService, read_all
 from virtual_time import run
 
 from trtc_records._sending.in_flight import Gate, QueueWatch
@@ -69,6 +69,16 @@ def test_requests_that_wait_long_for_their_turn_are_tried_again(rate: float, lat
     service = BusyService(100, rate=rate, latency=latency)
     walk(service)
     assert service.requests <= 2.5 * service.pages
+
+
+@pytest.mark.parametrize("in_vain", [False, True])
+@pytest.mark.parametrize("latency", [0.0, 0.3])
+@pytest.mark.parametrize("rate", [2, 5])
+def test_requests_that_the_service_gives_up_show_no_rate(rate: float, latency: float, *, in_vain: bool) -> None:
+    """Where most of its responses are errors after its own time-out, it gets as many requests as it does."""
+    service = ImpatientService(100, rate=rate, latency=latency, in_vain=in_vain)
+    walk(service)
+    assert service.requests <= 2.9 * service.pages
 
 
 @pytest.mark.parametrize("latency", [0.0, 0.05, 0.1, 0.2])

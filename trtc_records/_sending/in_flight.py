@@ -63,7 +63,7 @@ class QueueWatch:
 
         Args:
             latency: Seconds from the request to the response, or until it was given up.
-            answered: Whether there was a response.
+            answered: Whether there was a response, and no passing failure of the service.
             depth: The requests that were under way when it was sent.
             sent_at: The time when it was sent.
             now: The time.

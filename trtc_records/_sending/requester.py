@@ -229,18 +229,21 @@ class Requester:
         if isinstance(outcome, TransportError):
             raise outcome
         refused = outcome.status == _TOO_MANY_REQUESTS
+        answered = True
         try:
             return read(outcome)
         except CallRecordsError as error:
             explain_identifier(error, self._identifier)
             error.retry_after = read_retry_after(outcome, self._clock.now())
             refused |= isinstance(error, RateLimitError)
+            answered = not error.retryable
             if isinstance(error, ResponseDecodeError):
                 await self.drop(outcome)
             raise
         finally:
-            refusals, now = self._refusals[id(limiter)], loop.time()
-            if refusals.add(refused=refused, sent_at=outcome.sent_at, now=now):
+            sent_at, now = outcome.sent_at, loop.time()
+            self._gate.note(now - sent_at, answered=answered, depth=turn.depth, sent_at=sent_at, now=now)
+            if self._refusals[id(limiter)].add(refused=refused, sent_at=sent_at, now=now):
                 limiter.slow_down()
 
     async def _exchange(
@@ -249,7 +252,6 @@ class Requester:
         """Return the response, or the error: raised here, it would keep the frames of the layers below."""
         loop = asyncio.get_running_loop()
         sent_at = 0.0
-        depth = 0
         refusal: Exception | None = None
         content = request.content
         try:
@@ -257,7 +259,7 @@ class Requester:
                 async with asyncio.timeout(self._timeout) as clock:
 
                     async def take_permit() -> bool:
-                        nonlocal sent_at, depth, refusal
+                        nonlocal sent_at, refusal
                         is_held = sent_at > 0
                         if not is_held:
                             due = clock.when() or 0.0
@@ -273,7 +275,7 @@ class Requester:
                             clock.reschedule(due + sent_at - asked_at)
                         self.check_open()
                         sent_at = loop.time()
-                        depth = self._gate.inside
+                        turn.depth = self._gate.inside
                         return not is_held
 
                     status, raw_headers, body, connection = await self._transport.exchange(
@@ -293,13 +295,12 @@ class Requester:
             if isinstance(error, _FAILURES) and error is not refusal:
                 if sent_at > 0 and isinstance(error, _TIME_OUTS):
                     now = loop.time()
-                    self._gate.note(now - sent_at, answered=False, depth=depth, sent_at=sent_at, now=now)
+                    self._gate.note(now - sent_at, answered=False, depth=turn.depth, sent_at=sent_at, now=now)
                 return self._explain(error, user_sig, has_connected=sent_at > 0)
             error.__cause__ = error.__context__ = None
             raise error.with_traceback(None)  # noqa: B904 - it is the same error
         now = loop.time()
         self.latency.add(now - sent_at)
-        self._gate.note(now - sent_at, answered=True, depth=depth, sent_at=sent_at, now=now)
         self._clock.observe(headers.get("date", ""))
         return Response(status, headers, body, sent_at, connection)
 

@@ -40,6 +40,8 @@ class Turn:
     def __init__(self) -> None:
         self.waited = 0.0
         """Seconds that its attempts waited for it."""
+        self.depth = 0
+        """The requests of the client that were under way when it was sent last."""
 
 
 class Retries:
