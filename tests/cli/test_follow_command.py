@@ -329,12 +329,14 @@ def test_ten_kills_lose_nothing(tmp_path: Path) -> None:
         exported = subprocess.run(
             [*COMMAND, "export", "-q"], env=environment, capture_output=True, text=True, timeout=60, check=True
         )
+        ended = {json.loads(line)["call_id"] for line in exported.stdout.splitlines()}
         with start(arguments, environment) as process:
-            time.sleep(3.0)
+            deadline = time.monotonic() + 60
+            while not all(call_id in output.read_text() for call_id in ended) and time.monotonic() < deadline:
+                time.sleep(0.1)
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 0
     written = Counter(read_ids(output))
-    ended = {json.loads(line)["call_id"] for line in exported.stdout.splitlines()}
     assert len(ended) > 200
     assert ended - written.keys() == set()
     assert {call_id for call_id, count in written.items() if count > 1} <= repeatable
