@@ -372,18 +372,21 @@ def test_pages_that_never_agree_are_doubted() -> None:
 
 
 @pytest.mark.parametrize("error", [TransportError("reset", None), ServerError(101001, "internal", "Id-4")])
-def test_a_failing_page_is_raised_where_it_stands(error: Exception) -> None:
+@pytest.mark.parametrize("parts_fail", [True, False])
+def test_a_failing_page_is_raised_where_it_stands(error: Exception, *, parts_fail: bool) -> None:
     """Pages before the failure are yielded; requests behind it are given up, and none is left over.
 
     An error that may mean a depth is raised too, unless parts of the window bring more.
     """
-    service = make_service(range(100))
+    service = make_service(range(30))
     whole = service.answer
 
     def answer(query: Query, page: int) -> CallRecordPage:
-        if page == 4 or query != whole_query:
+        if query != whole_query and not parts_fail:
+            return whole(query, page)
+        if query != whole_query or page == 4:
             raise error
-        return whole(query, page)
+        return attrs.evolve(whole(query, page), total_num=45)
 
     service.answer = answer  # type: ignore[method-assign]
     whole_query = Query(start_time=WINDOW_START, end_time=WINDOW_START + WIDTH, page_size=PAGE)
