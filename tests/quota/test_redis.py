@@ -466,6 +466,26 @@ def test_tls(tmp_path: Path) -> None:
         server.stop()
 
 
+def test_unix_socket(tmp_path: Path) -> None:
+    """A unix:// URL with a password is served; the path is shown, without the password."""
+    path = tmp_path / "redis.sock"
+    server = Server(tmp_path, "--unixsocket", str(path), "--requirepass", PASSWORD, password=PASSWORD)
+    url = f"unix://:{PASSWORD.replace('/', '%2F')}@{path}"
+
+    async def use() -> str:
+        async with RedisRateLimiter.from_url(url, sdk_app_id=APP) as limiter:
+            await limiter.acquire()
+            return repr(limiter)
+
+    try:
+        assert f"unix://{path}" in (shown := asyncio.run(use()))
+        assert PASSWORD not in shown
+    finally:
+        server.stop()
+    with pytest.raises(LimiterUnavailableError, match=f"the shared quota at unix://{path} cannot be reached"):
+        asyncio.run(use())
+
+
 @pytest.mark.slow
 def test_a_cluster_serves(tmp_path: Path) -> None:
     """A cluster's client can be passed, because an app's keys lie in one slot."""

@@ -124,23 +124,34 @@ def test_slow_answers_to_single_requests_are_no_queue() -> None:
     assert walk(DistantService(400, lambda _: 0.3)) <= 400 / 192 + 1
 
 
+def add_round(watch: QueueWatch, sent_at: float, latency: float, depth: int, seconds: float) -> float:
+    """Take a round of responses into account, one every so many *seconds*, and return the time of the last."""
+    for number in range(1, 25):
+        now = sent_at + number * seconds
+        watch.add(latency, answered=True, depth=depth, sent_at=sent_at, now=now)
+    return now
+
+
+def test_a_queue_that_became_shorter_is_still_one() -> None:
+    """Fewer requests under way made the service faster, so it has not become slower by itself: they stay few."""
+    watch = QueueWatch(200, 10)
+    now = add_round(watch, 0.0, 0.1, 32, 0.05)
+    now = add_round(watch, now, 3.0, 60, 0.05)
+    shortened = watch.limit
+    assert shortened <= 5.5
+    add_round(watch, now, 1.0, 20, 0.05)
+    assert watch.limit == pytest.approx(shortened)
+
+
 @pytest.mark.parametrize("rate", [10 + number / 7 for number in range(30)])
 def test_no_limit_stays_where_it_is_once_the_queue_is_gone(rate: float) -> None:
     """A limit is a fraction, and the requests under way are whole."""
-    watch, now = QueueWatch(200, 10), 0.0
-
-    def answer(latency: float, depth: int, seconds: float) -> None:
-        nonlocal now
-        sent_at = now
-        for _ in range(24):
-            now += seconds
-            watch.add(latency, answered=True, depth=depth, sent_at=sent_at, now=now)
-
-    answer(0.1, 20, 0.005)
-    answer(0.5, 20, 1 / rate)
+    watch = QueueWatch(200, 10)
+    now = add_round(watch, 0.0, 0.1, 20, 0.005)
+    now = add_round(watch, now, 0.5, 20, 1 / rate)
     limit = watch.limit
     assert limit < 10
-    answer(0.1, int(limit), 0.1 / limit)
+    add_round(watch, now, 0.1, int(limit), 0.1 / limit)
     assert watch.limit > limit
 
 

@@ -682,6 +682,21 @@ async def test_a_service_that_numbers_pages_in_its_own_way_is_asked_twice_once(m
         assert len(server.requests) == 4
 
 
+async def test_a_service_that_numbers_each_answer_is_asked_again_three_times_once(make_client: MakeClient) -> None:
+    """Answers that all have yet another number are no late ones: the last counts, and numbers are not compared then."""
+    requested: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requested.append(json.loads(request.content)["Page"])
+        return httpx.Response(200, json=page_answer([raw_record(requested[-1])], 100 + len(requested), 9))
+
+    async with make_client(region="china", transport=httpx.MockTransport(answer)) as client:
+        for number in (1, 2, 3):
+            page = await client.get_page(number, page_size=1)
+            assert page.records[0].call_id == call_id(number)
+    assert requested == [1, 1, 1, 1, 2, 3]
+
+
 # -- Bodies ------------------------------------------------------------------------------------------
 
 FOUND = json.dumps(envelope({"CallRecord": raw_record(1)})).encode()
@@ -828,6 +843,14 @@ async def test_a_body_beyond_the_bound_is_an_error(make_client: MakeClient, codi
         with pytest.raises(TransportError, match="more than max_response_bytes=1,000,000"):
             await client.get_page()
         assert len(server.requests) == 1
+
+
+async def test_a_mocks_body_beyond_the_bound_is_an_error(make_client: MakeClient) -> None:
+    """It is there as a whole, so nothing that reads it step by step stops at the bound."""
+    mock = httpx.MockTransport(lambda _: httpx.Response(200, content=ZEROS))
+    async with make_client(region="china", transport=mock, max_response_bytes=1_000_000) as client:
+        with pytest.raises(TransportError, match="more than max_response_bytes=1,000,000"):
+            await client.get_page()
 
 
 async def test_the_event_loop_goes_on_while_a_body_is_decoded(make_client: MakeClient) -> None:

@@ -258,6 +258,24 @@ def test_a_second_of_one_kind_that_holds_more_than_the_depth_is_doubted() -> Non
     assert f"20 of 50 of the calls of {SECOND} SingleCall NormalEnd could be read" in outcome.doubts
 
 
+def test_a_part_that_gives_fewer_calls_than_it_counts_is_doubted() -> None:
+    """It is no longer than others that were read, so dividing it would not help; the doubt gives its window."""
+    calls = [make_call(number, number * 20, 5) for number in range(50)]
+    service = MovingService(calls, deepest=20, refusal="invalid parameter")
+    whole = service.answer
+
+    def answer(query: Query, page: int) -> CallRecordPage:
+        given = whole(query, page)
+        is_last_part = (query.start_time or 0) > WINDOW_START and query.end_time == WINDOW_START + 1000
+        return attrs.evolve(given, total_num=(given.total_num or 0) + 2 * is_last_part)
+
+    service.answer = answer  # type: ignore[method-assign]
+    outcome = read(service)
+    assert sorted(outcome.ids) == ids_of(calls)
+    part = "2027-01-15 08:14:35 to 2027-01-15 08:16:40 UTC"
+    assert outcome.doubts == [f"6 of 8 of the calls of {part} could be read"]
+
+
 def test_a_service_that_ignores_conditions_is_not_asked_by_them_again() -> None:
     """Each part holds as many as the whole then, and the second is read as far as it goes."""
     calls = in_one_second([("SingleCall", "NormalEnd")] * 50)
@@ -441,6 +459,18 @@ def test_crowded_seconds_show_no_meaning() -> None:
     facts = ServiceFacts()
     outcome = read(MovingService(calls, deepest=200, order="random", refusal="repeat"), facts=facts)
     assert sorted(outcome.ids) == ids_of(calls)
+
+
+def test_a_crowded_second_at_the_end_of_calls_shows_no_meaning() -> None:
+    """A call is not found by its start, but where it ends so many others do that the first page says nothing."""
+    long = [make_call(number, number * 5, 500 - number * 5) for number in range(60)]
+    short = [make_call(number, 500, 0) for number in range(60, 72)]
+    service = MovingService([*long, *short], deepest=50, meaning="within", refusal="invalid parameter")
+    facts = ServiceFacts()
+    outcome = read(service, facts=facts)
+    assert sorted(outcome.ids) == ids_of(service.calls)
+    assert outcome.doubts == []
+    assert facts.meaning is None
 
 
 def test_a_call_that_no_slice_holds_is_doubted() -> None:

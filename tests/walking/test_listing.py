@@ -243,6 +243,28 @@ def test_far_too_the_second_look_waits_where_the_data_drifts() -> None:
     assert pages_of(service)[-1] == 1
 
 
+def test_a_second_look_that_is_the_first_to_show_drift_is_taken_again() -> None:
+    """It was answered before a record left, so a record that page 3 no longer holds would be missed without a doubt."""
+    service = make_service(range(30))
+
+    async def fetch(query: Query, page: int) -> CallRecordPage:
+        is_look = page == 1 and bool(service.requested)
+        await asyncio.sleep({1: 2, 2: 1}.get(page, 3))
+        answer = service.answer(query, page)
+        if pages_of(service) == [1, 2]:
+            service.calls.append(call(99))
+        if pages_of(service) == [1, 2, 1]:
+            del service.calls[0]
+        await asyncio.sleep(5 if is_look else 0)
+        return answer
+
+    service.fetch = fetch  # type: ignore[method-assign]
+    outcome = read(service, is_far=True)
+    assert set(ids(range(30))) - set(outcome.ids) == {call_id(20)}
+    (doubt,) = outcome.doubts
+    assert doubt.startswith("records left the list while others arrived")
+
+
 @pytest.mark.parametrize("total", [None, 50])
 def test_an_end_that_comes_too_early_is_read_again(total: int | None) -> None:
     """A page that is empty for a moment does not cut the walk short."""
@@ -350,18 +372,21 @@ def test_pages_that_never_agree_are_doubted() -> None:
 
 
 @pytest.mark.parametrize("error", [TransportError("reset", None), ServerError(101001, "internal", "Id-4")])
-def test_a_failing_page_is_raised_where_it_stands(error: Exception) -> None:
+@pytest.mark.parametrize("parts_fail", [True, False])
+def test_a_failing_page_is_raised_where_it_stands(error: Exception, *, parts_fail: bool) -> None:
     """Pages before the failure are yielded; requests behind it are given up, and none is left over.
 
     An error that may mean a depth is raised too, unless parts of the window bring more.
     """
-    service = make_service(range(100))
+    service = make_service(range(30))
     whole = service.answer
 
     def answer(query: Query, page: int) -> CallRecordPage:
-        if page == 4 or query != whole_query:
+        if query != whole_query and not parts_fail:
+            return whole(query, page)
+        if query != whole_query or page == 4:
             raise error
-        return whole(query, page)
+        return attrs.evolve(whole(query, page), total_num=45)
 
     service.answer = answer  # type: ignore[method-assign]
     whole_query = Query(start_time=WINDOW_START, end_time=WINDOW_START + WIDTH, page_size=PAGE)

@@ -12,14 +12,10 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 def since_epoch(moment: datetime) -> timedelta:
     """Return the time from the start of 1970 to *moment*, an aware datetime."""
-    if type(moment) is datetime:
-        return moment - _EPOCH
-    offset = moment.utcoffset()
-    if offset is None:
-        raise TypeError("a naive datetime")
-    time = moment.hour, moment.minute, moment.second, moment.microsecond
-    wall = datetime(moment.year, moment.month, moment.day, *time, tzinfo=UTC)
-    return wall - _EPOCH - timedelta(days=offset.days, seconds=offset.seconds, microseconds=offset.microseconds)
+    if type(moment) is not datetime:
+        time = moment.hour, moment.minute, moment.second, moment.microsecond
+        moment = datetime(moment.year, moment.month, moment.day, *time, tzinfo=moment.tzinfo, fold=moment.fold)
+    return moment - _EPOCH
 
 
 def to_utc(moment: datetime) -> datetime:

@@ -244,12 +244,12 @@ class DividedWalk:
         return False
 
     def _judge(self, division: Division, totals: list[int]) -> None:
-        """Keep a division, or replace it by another."""
+        """Keep a division by conditions, or replace it by another."""
         # A cap makes all counts alike, so they say nothing about a condition.
         other = division.judge(totals if not self._is_capped(division.total) else [0])
         if other is not None:
             self._replace(division.parts, other.parts)
-        elif division.kind is DivisionKind.CONDITIONS:
+        else:
             self._check_conditions(division, sum(totals))
 
     def _check_conditions(self, division: Division, found: int) -> None:

@@ -256,6 +256,8 @@ class PagedList:
 
     async def take_second_look(self) -> CallRecordPage:
         """Return page 1 as it is behind the last page."""
+        # Else an early look whose answer is the first to show drift would start a late one, and be taken for it.
+        self._looks_again = False
         if self._second_look is not None:
             page = await result_of(self._second_look)
             if self._look_is_late or not self.moves:
