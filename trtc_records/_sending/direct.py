@@ -66,10 +66,10 @@ class DirectLane(asyncio.Protocol):
         is_new = self._transport is None
         if is_new:
             await self._connect()
-        has_waited = await take_permit()
+        await take_permit()
         if self.is_stale:
             self._close()
-            if is_new and not has_waited:  # another one would fare no better
+            if is_new:  # another one would fare no better
                 raise httpcore.ReadError
             return None
         answer: asyncio.Future[Exchange] = asyncio.get_running_loop().create_future()

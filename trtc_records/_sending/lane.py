@@ -8,8 +8,7 @@ from typing import Any, Final, Protocol
 __all__ = ["ERROR_BODY_WAIT", "MOST_HEAD_BYTES", "OK", "Exchange", "Headers", "Lane", "TakePermit"]
 
 Headers = list[tuple[bytes, bytes]]
-TakePermit = Callable[[], Awaitable[bool]]
-"""Waits for a request's permit, and returns whether it did: one that moved to another connection holds it already."""
+TakePermit = Callable[[], Awaitable[None]]
 
 Exchange = tuple[int, Headers, bytes, Any]
 """Status, headers and body of a response, which may be compressed, and the connection that it came over."""

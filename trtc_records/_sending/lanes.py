@@ -67,8 +67,7 @@ class LaneTransport:
         """Post *content* to *target* at the host of *url*, and return the response.
 
         *take_permit* is awaited just before the first byte is written. A connection that takes long to open, or
-        a busy event loop, then cannot bunch up requests that hold their permits already. Only where the server closes
-        the connection during that wait, the request takes its permit to another one.
+        a busy event loop, then cannot bunch up requests that hold their permits already.
         """
         while True:
             lane = self._take(url)

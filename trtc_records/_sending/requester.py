@@ -258,25 +258,21 @@ class Requester:
             with mask_logs(user_sig):
                 async with asyncio.timeout(self._timeout) as clock:
 
-                    async def take_permit() -> bool:
+                    async def take_permit() -> None:
                         nonlocal sent_at, refusal
-                        is_held = sent_at > 0
-                        if not is_held:
-                            due = clock.when() or 0.0
-                            clock.reschedule(None)
-                            asked_at = loop.time()
-                            try:
-                                await limiter.acquire()
-                            except Exception as error:
-                                refusal = error
-                                raise
-                            sent_at = loop.time()
-                            turn.waited += sent_at - asked_at
-                            clock.reschedule(due + sent_at - asked_at)
+                        due = clock.when() or 0.0
+                        clock.reschedule(None)
+                        asked_at = loop.time()
+                        try:
+                            await limiter.acquire()
+                        except Exception as error:
+                            refusal = error
+                            raise
                         self.check_open()
                         sent_at = loop.time()
+                        turn.waited += sent_at - asked_at
                         turn.depth = self._gate.inside
-                        return not is_held
+                        clock.reschedule(due + sent_at - asked_at)
 
                     status, raw_headers, body, connection = await self._transport.exchange(
                         self._base_url,
