@@ -48,9 +48,9 @@ class SlowService(httpx.AsyncBaseTransport):
         )
 
 
-async def read_all(service: SlowService, **arguments: Any) -> None:
-    """Walk over all pages of *service* by a client with a limiter of its own."""
-    client = CallRecordsClient(
+def make_client(service: SlowService, **arguments: Any) -> CallRecordsClient:
+    """Return a client of *service* with a limiter of its own."""
+    return CallRecordsClient(
         sdk_app_id=1,
         identifier="administrator",
         user_sig="signature",
@@ -59,7 +59,11 @@ async def read_all(service: SlowService, **arguments: Any) -> None:
         limiter=LocalRateLimiter(),
         **arguments,
     )
-    async with client:
+
+
+async def read_all(service: SlowService, **arguments: Any) -> None:
+    """Walk over all pages of *service*."""
+    async with make_client(service, **arguments) as client:
         pages = [page.page async for page in client.iter_pages(page_size=PAGE_LENGTH)]
     assert len(pages) == service.pages
 

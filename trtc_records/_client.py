@@ -135,8 +135,8 @@ class CallRecordsClient:
         timeout: Seconds that one attempt may take from connecting to the answer's last byte, waiting for a
             permit not counted. Tencent advises more than the 3 that the service takes itself.
         attempts: How often to try a request that may succeed later, the first time included.
-        total_timeout: Seconds after which a request is not tried again, waits for its turn and its permit left out;
-            ``None`` for no such bound.
+        total_timeout: Seconds after which a request is not tried again; ``None`` for no such bound. Its waits for a
+            permit, and behind other requests of this client, do not count while others get responses.
         max_in_flight: Requests under way at once. The default keeps the quota busy from a server a second away.
             Look-ups of the older service, which wait longer for permits, are half of them at most.
         max_response_bytes: The most bytes of a response, as it came and decompressed. A page of 100 records has 40 kB.

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from random import Random
 from typing import Any
 
 import pytest
-from slow_service import BusyService, DistantService, ImpatientService, SlowService, TiredService, read_all
+from slow_service import (
+    BusyService,
+    DistantService,
+    ImpatientService,
+    SlowService,
+    TiredService,
+    make_client,
+    read_all,
+)
 from virtual_time import run
 
+from trtc_records import RequestTimeoutError
 from trtc_records._sending.in_flight import Gate, QueueWatch
 
 
@@ -62,13 +72,53 @@ def test_a_short_time_out_fails_no_walk(timeout: float, rate: float, latency: fl
     assert service.requests <= 1.8 * service.pages
 
 
-@pytest.mark.parametrize("latency", [0.0, 0.2, 0.8])
-@pytest.mark.parametrize("rate", [1, 2, 5])
+@pytest.mark.parametrize("latency", [0.0, 0.2, 0.4])
+@pytest.mark.parametrize("rate", [3, 5])
 def test_requests_that_wait_long_for_their_turn_are_tried_again(rate: float, latency: float) -> None:
     """A service that is far slower than expected times out many, whose turn comes more than ``total_timeout`` later."""
-    service = BusyService(100, rate=rate, latency=latency)
+    service = BusyService(200, rate=rate, latency=latency)
     walk(service)
-    assert service.requests <= 2.5 * service.pages
+    assert service.requests <= 2 * service.pages
+
+
+@pytest.mark.parametrize("latency", [0.02, 0.3, 1.0])
+def test_a_service_that_answers_no_more_is_given_up_soon(latency: float) -> None:
+    """Waits in line count while there is no response at all: a walk ends a little after ``total_timeout``."""
+    answers = iter(range(1000))
+    service = DistantService(50_000, lambda _: latency if next(answers, None) is not None else 1e6)
+
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        started_at = loop.time()
+        with pytest.raises(RequestTimeoutError):
+            await read_all(service, total_timeout=30.0)
+        return loop.time() - started_at
+
+    assert run(main()) <= 1000 / 192 + 3 * latency + 30 + 2 * 10
+
+
+@pytest.mark.parametrize("count", [8, 64, 256])
+def test_a_service_that_never_answers_is_given_up(count: int) -> None:
+    """However many requests wait for one another, each ends."""
+    service = DistantService(1, lambda _: 1e6)
+
+    async def main() -> float:
+        async with make_client(service) as client:
+            loop = asyncio.get_running_loop()
+            started_at = loop.time()
+            errors = await asyncio.gather(*(client.get_page() for _ in range(count)), return_exceptions=True)
+            assert {type(error) for error in errors} == {RequestTimeoutError}
+            return loop.time() - started_at
+
+    assert run(main()) <= 60 + 10 * math.ceil(count / 32)
+
+
+@pytest.mark.parametrize(("latency", "timeout"), [(0.3, 1.0), (0.5, 1.0), (1.0, 2.0), (1.0, 3.0), (1.5, 3.0)])
+def test_a_far_service_gets_the_quota_with_a_short_time_out_too(latency: float, timeout: float) -> None:
+    """The time-out bounds queues, not the requests that a long way needs."""
+    service = DistantService(1600, lambda random: latency * random.uniform(0.9, 1.1))
+    assert walk(service, timeout=timeout) <= 1600 / 192 + 8 * latency + 1
+    assert service.requests == 1602
 
 
 @pytest.mark.parametrize("in_vain", [False, True])

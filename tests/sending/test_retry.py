@@ -10,7 +10,7 @@ import pytest
 import stamina
 import virtual_time
 
-from trtc_records._errors import TransportError
+from trtc_records._errors import RequestTimeoutError, TransportError
 from trtc_records._sending.retry import Retries, Turn
 
 
@@ -105,18 +105,30 @@ def test_an_error_does_not_keep_the_frames_that_it_came_through() -> None:
         step = step.tb_next
 
 
-@pytest.mark.parametrize(("waited", "begun"), [(0.0, 4), (3.0, 5)])
-def test_the_total_time_does_not_include_waits_for_a_turn(waited: float, begun: int) -> None:
-    """Attempts go on until the seconds that they take themselves, and those between them, are over."""
+@pytest.mark.parametrize(("others", "begun"), [(False, 1), (True, 5)])
+def test_the_total_time_includes_waits_for_a_turn_only_without_responses(others: bool, begun: int) -> None:
+    """While others get responses, the request waits behind them, and not for the service."""
+    retries = Retries(attempts=5, total_timeout=12.0)
     count = 0
 
     async def attempt(turn: Turn) -> None:
         nonlocal count
+        await turn.wait_in(asyncio.sleep(8.0))
+        turn.check()
         count += 1
-        await asyncio.sleep(3.0)
-        turn.waited += waited
-        raise TransportError("it was lost")
+        raise RequestTimeoutError("no answer")
 
-    with pytest.raises(TransportError):
-        virtual_time.run(Retries(attempts=5, total_timeout=12.0).run(attempt))
+    async def be_refused(_: Turn) -> None:
+        await asyncio.sleep(1.0)
+        raise TransportError("HTTP status 404", 404, retryable=False)
+
+    async def main() -> None:
+        failing = asyncio.create_task(retries.run(attempt))
+        while others and not failing.done():
+            with pytest.raises(TransportError):
+                await retries.run(be_refused)
+        with pytest.raises(RequestTimeoutError):
+            await failing
+
+    virtual_time.run(main())
     assert count == begun

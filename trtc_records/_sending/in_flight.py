@@ -26,7 +26,7 @@ _FAST: Final = _ROUND // 4
 _LONGEST_QUEUE: Final = (2.0, 0.05)
 """Times the latency without a queue, and seconds: what responses may take, but no more than half of the time up to the
 time-out. Shorter queues run dry between answers."""
-_ROOM: Final = 0.75  # share of the longest queue, below which more requests go in
+_FULL: Final = 0.75  # share of the limit, above which the requests under way show that they need more
 _RISE: Final = (2.0, 1.25)  # times the limit, before a queue was seen and after
 _BASE_GAIN: Final = 0.25  # share of the difference by which the latency without a queue follows a lower one
 _LEAST: Final = 2  # requests under way
@@ -70,7 +70,7 @@ class QueueWatch:
         """
         if sent_at < self._since:
             return
-        if self._base == math.inf:
+        if self._base == math.inf and answered:
             self._base = latency
             self.limit = max(self.limit, min(self._rate * latency, self._most_at_first))
         if not self._latencies:
@@ -86,6 +86,8 @@ class QueueWatch:
 
     def _judge(self, latency: float, depth: float, rate: float, now: float) -> None:
         """Set the limit by a round's latency, requests under way and responses per second."""
+        if self._base == math.inf:  # there was no response yet
+            return
         if depth <= _LEAST:  # no queue is that short
             self._base = latency
         factor, slack = _LONGEST_QUEUE
@@ -93,8 +95,9 @@ class QueueWatch:
         if latency <= longest:
             self._base += _BASE_GAIN * min(latency - self._base, 0.0)
             self._before = None
-            if latency < _ROOM * longest and depth > _ROOM * int(self.limit):  # what is under way is whole
-                most = max(rate * self._patience, self.limit)
+            has_room = latency < (self._base + longest) / 2
+            if has_room and depth > _FULL * int(self.limit):  # what is under way is whole
+                most = max(rate * max(self._patience, longest), self.limit)
                 self._set_limit(min(self.limit * self._rise + 1, most), now)
             return
         if self._before is not None and latency < self._patience:

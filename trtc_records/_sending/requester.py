@@ -197,7 +197,7 @@ class Requester:
         """Send *request* once, and once more with a new UserSig, or where a check of the account failed by itself."""
         self.check_open()
         if pace is not None:
-            await pace.acquire()
+            await turn.wait_in(pace.acquire())
         user_sig = await self._credential.get()
         try:
             return await self._send_signed(request, user_sig, read, limiter, turn)
@@ -217,11 +217,9 @@ class Requester:
         turn: Turn,
     ) -> Result:
         """Send *request* with *user_sig*, and slow down if the service refuses it for quota."""
-        loop = asyncio.get_running_loop()
-        asked_at = loop.time()
-        await self._gate.enter()
-        turn.waited += loop.time() - asked_at
+        await turn.wait_in(self._gate.enter())
         try:
+            turn.check()
             self.check_open()  # it may have been closed during the waits
             outcome = await self._exchange(request, user_sig, limiter, turn)
         finally:
@@ -241,7 +239,7 @@ class Requester:
                 await self.drop(outcome)
             raise
         finally:
-            sent_at, now = outcome.sent_at, loop.time()
+            sent_at, now = outcome.sent_at, asyncio.get_running_loop().time()
             self._gate.note(now - sent_at, answered=answered, depth=turn.depth, sent_at=sent_at, now=now)
             if self._refusals[id(limiter)].add(refused=refused, sent_at=sent_at, now=now):
                 limiter.slow_down()
@@ -264,13 +262,12 @@ class Requester:
                         clock.reschedule(None)
                         asked_at = loop.time()
                         try:
-                            await limiter.acquire()
+                            await turn.wait_in(limiter.acquire())
                         except Exception as error:
                             refusal = error
                             raise
                         self.check_open()
                         sent_at = loop.time()
-                        turn.waited += sent_at - asked_at
                         turn.depth = self._gate.inside
                         clock.reschedule(due + sent_at - asked_at)
 

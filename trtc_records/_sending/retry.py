@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 import stamina
 
-from trtc_records._errors import APIError, CallRecordsError, RateLimitError
+from trtc_records._errors import APIError, CallRecordsError, RateLimitError, RequestTimeoutError
 
 __all__ = ["Retries", "Turn"]
 
@@ -35,13 +35,37 @@ _LONGEST_RETRY_AFTER: Final = 3600.0  # a caller who sets no total_timeout waits
 
 
 class Turn:
-    """The turn of a request among the others of its client: its place among those under way, and its permit."""
+    """The turn of a request among the others of its client: its place among those under way, and its permit.
 
-    def __init__(self) -> None:
-        self.waited = 0.0
-        """Seconds that its attempts waited for it."""
+    Args:
+        retries: The retries of the client.
+        deadline: The time after which the request is not tried again.
+    """
+
+    def __init__(self, retries: Retries, deadline: float) -> None:
+        self._retries = retries
+        self.deadline = deadline
+        self.failure: CallRecordsError | None = None
+        """The error of the last attempt; ``None`` before the first one has failed."""
         self.depth = 0
         """The requests of the client that were under way when it was sent last."""
+
+    async def wait_in(self, line: Awaitable[object]) -> None:
+        """Wait in *line*. Where others get responses meanwhile, the service is there, and the wait does not count."""
+        loop = asyncio.get_running_loop()
+        began_at = loop.time()
+        await line
+        if self._retries.heard_at > began_at:
+            self.deadline += loop.time() - began_at
+
+    def check(self) -> None:
+        """Check that it is not too late for a further attempt.
+
+        Raises:
+            CallRecordsError: The error of the last one.
+        """
+        if self.failure is not None and asyncio.get_running_loop().time() > self.deadline:
+            raise self.failure
 
 
 class Retries:
@@ -49,14 +73,16 @@ class Retries:
 
     Args:
         attempts: The most attempts of a request, the first one included.
-        total_timeout: Seconds after which no further attempt of a request begins, without those that it waited for its
-            turn; ``None`` for no bound.
+        total_timeout: Seconds after which no further attempt of a request begins, without its waits in line while others
+            get responses; ``None`` for no bound.
     """
 
     def __init__(self, *, attempts: int, total_timeout: float | None) -> None:
         self._attempts = attempts
         self._total_timeout = math.inf if total_timeout is None else total_timeout
         self._succeeded_at = -math.inf
+        self.heard_at = -math.inf
+        """The time of the last response to any request."""
         self.waiting = 0
         """The requests that wait for their next attempt."""
 
@@ -64,24 +90,19 @@ class Retries:
         """Return the result of the first attempt that succeeds.
 
         Args:
-            attempt_once: Makes one attempt, and notes how long it waited for its turn.
+            attempt_once: Makes one attempt, when it is the request's turn.
 
         Raises:
             CallRecordsError: The last attempt failed, or one failed with an error that a retry cannot fix.
         """
         loop = asyncio.get_running_loop()
-        started_at = loop.time()
-        turn = Turn()
+        turn = Turn(self, loop.time() + self._total_timeout)
         # stamina comes in with the first failure, and is given that as its first attempt: most requests have none, and
         # its context takes a tenth of the time of a whole page.
         try:
-            result = await attempt_once(turn)
+            return await self._note(attempt_once(turn))
         except CallRecordsError as error:
-            failure: CallRecordsError | None = error
-        else:
-            self._succeeded_at = loop.time()
-            return result
-        deadline = started_at + self._total_timeout
+            turn.failure = error
         failures_in_a_row = 0
         wait: float | None = None
 
@@ -98,13 +119,13 @@ class Retries:
                 self.waiting -= wait is not None
                 wait = None
                 with attempt:
+                    started_at = loop.time()
                     try:
-                        if failure is not None:
-                            raise failure
-                        started_at = loop.time()
-                        result = await attempt_once(turn)
+                        if attempt.num == 1:
+                            raise turn.failure
+                        return await self._note(attempt_once(turn))
                     except CallRecordsError as error:
-                        failure = None  # an error refers to this frame, which must not refer to it
+                        turn.failure = error
                         # Requests fail one after another only while the whole service does.
                         failures_in_a_row = 1 if self._succeeded_at > started_at else failures_in_a_row + 1
                         if isinstance(error, RateLimitError):
@@ -112,16 +133,28 @@ class Retries:
                         else:
                             back_off = _grow(_GROWTH, failures_in_a_row)
                         if error.retryable and attempt.num < self._attempts:
-                            wait = _choose_wait(error, back_off, deadline + turn.waited - loop.time())
+                            wait = _choose_wait(error, back_off, turn.deadline - loop.time())
                         if self._attempts > 1 and (error.retryable or attempt.num > 1):
                             _log(error, attempt.num, self._attempts, wait)
                         self.waiting += wait is not None
                         raise
-                    self._succeeded_at = loop.time()
-                    return result
         finally:
+            turn.failure = None  # an error refers to this frame, which must not refer to it
             self.waiting -= wait is not None
         raise AssertionError("stamina returns or raises")  # pragma: no cover
+
+    async def _note(self, attempt: Awaitable[Result]) -> Result:
+        """Await *attempt*, and note when there was a response, and when it was a useful one."""
+        loop = asyncio.get_running_loop()
+        try:
+            result = await attempt
+        except RequestTimeoutError:
+            raise
+        except CallRecordsError:
+            self.heard_at = loop.time()
+            raise
+        self.heard_at = self._succeeded_at = loop.time()
+        return result
 
 
 def _grow(factor: float, failures: int) -> float:
