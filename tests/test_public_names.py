@@ -82,3 +82,18 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     """As with any module."""
     with pytest.raises(AttributeError, match="module 'trtc_records' has no attribute 'CallRecords'"):
         trtc_records.CallRecords  # type: ignore[attr-defined]  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "lookup", ["dir(trtc_records)", "hasattr(trtc_records, 'nope')", "trtc_records.quota", "trtc_records.Region"]
+)
+def test_a_name_that_a_test_has_replaced_stays_replaced(lookup: str) -> None:
+    """The import of the other names restores none."""
+    code = (
+        "import trtc_records\n"
+        "trtc_records.CallRecordsClient = 'mine'\n"
+        f"{lookup}\n"
+        "from trtc_records import CallRecordsClient\n"
+        "print(CallRecordsClient)"
+    )
+    assert run_python(code) == "mine"

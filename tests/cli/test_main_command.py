@@ -46,6 +46,7 @@ def test_unknown_command_is_a_usage_error(run: Run) -> None:
     done = run("import")
     assert done.returncode == 2
     assert "'import'" in done.stderr
+    assert "Did you mean 'export'?" in run("exprt").stderr
 
 
 @pytest.mark.parametrize("command", ["export", "summary", "sync", "follow", "get", "doctor", "usersig", "sandbox"])
@@ -84,8 +85,10 @@ def test_help_teaches_by_examples(run: Run) -> None:
     [
         (["--help"], {}),
         (["--version"], {}),
-        (["nope"], {}),
+        (["exprt"], {}),
         ([], {"_TRTC_RECORDS_COMPLETE": "complete_bash", "COMP_WORDS": "trtc-records --ver", "COMP_CWORD": "1"}),
+        ([], {"_TRTC_RECORDS_COMPLETE": "complete_bash", "COMP_WORDS": "trtc-records e", "COMP_CWORD": "1"}),
+        ([], {"_TRTC_RECORDS_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "trtc-records "}),
     ],
 )
 def test_no_command_is_imported_unless_it_is_named(arguments: list[str], variables: dict[str, str]) -> None:

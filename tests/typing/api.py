@@ -281,3 +281,4 @@ def run_sandbox() -> CallRecordsClient:
 
 
 assert_type(trtc_records.__version__, str)
+trtc_records.CallRecordClient  # type: ignore[attr-defined]  # so is a name that is none of the package's  # noqa: B018

@@ -73,8 +73,8 @@ class Retries:
 
     Args:
         attempts: The most attempts of a request, the first one included.
-        total_timeout: Seconds after which no further attempt of a request begins, without its waits in line while others
-            get responses; ``None`` for no bound.
+        total_timeout: Seconds after which no further attempt of a request begins, without its waits in line while
+            others get responses; ``None`` for no bound.
     """
 
     def __init__(self, *, attempts: int, total_timeout: float | None) -> None:

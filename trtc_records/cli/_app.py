@@ -66,17 +66,11 @@ def _make_epilog(examples: Sequence[tuple[str, str]], *paragraphs: str) -> str:
 
 
 class _Commands(typer.core.TyperGroup):
-    """The commands, by name: help and completion import none that the user has not named."""
+    """The commands, each of which is imported when it is called: to list and complete names, stand-ins are enough."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        return _load(cmd_name) if cmd_name in _COMMANDS else None
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, None if name is None else _load(name), rest
 
 
 _app: Final = typer.Typer(
@@ -87,6 +81,8 @@ _app: Final = typer.Typer(
     epilog=_make_epilog(_FIRST_STEPS, _ENVIRONMENT, _EXIT_CODES),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+for _name, _line in _COMMANDS.items():
+    _app.command(_name, short_help=_line)(lambda: None)
 
 
 def run(argv: Sequence[str]) -> int:
