@@ -88,12 +88,14 @@ def walk(service: FaultyService, walks: int = 1) -> float:
 
 
 @pytest.mark.parametrize("refused_count", [False, True], ids=["accepted", "all"])
-@pytest.mark.parametrize("latency", [0.01, 0.05])
-def test_two_processes_without_a_shared_limiter_find_the_quota_together(latency: float, *, refused_count: bool) -> None:
+@pytest.mark.parametrize(("latency", "least", "most_refused"), [(0.01, 175, 0.02), (0.05, 175, 0.03), (0.2, 168, 0.07)])
+def test_two_processes_without_a_shared_limiter_find_the_quota_together(
+    latency: float, least: float, most_refused: float, *, refused_count: bool
+) -> None:
     """They use most of it, and few of their requests are refused, whichever requests the service counts."""
     service = FaultyService(2000, latency, quota=200, refused_count=refused_count)
-    assert walk(service, walks=2) >= 135
-    assert service.refused <= 0.05 * service.requests
+    assert walk(service, walks=2) >= least
+    assert service.refused <= most_refused * service.requests
 
 
 @pytest.mark.parametrize(("refusing", "least"), [(0.023, 120), (0.05, 60)])
@@ -185,4 +187,4 @@ def test_a_walk_that_others_leave_little_of_the_quota_goes_on(quota: int, latenc
     """The rate falls below what the service accepts before any request has used up its attempts."""
     service = FaultyService(200, latency, quota=quota)
     run(read_all(service))
-    assert service.refused <= 250
+    assert service.refused <= 200

@@ -37,6 +37,15 @@ def test_a_share_that_a_slower_pace_leaves_as_it_is_becomes_tolerated() -> None:
     assert len(later) <= 3
 
 
+def test_where_none_come_by_chance_two_are_a_sign() -> None:
+    """A second without any at the slower pace shows that they do not come by chance."""
+    refusals = Refusals()
+    assert respond(refusals, 1.0, seconds=0.1)
+    assert not respond(refusals, 0.0, seconds=3, start=1)
+    signs = [refusals.add(refused=True, sent_at=4 + number / 10, now=4.1 + number / 10) for number in range(2)]
+    assert signs == [False, True]
+
+
 @pytest.mark.parametrize("share", [0.2, 0.5, 1.0])
 def test_a_quota_in_use_by_others_is_noticed_within_a_fraction_of_a_second(share: float) -> None:
     """Many refusals at once are a sign, after a second without any too."""

@@ -2,8 +2,8 @@
 
 Single refusals happen at any rate: a gateway in trouble, another process for a moment. To slow down for each would
 stop a walk that has one among fifty. So the client slows down where the share of refusals within a second is too large
-for chance. Where the slower pace leaves their share as it is, the rate was not their cause, and twice that share is
-tolerated from then on.
+for chance. The slower pace shows which share is chance: twice that is tolerated from then on. If there is none, two
+refusals within a second are a sign.
 
 State: the responses of the last second. All that touches them is in this file.
 """
@@ -17,7 +17,8 @@ from typing import Final
 __all__ = ["Refusals"]
 
 _WINDOW: Final = 1.0  # seconds: that in which the service counts
-_TOLERATED: Final = (0.025, 0.06)  # shares of the responses, at least and at most
+_TOLERATED_FIRST: Final = 0.025  # share of the responses
+_TOLERATED: Final = (0.002, 0.06)  # at least and at most, once it has been measured
 _TIMES_CHANCE: Final = 2.5  # standard deviations above the tolerated share
 _MARGIN: Final = 2.0  # times the share at the slower pace
 
@@ -29,7 +30,7 @@ class Refusals:
         self._responses: deque[tuple[float, bool]] = deque()
         self._refused = 0
         self._since = -math.inf
-        self._tolerated = _TOLERATED[0]
+        self._tolerated = _TOLERATED_FIRST
         self._trial_end: float | None = None
         self._trial: list[bool] = []
 

@@ -1,7 +1,8 @@
 """A slow-down after the service has refused requests for quota, which means that another process uses the same quota.
 
-The rate falls below that of the last second, and by more each time as long as the service goes on refusing. From there
-it rises again, slowly at first: as long as the other process goes on, each rise ends in further refusals.
+From full speed the rate falls to a half, so that two processes begin with equal shares. A lower rate falls by little,
+and by more where the slower pace is refused as well. Then it rises, ever faster: it stays near the rate that the
+service accepts, and is back at full speed within 12 seconds when the other process has ended.
 """
 
 from __future__ import annotations
@@ -14,19 +15,18 @@ from typing import Final
 __all__ = ["Brake"]
 
 _WINDOW: Final = 1.0  # seconds: that in which the service counts
-_PAUSE: Final = 0.1
-"""Seconds without permits, in which the service forgets those that it has refused, where it counts these as well."""
-_SHARE_KEPT: Final = 0.8  # of the rate of the last second
+_HALF: Final = 0.48  # of the full rate, for twice that is to fit into the quota
+_SHARE_KEPT: Final = 0.88
+"""Of a rate below the full one. With 0.8, two processes use a twentieth less of the quota; with 0.93, more requests are
+refused, and the shares take longer to become equal."""
 _SHARE_KEPT_FAR_ABOVE: Final = 0.4
-_FAR_ABOVE: Final = 3
-"""Calls that change nothing, from which the rate is far above what the service accepts: few come by chance."""
-_FEW: Final = 30
-"""Permits in a second: fewer do not show a rate, or at a low rate fewer than half of it. Then the rate is that of the
-brake, if it has slowed down before."""
+"""The same if requests at that rate were refused within its first second. With 0.5, some walks that others leave only
+10 calls a second fail: requests use up their attempts."""
+_FEW: Final = 30  # permits in a second, or at a low rate half of it: fewer do not show a rate
 _LEAST_SHARE: Final = 0.02
-_RISE: Final = 0.005
-"""Share of the full rate by which it rises in the first second; from a half to the full rate in 15 seconds."""
-_ACCELERATION: Final = 0.002
+_RISE: Final = (14.0, 3)
+"""Seconds in which the rate would rise from none to the full one, and the power of the time with which it rises. Two
+processes then exceed the quota every six seconds. With a higher power one of them takes what the other one gives up."""
 
 
 class Brake:
@@ -43,27 +43,33 @@ class Brake:
         self._share = 1.0
         self._next_at = 0.0
         self._slowed_at = -math.inf
-        self._calls = 0
+        self._is_refused_again = False
         self._permits: deque[float] = deque()
 
     def slow_down(self, now: float) -> None:
         """Pause, and go on at a lower rate; further calls within a second change nothing."""
         with self._lock:
-            if now < self._slowed_at + _WINDOW:
-                self._calls += 1
+            since = now - self._slowed_at
+            if since < _WINDOW:
+                self._is_refused_again = True
                 return
             self._forget(now)
-            self._next_at = now + _PAUSE
             if self._permits:  # those of the second before may have used up the service's second
-                self._next_at = max(self._next_at, self._permits[0] + _WINDOW)
+                self._next_at = self._permits[0] + _WINDOW
             share, permits = self._share_at(now), len(self._permits)
-            shows_rate = permits >= self._few
-            if shows_rate or share < 1.0:
-                share = min(share, permits / _WINDOW / self._rate) if shows_rate else share
-                kept = _SHARE_KEPT if self._calls < _FAR_ABOVE else _SHARE_KEPT_FAR_ABOVE
+            if share < 1.0:
+                is_far_above = self._is_refused_again and since < 2 * _WINDOW
+                kept = _SHARE_KEPT_FAR_ABOVE if is_far_above else _SHARE_KEPT
                 self._share = max(share * kept, _LEAST_SHARE)
-                self._calls = 0
-                self._slowed_at = now
+            elif permits >= self._few:
+                kept = _HALF
+                self._share = min(kept, permits / _WINDOW / self._rate * _SHARE_KEPT)
+            else:
+                return
+            # As many permits leave the service's second meanwhile as the lower rate is to give fewer.
+            self._next_at = max(self._next_at, now + (1.0 - kept) * _WINDOW)
+            self._slowed_at = now
+            self._is_refused_again = False
 
     def take(self, now: float) -> float:
         """Take a permit and return 0, or return the seconds to wait before asking again."""
@@ -82,5 +88,5 @@ class Brake:
             self._permits.popleft()
 
     def _share_at(self, now: float) -> float:
-        elapsed = max(now - self._slowed_at, 0.0)
-        return min(1.0, self._share + _RISE * elapsed + _ACCELERATION * elapsed**2)
+        seconds, power = _RISE
+        return min(1.0, self._share + max((now - self._slowed_at) / seconds, 0.0) ** power)

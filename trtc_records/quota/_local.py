@@ -59,7 +59,7 @@ class RateLimiter(Protocol):
 
     Every request, retries included, takes one just before its first byte is written. A limiter may also have a
     method ``slow_down()``, which the client calls when the service refuses a request for quota. Without it, the client
-    itself pauses, and goes on at four fifths of the rate of the last second.
+    itself pauses, and goes on at half the rate.
     """
 
     async def acquire(self) -> object:
@@ -120,7 +120,7 @@ class LocalRateLimiter:
         loop.call_soon(loop.call_soon, loop.call_soon, permit.confirm, loop.time)
 
     def slow_down(self) -> None:
-        """Pause, go on at four fifths of the rate of the last second, and recover step by step."""
+        """Pause, go on at half the full rate or somewhat below a lower one, and recover ever faster."""
         self._brake.slow_down(asyncio.get_running_loop().time())
 
     def _get_pacer(self, loop: asyncio.AbstractEventLoop) -> _Pacer:
@@ -154,7 +154,7 @@ class BrakedLimiter:
         await self._limiter.acquire()
 
     def slow_down(self) -> None:
-        """Pause, go on at four fifths of the rate of the last second, and recover step by step."""
+        """Pause, go on at half the full rate or somewhat below a lower one, and recover ever faster."""
         self._brake.slow_down(asyncio.get_running_loop().time())
 
 
