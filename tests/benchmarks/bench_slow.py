@@ -26,9 +26,9 @@ CASES: dict[str, dict[str, Any]] = {
         f"{rate} answers/s, 200 ms away": {"pages": pages, "capacity": rate, "latency": 0.2}
         for rate, pages in PAGES.items()
     },
-    "one in five late by 1 s": {"pages": 2000, "latency": 0.05, "faults": {"slow": 0.2}},
-    "16 % fail, 10 records a page": {"pages": 2000, "size": 10, "latency": 0.1, "jitter": 0.025, "faults": FAULTS},
-    "16 % fail, 100 records a page": {"pages": 2000, "latency": 0.1, "jitter": 0.025, "faults": FAULTS},
+    "one in five late by 1 s": {"pages": 6000, "latency": 0.05, "faults": {"slow": 0.2}},
+    "16 % fail, 10 records a page": {"pages": 6000, "size": 10, "latency": 0.1, "jitter": 0.025, "faults": FAULTS},
+    "16 % fail, 100 records a page": {"pages": 6000, "latency": 0.1, "jitter": 0.025, "faults": FAULTS},
     "16 % fail, 2.3 % refused": {"pages": 2000, "size": 10, "latency": 0.1, "jitter": 0.025, "faults": REFUSING},
     "two processes": {"pages": 2000, "size": 10, "latency": 0.05, "jitter": 0.0125, "quota": 200, "walks": 2},
 }
