@@ -82,7 +82,7 @@ class Retries:
         self._total_timeout = math.inf if total_timeout is None else total_timeout
         self._succeeded_at = -math.inf
         self.heard_at = -math.inf
-        """The time of the last response to any request."""
+        """The time of the last response to any request, or of a failure other than a time-out."""
         self.waiting = 0
         """The requests that wait for their next attempt."""
 
@@ -144,7 +144,7 @@ class Retries:
         raise AssertionError("stamina returns or raises")  # pragma: no cover
 
     async def _note(self, attempt: Awaitable[Result]) -> Result:
-        """Await *attempt*, and note when there was a response, and when it was a useful one."""
+        """Await *attempt*, and note its success, or that it failed otherwise than by a time-out."""
         loop = asyncio.get_running_loop()
         try:
             result = await attempt
