@@ -29,7 +29,7 @@ from trtc_records import CallRecord, CallResult, CallType, MediaType, RoomIdType
 from trtc_records.export import CsvWriter, JsonLinesWriter, ParquetWriter, RecordWriter
 
 RECORDS = 100_000
-PAGES = 1_600
+PAGES = 4_800
 TRIES = 5
 
 
@@ -139,7 +139,7 @@ def main() -> None:
     head = ["format", "this library, records/s", "plain code", "ratio"]
     show_table(f"Records of memory into a file of memory ({describe_machine()})", head, rows)
     head = ["format", "pages/s", "processor time per page", "share of a core"]
-    show_table("trtc-records export, 160,000 records", head, [export(name) for name, _, _ in ways])
+    show_table("trtc-records export, 480,000 records", head, [export(name) for name, _, _ in ways])
 
 
 if __name__ == "__main__":
