@@ -51,7 +51,7 @@ def test_a_quota_in_use_by_others_is_noticed_within_a_fraction_of_a_second(share
     """Many refusals at once are a sign, after a second without any too."""
     refusals = Refusals()
     assert not respond(refusals, 0.0, seconds=1)
-    assert respond(refusals, share, seconds=0.3, start=1)
+    assert respond(refusals, share, seconds=0.4, start=1)
 
 
 def test_a_single_refusal_of_one_who_sends_little_is_a_sign() -> None:
