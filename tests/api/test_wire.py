@@ -207,12 +207,12 @@ def test_unknown_fields_survive() -> None:
 
 
 def test_unknown_fields_of_a_page_keep_the_order_of_the_service() -> None:
-    """Some records lack one, and the order of names is no accident of this process."""
+    """That of each record, though others have another one; it is no accident of this process."""
     extras: list[dict[str, Any]] = [
         {"Zone": 1},
         {"Zone": 1, "Ring": 2, "Ages": 3},
         {},
-        {"Ages": {"a": []}},
+        {"Ages": {"a": []}, "Zone": 1},
     ]
     records, _ = RECORD_FORM.read_all(
         [raw_record(number, **extra) for number, extra in enumerate(extras)], "$", "", keep_invalid=False

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from itertools import chain
 from typing import Any, Final
 
 __all__ = ["TOO_DEEP", "is_too_deep", "read_extras"]
@@ -21,17 +20,21 @@ def read_extras(raws: Sequence[dict[str, Any]], known: AbstractSet[str]) -> list
     Raises:
         ValueError: A value is nested too deeply.
     """
-    unknown: set[str] = set().union(*raws) - known
-    names: Iterable[str] = unknown
-    if len(unknown) > 1:  # in the service's order
-        names = [name for name in dict.fromkeys(chain.from_iterable(raws)) if name in unknown]
-    extras: list[dict[str, Any]] = [{} for _ in raws]
-    for name in names:
-        for raw, extra in zip(raws, extras, strict=True):
-            if name in raw:
-                extra[name] = value = raw[name]
-                if type(value) in _CONTAINERS and is_too_deep(value):
-                    raise ValueError(TOO_DEEP)
+    unknown = set().union(*raws) - known
+    if not unknown:
+        return [{} for _ in raws]
+    if len(unknown) > 1:  # each in its own order
+        extras = [{name: value for name, value in raw.items() if name in unknown} for raw in raws]
+    else:
+        extras = [{} for _ in raws]
+        for name in unknown:
+            for raw, extra in zip(raws, extras, strict=True):
+                if name in raw:
+                    extra[name] = raw[name]
+    for extra in extras:
+        for value in extra.values():
+            if type(value) in _CONTAINERS and is_too_deep(value):
+                raise ValueError(TOO_DEEP)
     return extras
 
 
