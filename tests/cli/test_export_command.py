@@ -535,7 +535,7 @@ def test_closed_pipe_is_quiet(environment: dict[str, str], name: str) -> None:
         (["SIGTERM"], "stopped by SIGTERM", False),
         (["SIGTERM"], "stopped by SIGTERM", True),
         (["SIGHUP"], "stopped by SIGHUP", False),
-        (["SIGHUP", "SIGTERM"], "stopped by SIGHUP", False),
+        (["SIGHUP", "SIGTERM"], "stopped by SIG(HUP|TERM)", False),
     ],
 )
 def test_interruption_leaves_no_file(
@@ -556,9 +556,9 @@ def test_interruption_leaves_no_file(
             for number in numbers:
                 process.send_signal(number)
             assert process.stderr is not None
-            assert process.stderr.read() == f"trtc-records: {line}\n"
-            # A later one may also end the interpreter on its way out.
-            assert process.wait(30) in {128 + numbers[0], *(-number for number in numbers[1:])}
+            assert re.fullmatch(f"trtc-records: {line}\n", process.stderr.read())
+            # The system may deliver the later one first. It may also end the interpreter on its way out.
+            assert process.wait(30) in {*(128 + number for number in numbers), *(-number for number in numbers[1:])}
     assert list(tmp_path.iterdir()) == []
 
 
