@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_process import COMMAND, Run, clean_environment, is_short, running, start
+from cli_process import COMMAND, Run, clean_environment, is_short, running, start, wait_until
 from records import envelope, raw_record
 from scripted_service import scripted_service
 
@@ -330,10 +330,13 @@ def test_ten_kills_lose_nothing(tmp_path: Path) -> None:
             [*COMMAND, "export", "-q"], env=environment, capture_output=True, text=True, timeout=60, check=True
         )
         ended = {json.loads(line)["call_id"] for line in exported.stdout.splitlines()}
+
+        def has_all() -> bool:
+            text = output.read_text()
+            return all(call_id in text for call_id in ended)
+
         with start(arguments, environment) as process:
-            deadline = time.monotonic() + 60
-            while not all(call_id in output.read_text() for call_id in ended) and time.monotonic() < deadline:
-                time.sleep(0.1)
+            wait_until(has_all)
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 0
     written = Counter(read_ids(output))

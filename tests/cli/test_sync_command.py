@@ -6,13 +6,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from cli_process import COMMAND, Run, is_short, start
+from cli_process import COMMAND, Run, is_short, start, wait_until
 
 pytest.importorskip("dlt", reason='needs the extra: pip install ".[dlt]"')
 
@@ -198,10 +197,7 @@ def test_interrupted_sync_is_made_up_for(
         changes = {**slow.environment, "TMPDIR": str(tmp_path)}
         arguments = ["sync", "--to", f"duckdb:///{path}", "--page-size", "1"]
         with start(arguments, {**environment, **changes}) as process:
-            deadline = time.monotonic() + 30
-            while slow.stats.requests < 20:
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+            wait_until(lambda: slow.stats.requests >= 20)
             process.send_signal(signal.Signals[name])
             assert process.stderr is not None
             lines = {130: "interrupted", 143: "stopped by SIGTERM", 129: "stopped by SIGHUP"}

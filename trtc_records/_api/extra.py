@@ -26,11 +26,8 @@ def read_extras(raws: Sequence[dict[str, Any]], known: AbstractSet[str]) -> list
     if len(unknown) > 1:  # each in its own order
         extras = [{name: value for name, value in raw.items() if name in unknown} for raw in raws]
     else:
-        extras = [{} for _ in raws]
-        for name in unknown:
-            for raw, extra in zip(raws, extras, strict=True):
-                if name in raw:
-                    extra[name] = raw[name]
+        (name,) = unknown
+        extras = [{name: raw[name]} if name in raw else {} for raw in raws]
     for extra in extras:
         for value in extra.values():
             if type(value) in _CONTAINERS and is_too_deep(value):

@@ -260,16 +260,15 @@ class Requester:
                         nonlocal sent_at, refusal
                         due = clock.when() or 0.0
                         clock.reschedule(None)
-                        asked_at = loop.time()
                         try:
-                            await turn.wait_in(limiter.acquire())
+                            waited = await turn.wait_in(limiter.acquire())
                         except Exception as error:
                             refusal = error
                             raise
                         self.check_open()
                         sent_at = loop.time()
                         turn.depth = self._gate.inside
-                        clock.reschedule(due + sent_at - asked_at)
+                        clock.reschedule(due + waited)
 
                     status, raw_headers, body, connection = await self._transport.exchange(
                         self._base_url,

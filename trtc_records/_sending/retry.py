@@ -50,13 +50,15 @@ class Turn:
         self.depth = 0
         """The requests of the client that were under way when it was sent last."""
 
-    async def wait_in(self, line: Awaitable[object]) -> None:
-        """Wait in *line*. Where others get responses meanwhile, the service is there, and the wait does not count."""
+    async def wait_in(self, line: Awaitable[object]) -> float:
+        """Wait in *line*, and return the seconds. They do not count where others get responses meanwhile."""
         loop = asyncio.get_running_loop()
         began_at = loop.time()
         await line
+        waited = loop.time() - began_at
         if self._retries.heard_at > began_at:
-            self.deadline += loop.time() - began_at
+            self.deadline += waited
+        return waited
 
     def check(self) -> None:
         """Check that it is not too late for a further attempt.
