@@ -51,14 +51,6 @@ def test_the_quota_is_used_to_95_percent() -> None:
     assert 191 <= 4000 / (times[-1] - times[0]) <= 193
 
 
-@pytest.mark.parametrize(("rate", "together"), [(200, 2), (100, 1)])
-def test_permits_of_the_full_quota_come_two_by_two(rate: int, together: int) -> None:
-    """The loop wakes up once for two permits of the full quota, and for each permit of a lower rate."""
-    times = run(take(LocalRateLimiter(rate), 10 * rate))
-    wake_ups = {round(time, 3) for time in times}
-    assert len(times) / len(wake_ups) == pytest.approx(together, rel=0.05)
-
-
 def test_permits_missed_by_a_busy_loop_are_made_up_for() -> None:
     """A pause of 60 ms now and then, as of a garbage collector, costs nothing of the quota and causes no burst."""
 
@@ -74,7 +66,7 @@ def test_permits_missed_by_a_busy_loop_are_made_up_for() -> None:
     times = run(main())
     assert 4000 / (times[-1] - times[0]) >= 191
     assert busiest(times) <= 195
-    assert busiest(times, window=0.1) <= 24
+    assert busiest(times, window=0.1) <= 22
 
 
 def test_an_idle_limiter_saves_up_no_burst() -> None:

@@ -9,9 +9,8 @@ that stalls for 25 ms counts late requests in the second after.
 
 Two of aiolimiter's limiters pace each event loop below that bound (one of 200 per second would let 399 through in
 its first, mjpieters/aiolimiter#298). The first allows 192 per second in the long run, and saves up to 20 permits that a
-busy loop could not use, for instance during garbage collection. The second releases these slowly, so that they do not
-become a burst. Both give permits two by two: the loop then wakes up half as often for them, which saves 4 % of a page's
-processor time where the service is near.
+busy loop could not use, for instance during garbage collection. The second releases these two by two, so that they
+do not become a burst.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ _DISTANCE: Final = 0.025  # share of the rate: the margin between it and the mos
 _SUSTAINED: Final = 0.983  # share of those most permits: the rate in the long run
 _CATCHING_UP: Final = 1.02  # share of those most permits: the rate at which saved permits are released
 _RESERVE: Final = 0.1  # share of the rate: the most saved permits
-_AT_ONCE: Final = 0.01  # share of the rate: the permits given at once
+_AT_ONCE: Final = 0.01  # share of the rate: the most saved permits released at once
 _LATEST: Final = 1.0  # seconds after its permit at which a request counts as sent, though its loop has not turned
 
 
@@ -110,7 +109,8 @@ class LocalRateLimiter:
         permit = _Permit()
         pacer = self._get_pacer(loop)
         async with pacer.turn:
-            await pacer.wait()
+            await pacer.sustained.acquire()
+            await pacer.catching_up.acquire()
             while (wait := self._brake.take(loop.time())) > 0:  # noqa: ASYNC110 - it waits for the clock
                 await asyncio.sleep(wait)
             while (wait := self._permits.take(permit, loop.time)) > 0:  # noqa: ASYNC110 - it waits for the clock
@@ -237,23 +237,12 @@ class _Pacer:
 
     def __init__(self, rate: int, most: float) -> None:
         self.turn = asyncio.Lock()
-        self._at_once = max(1, int(rate * _AT_ONCE))
-        self._left = 0
-        # One more than are taken at once: else the time by which the loop wakes up late would be lost.
-        reserve, released = max(1.0, rate * _RESERVE), self._at_once + 1
-        self._sustained = AsyncLimiter(reserve, reserve / (most * _SUSTAINED))
-        self._catching_up = AsyncLimiter(released, released / (most * _CATCHING_UP))
-        self._memory = max(self._sustained.time_period, self._catching_up.time_period)
+        reserve, at_once = max(1.0, rate * _RESERVE), max(1.0, rate * _AT_ONCE)
+        self.sustained = AsyncLimiter(reserve, reserve / (most * _SUSTAINED))
+        self.catching_up = AsyncLimiter(at_once, at_once / (most * _CATCHING_UP))
+        self._memory = max(self.sustained.time_period, self.catching_up.time_period)
         self._kept_until = 0.0
         self._is_kept = False
-
-    async def wait(self) -> None:
-        """Wait until the pace allows one more permit."""
-        if not self._left:
-            await self._sustained.acquire(self._at_once)
-            await self._catching_up.acquire(self._at_once)
-            self._left = self._at_once
-        self._left -= 1
 
     def keep(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have the loop keep this object until it is as good as new: until its limiters have no permit to remember."""
