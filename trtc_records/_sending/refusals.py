@@ -17,8 +17,8 @@ from typing import Final
 __all__ = ["Refusals"]
 
 _WINDOW: Final = 1.0  # seconds: that in which the service counts
-_TOLERATED_FIRST: Final = 0.035
-"""Share of the responses. Of walks of 12 seconds over a service that refuses 2.3 % by chance, a tenth slow down; with
+_TOLERATED_FIRST: Final = 0.03
+"""Share of the responses. Of walks of 12 seconds over a service that refuses 2.3 % by chance, a fifth slow down; with
 0.025 a third do."""
 _TOLERATED: Final = (0.002, 0.06)  # at least and at most, once it has been measured
 _TIMES_CHANCE: Final = 2.5  # standard deviations above the tolerated share
